@@ -1,0 +1,81 @@
+# The whole developer interface. Needs Python >= 3.11 and make; everything else is installed into .venv from exact pins.
+
+# Settings, on the command line or in the environment:
+#   PYTHON           the interpreter .venv is made with (default: the first of python3, python3.13, 3.12, 3.11 that is >= 3.11)
+#   TORCH_INDEX_URL  package index to take torch and torchvision from instead of PyPI; for CPU-only wheels:
+#                    make env TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+#                    (remembered in .venv; TORCH_INDEX_URL= goes back to PyPI)
+#   WORKERS          number of test processes (default 2)
+#   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+WORKERS ?= 2
+
+VENV := .venv
+INSTALLED_FROM := $(shell cat $(VENV)/torch-index-url 2>/dev/null)
+TORCH_INDEX_URL ?= $(INSTALLED_FROM)
+BIN := $(VENV)/bin
+# The stamp's name carries the choice of wheels, so that changing it installs again.
+STAMP := $(VENV)/installed$(if $(TORCH_INDEX_URL),-$(subst /,_,$(subst :,,$(TORCH_INDEX_URL))))
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Nothing may need a compiler: wheels only. --no-deps: the lock is complete, `pip check` proves it.
+INSTALL := $(PIP) install --quiet --no-deps --only-binary=:all:
+# Packages that only the CUDA build of torch needs.
+CUDA_ONLY := ^(cuda-|nvidia-|triton==)
+
+# Notebooks are run with the kernel of .venv, never with one the user has installed elsewhere.
+export JUPYTER_PREFER_ENV_PATH := 1
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help env data test unit nbval book reference bench lint format lock clean
+
+help: ## list the targets and settings
+	@echo "Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Settings (make <target> NAME=value):"
+	@awk '/^#   / {print substr($$0, 3)}' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## create .venv with the exact versions of requirements.lock (does nothing when it is up to date)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 found; install one or name it: make env PYTHON=/path/to/python" >&2; exit 1; }
+	@rm -f $(VENV)/installed*
+	@test "$(INSTALLED_FROM)" = "$(TORCH_INDEX_URL)" || rm -rf $(VENV)  # pip would keep the other build of the same version
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "error: '$(PYTHON) -m venv' failed; on Debian and Ubuntu install python3-venv, or name another interpreter with PYTHON=" >&2; exit 1; }
+	@echo "installing the packages of requirements.lock into $(VENV) (a few minutes the first time) ..."
+ifneq ($(TORCH_INDEX_URL),)
+	grep -E '^(torch|torchvision)==' requirements.lock > $(VENV)/torch.txt
+	grep -Ev '$(CUDA_ONLY)|^(torch|torchvision)==' requirements.lock > $(VENV)/rest.txt
+	$(INSTALL) --index-url $(TORCH_INDEX_URL) -r $(VENV)/torch.txt
+	$(INSTALL) -r $(VENV)/rest.txt
+else
+	$(INSTALL) -r requirements.lock
+endif
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) check
+	@echo "$(TORCH_INDEX_URL)" > $(VENV)/torch-index-url
+	@touch $@
+
+data: env ## unpack MNIST from data/mnist (or download it) and check it
+	@$(BIN)/python -m pruning_phases.data
+
+lint: env ## ruff: lint and format check of code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: env ## ruff: format and sort imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## resolve pyproject.toml again and rewrite requirements.lock
+	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet 'uv>=0.9'
+	sed -n '/^#/p' requirements.lock > build/lock/new.txt
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --all-extras \
+	  --no-header --no-annotate pyproject.toml >> build/lock/new.txt
+	mv build/lock/new.txt requirements.lock
+
+clean: ## remove what was built (keeps .venv, the data and stored results)
+	rm -rf _build build book/sections .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Phases and scaling laws of randomly pruned neural networks."""
