@@ -1,0 +1,40 @@
+"""What is read off the results: averages, exponents, phases, crossings and the Binder cumulant.
+
+Every function takes a tidy table (one row per network, ``p_eval`` and ``eval_pass``, see `averages.RESULT_COLUMNS`) or
+the table another function of this package made of it, and returns a tidy table.
+
+One independent sample is one *realization*: networks of one realization share their random numbers across ``p_train``
+and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same initial weights). All errors are therefore
+computed over realizations, with the same resampling weights for every point of the table.
+"""
+
+from pruning_phases.observables.averages import N_TEST, RESULT_COLUMNS, averages, bootstrap_sem
+from pruning_phases.observables.binder import (
+    ENSEMBLES,
+    accuracy_variance,
+    binder,
+    binder_of_sample,
+    gaussian_binder,
+)
+from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
+from pruning_phases.observables.scaling import LOSS_OF_GUESSING, PHASES, classify, exponents
+
+__all__ = [
+    "ENSEMBLES",
+    "LOSS_OF_GUESSING",
+    "N_TEST",
+    "PHASES",
+    "RESULT_COLUMNS",
+    "accuracy_variance",
+    "averages",
+    "binder",
+    "binder_of_sample",
+    "bootstrap_sem",
+    "boundary",
+    "classify",
+    "crossings",
+    "exponents",
+    "gaussian_binder",
+    "learning_edge",
+    "sign_changes",
+]

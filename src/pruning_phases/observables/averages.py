@@ -1,0 +1,134 @@
+"""Averages over realizations and passes, with bootstrap standard errors over realizations."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+N_TEST = 10_000
+"""Images in the MNIST test set, all of which are used in every evaluation pass."""
+
+NETWORK = ["depth", "width", "n_train", "p_train"]
+POINT = [*NETWORK, "p_eval"]
+PLANE = ["depth", "width", "p_train", "p_eval"]
+RESULT_COLUMNS = (*POINT, "realization", "eval_pass", "loss", "n_correct")
+
+Quantity = Literal["loss", "accuracy"]
+
+
+def require_columns(table: pd.DataFrame, columns: tuple[str, ...] | list[str], name: str) -> None:
+    """Raise a ValueError that names what `table` lacks; an empty table is refused too."""
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(f"{name} lacks the column(s) {', '.join(missing)}; it needs {', '.join(columns)}")
+    if table.empty:
+        raise ValueError(f"{name} has no rows; check the parameters the rows were selected with")
+
+
+def values(results: pd.DataFrame, quantity: str) -> pd.Series:
+    """The loss (nats) or the accuracy of every row of `results`, float64.
+
+    Raises:
+        ValueError: unknown quantity, missing columns, no rows, a loss that is not finite.
+    """
+    require_columns(results, RESULT_COLUMNS, "the results table")
+    if quantity == "accuracy":
+        return results["n_correct"].astype(np.float64) / N_TEST
+    if quantity != "loss":
+        raise ValueError(f"unknown quantity {quantity!r}; choose 'loss' or 'accuracy'")
+    loss = results["loss"].astype(np.float64)
+    bad = int((~np.isfinite(loss)).sum())
+    if bad:
+        raise ValueError(f"{bad} of {len(loss)} losses are not finite; drop those networks or train them again")
+    return loss
+
+
+def by_realization(results: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Mean over the passes of every network: one row per point (index `POINT`), one column per realization.
+
+    NaN marks a realization that the table does not hold at that point.
+    """
+    value = values(results, quantity).rename("value")
+    keys = [results[column] for column in [*POINT, "realization"]]
+    return value.groupby(keys, sort=True).mean().unstack("realization")
+
+
+def bootstrap_sem(samples: np.ndarray, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
+    """Standard error of the mean over realizations, by bootstrap.
+
+    A resampled mean is ``sum_r w_r y_r`` with ``w`` the multinomial counts over R, so the variance over resamples is
+    ``y^T C y`` with C the covariance of the weights: one R x R matrix serves all points, and every point sees the same
+    resamples. The plain bootstrap estimates ``(R-1)/R`` of the variance of the mean; the factor is divided out, so that
+    few realizations do not look more precise than they are and the expectation equals that of ``s / sqrt(R)``.
+
+    Args:
+        samples: (n_points, n_realizations); NaN where a realization is missing.
+        n_bootstrap: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        (n_points,) standard errors; NaN where fewer than two realizations exist.
+
+    Raises:
+        ValueError: `samples` is not a matrix, or `n_bootstrap` < 2.
+    """
+    samples = np.asarray(samples, dtype=np.float64)
+    if samples.ndim != 2:
+        raise ValueError(f"samples must be (n_points, n_realizations), got shape {samples.shape}")
+    if n_bootstrap < 2:
+        raise ValueError(f"n_bootstrap = {n_bootstrap} cannot give a standard error; use at least 2, better 1000")
+    sem = np.full(len(samples), np.nan)
+    present = np.isfinite(samples)
+    patterns, pattern_of = np.unique(present, axis=0, return_inverse=True)
+    for index, pattern in enumerate(patterns):
+        n = int(pattern.sum())
+        if n < 2:
+            continue
+        rows = np.flatnonzero(pattern_of.reshape(-1) == index)
+        y = samples[np.ix_(rows, np.flatnonzero(pattern))]
+        y = y - y.mean(axis=1, keepdims=True)
+        weights = bootstrap_counts(n, n_bootstrap, seed) / n - 1 / n
+        covariance = weights.T @ weights / n_bootstrap
+        sem[rows] = np.sqrt(np.einsum("ir,rs,is->i", y, covariance, y) * n / (n - 1))
+    return sem
+
+
+def bootstrap_counts(n: int, n_bootstrap: int, seed: int) -> np.ndarray:
+    """How often each of n realizations is drawn in each resample: (n_bootstrap, n) integers with row sums n."""
+    return np.random.default_rng([seed, n]).multinomial(n, np.full(n, 1 / n), size=n_bootstrap)
+
+
+def averages(
+    results: pd.DataFrame, quantity: Quantity = "loss", n_bootstrap: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Average loss or accuracy of every point of the grid, with its standard error.
+
+    The passes are averaged inside a network first; the standard error is the bootstrap over realizations
+    (`bootstrap_sem`), because passes of one network are not independent samples of the ensemble.
+
+    Args:
+        results: tidy results, one row per (network, p_eval, eval_pass).
+        quantity: "loss" (mean test cross-entropy, nats) or "accuracy" (fraction of the 10 000 test images).
+        n_bootstrap: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        One row per point: depth, width, n_train, p_train, p_eval, mean, sem, n_realizations. `sem` is NaN where only
+        one realization exists.
+
+    Raises:
+        ValueError: missing columns, no rows, unknown quantity, losses that are not finite.
+    """
+    table = by_realization(results, quantity)
+    samples = table.to_numpy(dtype=np.float64)
+    out = pd.DataFrame(
+        {
+            "mean": np.nanmean(samples, axis=1),
+            "sem": bootstrap_sem(samples, n_bootstrap, seed),
+            "n_realizations": np.isfinite(samples).sum(axis=1),
+        },
+        index=table.index,
+    )
+    return out.reset_index()

@@ -1,0 +1,251 @@
+r"""The Binder cumulant ``U = mu_4 / mu_2^2`` (Eq. 7) of the accuracy, over three ensembles.
+
+"The distribution of the accuracy" can mean three things, and they answer different questions:
+
+========== ======================================================= =====================================
+ensemble   one sample                                              what varies
+========== ======================================================= =====================================
+passes     one noisy pass of one network                           the evaluation masks
+networks   one network, its passes averaged                        everything that training draws
+pooled     one pass, all networks of the point together            both
+========== ======================================================= =====================================
+
+Within one network every test image gets masks of its own in every pass, so a pass is a sum of 10 000 independent
+yes/no outcomes and tends to a Gaussian in *every* phase, with a variance of at most ``A (1 - A) / 10 000``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.observables.averages import N_TEST, POINT, bootstrap_counts, values
+
+ENSEMBLES = ("passes", "networks", "pooled")
+
+
+def binder_of_sample(samples: np.ndarray, unbiased: bool = True) -> np.ndarray:
+    r"""Binder cumulant of samples along the last axis.
+
+    Plain: ``m_4 / m_2^2`` with the sample's central moments; its largest possible value is about n, and for a Gaussian
+    it expects ``3 (n - 1) / (n + 1)``, which for small samples is far from 3. Unbiased: the ratio of an unbiased
+    estimate of mu_4 to an unbiased estimate of mu_2^2, from the k-statistics k_2, k_4 (Fisher 1930):
+    ``mu_2^2 ~ (k_2^2 - k_4 / n) (n - 1) / (n + 1)`` and ``mu_4 ~ k_4 + 3 mu_2^2``.
+
+    Args:
+        samples: (..., n) values.
+        unbiased: which of the two.
+
+    Returns:
+        (...) cumulants; NaN where n < 4 or where the samples do not vary.
+    """
+    samples = np.asarray(samples, dtype=np.float64)
+    if samples.shape[-1] < 4:
+        return np.full(samples.shape[:-1], np.nan)
+    centred = samples - samples.mean(axis=-1, keepdims=True)
+    sums = np.stack([(centred**k).sum(axis=-1) for k in range(1, 5)])
+    return _ratio(*_moments(sums, samples.shape[-1], unbiased))
+
+
+def _moments(sums: np.ndarray, n: np.ndarray | int, unbiased: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(mu_4, mu_2^2, mu_2) estimated from the power sums ``sums[k-1] = sum_i y_i^k``, k = 1..4, of n samples each."""
+    s1, s2, s3, s4 = sums
+    mean = s1 / n
+    # central sums; callers centre the samples first, so that nothing cancels catastrophically
+    c2 = s2 - n * mean**2
+    c4 = s4 - 4 * mean * s3 + 6 * mean**2 * s2 - 3 * n * mean**4
+    if not unbiased:
+        return c4 / n, (c2 / n) ** 2, c2 / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        k2 = c2 / (n - 1)
+        k4 = (n * (n + 1) * c4 - 3 * (n - 1) * c2**2) / ((n - 1) * (n - 2) * (n - 3))
+        square = (k2**2 - k4 / n) * (n - 1) / (n + 1)
+    return k4 + 3 * square, square, k2
+
+
+def _ratio(mu4: np.ndarray, square: np.ndarray, mu2: np.ndarray) -> np.ndarray:
+    """mu4 / mu_2^2, NaN where the samples do not vary (mu_2 = 0) or mu_2^2 is estimated as not positive."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((square > 0) & (mu2 > 0), mu4 / square, np.nan)
+
+
+def binder(
+    results: pd.DataFrame,
+    ensembles: tuple[str, ...] = ENSEMBLES,
+    unbiased: bool = True,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    r"""Binder cumulant of the accuracy at every point, with its statistical error, for each ensemble.
+
+    - *passes*: mu_4 and mu_2^2 are estimated inside every network and each averaged over the networks before the ratio
+      is taken, so a Gaussian in every network gives 3 even if the networks differ in mean and variance. Passes that do
+      not vary (p_eval = 0) give NaN.
+    - *networks*: over the networks' pass-averaged accuracies.
+    - *pooled*: over all passes of all networks. The samples share networks, so the estimators' bias is that of the
+      number of networks, not of passes.
+
+    The error is half the central 68 % range over bootstrap resamples of the realizations (the range, because with few
+    realizations single resamples throw U far out and would dominate a standard deviation). It is NaN with fewer than
+    four realizations. Neither estimator can show a heavy tail that the sample does not contain: compare with the
+    distribution of U for a Gaussian of the same size (`gaussian_binder`).
+
+    Args:
+        results: tidy results.
+        ensembles: which of `ENSEMBLES`.
+        unbiased: unbiased moments (see `binder_of_sample`) or the sample's own.
+        n_bootstrap: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        One row per point and ensemble: depth, width, n_train, p_train, p_eval, ensemble, binder, binder_error,
+        variance (of the accuracy in that ensemble), n_samples (per estimate: passes of a network, networks, or both),
+        n_realizations.
+
+    Raises:
+        ValueError: unknown ensemble, missing columns, no rows, networks of one point with different numbers of passes.
+    """
+    unknown = [name for name in ensembles if name not in ENSEMBLES]
+    if unknown:
+        raise ValueError(f"unknown ensemble(s) {', '.join(map(repr, unknown))}; choose from {', '.join(ENSEMBLES)}")
+    accuracy = values(results, "accuracy").rename("accuracy")
+    table = pd.concat([results[[*POINT, "realization", "eval_pass"]], accuracy], axis=1)
+    wide = table.pivot(index=[*POINT, "realization"], columns="eval_pass", values="accuracy").sort_index()
+    pieces = []
+    # points with the same numbers of realizations and passes form one dense array (points, realizations, passes)
+    for (n_realizations, n_passes), block in _dense_blocks(wide):
+        counts = bootstrap_counts(n_realizations, n_bootstrap, seed).astype(np.float64)
+        weights = np.concatenate([np.ones((1, n_realizations)), counts])  # row 0: the data themselves
+        index = block.index.droplevel("realization").unique()
+        samples = block.to_numpy().reshape(len(index), n_realizations, -1)
+        samples = samples[np.isfinite(samples)].reshape(len(index), n_realizations, n_passes)
+        for name in ensembles:
+            u, variance, n_samples = _estimate(samples, weights, name, unbiased)
+            piece = index.to_frame(index=False)
+            piece["ensemble"] = name
+            piece["binder"] = u[:, 0]
+            piece["binder_error"] = _half_range(u[:, 1:]) if n_realizations >= 4 else np.nan
+            piece["variance"] = variance
+            piece["n_samples"] = n_samples
+            piece["n_realizations"] = n_realizations
+            pieces.append(piece)
+    return pd.concat(pieces).sort_values([*POINT, "ensemble"], ignore_index=True)
+
+
+def _dense_blocks(wide: pd.DataFrame) -> list[tuple[tuple[int, int], pd.DataFrame]]:
+    """Split (point, realization) x pass into blocks in which every point has the same numbers of both."""
+    passes = wide.notna().sum(axis=1)
+    by_point = passes.groupby(level=POINT)
+    if (by_point.min() != by_point.max()).any():
+        raise ValueError("networks of one point have different numbers of passes; evaluate them alike")
+    shape = pd.DataFrame({"realizations": by_point.transform("size"), "passes": passes})
+    return [(key, wide.loc[rows.index]) for key, rows in shape.groupby(["realizations", "passes"])]
+
+
+def _estimate(
+    samples: np.ndarray, weights: np.ndarray, ensemble: str, unbiased: bool
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """U of every point and resample (n_points, 1 + n_bootstrap), the variance of the data's own, samples per estimate.
+
+    `samples` is (n_points, n_realizations, n_passes), `weights` (1 + n_bootstrap, n_realizations).
+    """
+    _, n_realizations, n_passes = samples.shape
+    if ensemble == "passes":
+        centred = samples - samples.mean(axis=2, keepdims=True)
+        sums = np.stack([(centred**k).sum(axis=2) for k in range(1, 5)])
+        enough = n_passes >= 4 or (n_passes >= 2 and not unbiased)
+        moments = _moments(sums, n_passes, unbiased) if enough else np.full((3, *sums.shape[1:]), np.nan)
+        mu4, square, mu2 = (moment @ weights.T / n_realizations for moment in moments)
+        return _ratio(mu4, square, mu2), mu2[:, 0], n_passes
+    if ensemble == "networks":
+        samples = samples.mean(axis=2, keepdims=True)
+    n = n_realizations * samples.shape[2]
+    centred = samples - samples.mean(axis=(1, 2), keepdims=True)
+    sums = np.stack([(centred**k).sum(axis=2) @ weights.T for k in range(1, 5)])
+    if n < 4:
+        return np.full(sums.shape[1:], np.nan), np.full(len(samples), np.nan), n
+    mu4, square, mu2 = _moments(sums, n, unbiased)
+    return _ratio(mu4, square, mu2), mu2[:, 0], n
+
+
+def _half_range(u: np.ndarray) -> np.ndarray:
+    """Half the distance between the 16 % and 84 % quantiles along the last axis, NaN entries left out."""
+    out = np.full(len(u), np.nan)
+    some = np.isfinite(u).sum(axis=1) > 1
+    if some.any():
+        low, high = np.nanquantile(u[some], [0.16, 0.84], axis=1)
+        out[some] = (high - low) / 2
+    return out
+
+
+@lru_cache(maxsize=64)
+def gaussian_binder(
+    n_samples: int, n_groups: int = 1, unbiased: bool = True, n_draws: int = 20_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """What U a true Gaussian shows in a sample of this size: the 2.5 %, 50 % and 97.5 % quantiles of the estimator.
+
+    Args:
+        n_samples: samples per estimate (column `n_samples` of `binder`).
+        n_groups: independent groups whose moments are averaged before the ratio: the number of networks for the
+            ensemble "passes", 1 otherwise.
+        unbiased: the estimator, as in `binder`.
+        n_draws: simulated estimates.
+        seed: of the simulation.
+
+    Returns:
+        (low, median, high).
+
+    Raises:
+        ValueError: fewer than four samples.
+    """
+    if n_samples < 4:
+        raise ValueError(f"n_samples = {n_samples}: the fourth moment needs at least 4 samples")
+    rng = np.random.default_rng([seed, n_samples, n_groups])
+    draws = []
+    per_chunk = max(1, 2_000_000 // (n_samples * n_groups))
+    while sum(map(len, draws)) < n_draws:
+        y = rng.standard_normal((min(per_chunk, n_draws), n_groups, n_samples))
+        y -= y.mean(axis=2, keepdims=True)
+        sums = np.stack([(y**k).sum(axis=2) for k in range(1, 5)])
+        draws.append(_ratio(*(moment.mean(axis=1) for moment in _moments(sums, n_samples, unbiased))))
+    low, median, high = np.nanquantile(np.concatenate(draws), [0.025, 0.5, 0.975])
+    return float(low), float(median), float(high)
+
+
+def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
+    r"""Variance of the accuracy split into its sources, beside the binomial noise of counting 10 000 images.
+
+    ``within``: mean over networks of the unbiased variance over passes. ``between``: variance over networks of the true
+    (infinitely many passes) accuracy, i.e. the variance of the pass averages less ``within / n_passes``; it may come
+    out slightly negative. ``counting``: ``A (1 - A) / 10 000``, the variance if every image of every pass were an
+    independent coin of the same bias; masks are independent between images, so ``within`` cannot exceed it beyond
+    noise, and lies below it as far as some images are surer than others.
+
+    Args:
+        results: tidy results.
+
+    Returns:
+        One row per point: depth, width, n_train, p_train, p_eval, accuracy, within, between, counting (all variances),
+        n_passes, n_realizations. NaN where there is one pass (within, between) or one realization (between).
+
+    Raises:
+        ValueError: missing columns or no rows.
+    """
+    accuracy = values(results, "accuracy").rename("accuracy")
+    network = accuracy.groupby([results[column] for column in [*POINT, "realization"]], sort=True)
+    per_network = pd.DataFrame({"mean": network.mean(), "variance": network.var(), "passes": network.size()})
+    point = per_network.groupby(level=POINT)
+    out = pd.DataFrame(
+        {
+            "accuracy": point["mean"].mean(),
+            "within": point["variance"].mean(),
+            "n_passes": point["passes"].min(),
+            "n_realizations": point.size(),
+        }
+    )
+    out["between"] = point["mean"].var() - out["within"] / out["n_passes"]
+    out["counting"] = out["accuracy"] * (1 - out["accuracy"]) / N_TEST
+    columns = ["accuracy", "within", "between", "counting", "n_passes", "n_realizations"]
+    return out[columns].reset_index()
