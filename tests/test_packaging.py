@@ -1,0 +1,169 @@
+"""pyproject.toml, requirements.lock, environment.yml, Makefile: they agree with each other and with what is installed."""
+
+import itertools
+import os
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = {
+    "linux": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"},
+    "macos": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"},
+}
+
+
+def lock_lines() -> list[str]:
+    lines = (line.strip() for line in (ROOT / "requirements.lock").read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def locked(python: str, platform: str) -> dict[str, str]:
+    """Name → version of the packages that the lock installs there."""
+    environment = {"python_version": python, "python_full_version": f"{python}.1", "extra": "", **PLATFORMS[platform]}
+    environment |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    chosen = [Requirement(line) for line in lock_lines()]
+    chosen = [r for r in chosen if r.marker is None or r.marker.evaluate(environment)]
+    names = [canonicalize_name(r.name) for r in chosen]
+    assert len(names) == len(set(names)), "a package is pinned twice"
+    return {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in chosen}
+
+
+def wanted() -> list[Requirement]:
+    """Everything pyproject.toml asks for: the package, all extras, the build."""
+    project = PYPROJECT["project"]
+    extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
+    return [Requirement(text) for text in (*project["dependencies"], *extras, *PYPROJECT["build-system"]["requires"])]
+
+
+def test_every_line_of_the_lock_is_an_exact_pin():
+    for line in lock_lines():
+        assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*==[0-9][^\s;*]*( ; .+)?", line), line
+
+
+def test_lock_is_sorted():
+    names = [re.split("==", line)[0] for line in lock_lines()]
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_lock_satisfies_pyproject(python, platform):
+    pins = locked(python, platform)
+    for requirement in wanted():
+        name = canonicalize_name(requirement.name)
+        assert name in pins, f"{name} is in pyproject.toml but not in requirements.lock: run `make lock`"
+        assert requirement.specifier.contains(pins[name]), f"the lock pins {name}=={pins[name]}, wanted: {requirement}"
+
+
+def test_lock_pins_the_pair_of_torch_and_torchvision_that_imports_without_a_gpu():
+    # torchvision from PyPI fails to import beside a torch of another build; this pair was tried.
+    assert {name: locked("3.11", "linux")[name] for name in ("torch", "torchvision")} == {
+        "torch": "2.14.1",
+        "torchvision": "0.29.1",
+    }
+
+
+def test_cuda_packages_are_pinned_for_linux_alone():
+    cuda = re.compile("(cuda-|nvidia-|triton$)")
+    assert any(cuda.match(name) for name in locked("3.12", "linux"))
+    assert not any(cuda.match(name) for name in locked("3.12", "macos"))
+
+
+def test_lock_is_complete_for_what_is_installed():
+    """Whatever the package needs here, directly or through others, is pinned, at the version installed."""
+    pending = [str(r.name) for r in wanted()]
+    pins = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lock_lines()}
+    seen: set[str] = set()
+    while pending:
+        name = canonicalize_name(pending.pop())
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # e.g. CUDA packages beside the CPU-only torch; `pip check` in `make env` sees real gaps
+        assert name in pins, f"{name} is installed and needed but not in requirements.lock"
+        assert pins[name].specifier.contains(distribution.version), (
+            f"{name} {distribution.version} is not the pinned one"
+        )
+        needs = [Requirement(text) for text in distribution.requires or []]
+        pending += [r.name for r in needs if r.marker is None or r.marker.evaluate({"extra": ""})]
+    assert {"torch", "jupyter-book", "markupsafe"} <= seen
+
+
+def test_environment_yml_gives_conda_users_the_same_packages():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == PYPROJECT["project"]["name"]
+    *conda, pip = environment["dependencies"]
+    # Nothing but Python and tools from conda: a package from conda could differ from the pin.
+    python, *tools = conda
+    assert tools == ["pip", "make"]
+    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+    allowed = SpecifierSet(python.removeprefix("python"))
+    assert [v for v in ("3.10", *PYTHONS, "3.14") if v in allowed] == list(PYTHONS)
+
+
+def test_supported_pythons_are_stated_everywhere_alike():
+    project = PYPROJECT["project"]
+    classifiers = [c.rpartition(":: ")[2] for c in project["classifiers"] if "Python :: 3." in c]
+    assert tuple(classifiers) == PYTHONS
+    assert project["requires-python"] == f">={PYTHONS[0]}"
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert tuple(workflow["jobs"]["test"]["strategy"]["matrix"]["python"]) == PYTHONS
+    assert PYPROJECT["tool"]["ruff"]["target-version"] == "py" + PYTHONS[0].replace(".", "")
+
+
+def test_pre_commit_uses_the_pinned_tools():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    revisions = {repo["repo"].rpartition("/")[2]: repo.get("rev", "").removeprefix("v") for repo in config["repos"]}
+    pins = locked("3.11", "linux")
+    assert revisions["ruff-pre-commit"] == pins["ruff"]
+    assert revisions["nbstripout"] == pins["nbstripout"]
+
+
+def test_version_is_stated_once_and_repeated_correctly():
+    version = PYPROJECT["project"]["version"]
+    assert metadata.version("pruning-phases") == version
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == version
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def make(*arguments: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "TORCH_INDEX_URL"))}
+    process = subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return process.stdout
+
+
+def test_make_help_lists_every_target_and_setting():
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
+    shown = make("help")
+    listed = re.findall(r"^  ([a-z-]+) +\S", shown, re.MULTILINE)
+    assert sorted(listed) == sorted(phony)
+    settings = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
+    assert settings == {"PYTHON", "TORCH_INDEX_URL", "WORKERS"}
+    assert settings <= set(re.findall(r"^  ([A-Z_]+) ", shown, re.MULTILINE))
+
+
+def test_cpu_only_wheels_leave_out_the_cuda_packages():
+    commands = make("-n", "-W", "requirements.lock", "env", "TORCH_INDEX_URL=https://example.org/cpu")
+    assert "--index-url https://example.org/cpu -r .venv/torch.txt" in commands
+    pattern = re.search(r"grep -Ev '(.*)' requirements.lock > .venv/rest.txt", commands).group(1)
+    kept = [line.partition("==")[0] for line in lock_lines() if not re.search(pattern, line)]
+    assert {"numpy", "sympy", "jupyter-book"} <= set(kept)
+    assert not [name for name in kept if name.startswith(("nvidia", "cuda", "triton", "torch"))]
