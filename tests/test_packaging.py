@@ -1,4 +1,4 @@
-"""pyproject.toml, requirements.lock, environment.yml, Makefile: they agree with each other and with what is installed."""
+"""pyproject.toml, requirements.lock, environment.yml, Makefile: they agree, also with what is installed."""
 
 import itertools
 import os
