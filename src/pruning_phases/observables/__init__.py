@@ -8,7 +8,7 @@ and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same in
 computed over realizations, with the same resampling weights for every point of the table.
 """
 
-from pruning_phases.observables.averages import N_TEST, RESULT_COLUMNS, averages, bootstrap_sem
+from pruning_phases.observables.averages import RESULT_COLUMNS, averages, bootstrap_sem
 from pruning_phases.observables.binder import (
     ENSEMBLES,
     accuracy_variance,
@@ -22,7 +22,6 @@ from pruning_phases.observables.scaling import LOSS_OF_GUESSING, PHASES, classif
 __all__ = [
     "ENSEMBLES",
     "LOSS_OF_GUESSING",
-    "N_TEST",
     "PHASES",
     "RESULT_COLUMNS",
     "accuracy_variance",

@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-N_TEST = 10_000
-"""Images in the MNIST test set, all of which are used in every evaluation pass."""
+from pruning_phases.config import N_TEST
 
 NETWORK = ["depth", "width", "n_train", "p_train"]
 POINT = [*NETWORK, "p_eval"]

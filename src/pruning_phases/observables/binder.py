@@ -21,7 +21,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from pruning_phases.observables.averages import N_TEST, POINT, bootstrap_counts, values
+from pruning_phases.config import N_TEST
+from pruning_phases.observables.averages import POINT, bootstrap_counts, values
 
 ENSEMBLES = ("passes", "networks", "pooled")
 

@@ -1,0 +1,33 @@
+"""One function per kind of figure: data in, axes out. Nothing is saved and no global style is set.
+
+Colours mean the same everywhere: the sign of alpha (blue: eumentia, orange: dementia, grey: amentia), and one shade per
+training-set size, darker for more data. Both families keep their order in greyscale and for colour-blind readers.
+"""
+
+from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
+from pruning_phases.plotting.curves import scaling_fits, size_curves
+from pruning_phases.plotting.digits import digit_answers
+from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
+from pruning_phases.plotting.schematic import network_schematic
+from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, size_color, size_marker, vector_output
+
+__all__ = [
+    "ALPHA_CMAP",
+    "PHASE_COLORS",
+    "accuracy_map",
+    "binder_curves",
+    "boundary_line",
+    "crossing_strip",
+    "digit_answers",
+    "exponent_map",
+    "goodness_map",
+    "network_schematic",
+    "panels",
+    "phase_map",
+    "scaling_fits",
+    "size_color",
+    "size_curves",
+    "size_marker",
+    "variance_curves",
+    "vector_output",
+]

@@ -1,0 +1,149 @@
+"""Figures of the accuracy's fluctuations: Binder cumulant, variance by source, crossings of curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pruning_phases.observables import ENSEMBLES, gaussian_binder
+from pruning_phases.plotting.plane import P_EVAL
+from pruning_phases.plotting.style import axes_or_new, legend_below, size_color, size_label, size_marker, styled
+
+
+@styled
+def binder_curves(
+    binder: pd.DataFrame, ensemble: str = "networks", ax: Axes | None = None, legend: bool = True
+) -> Axes:
+    """Binder cumulant against p_eval for every N, over the band in which 95 % of true Gaussian samples fall.
+
+    Args:
+        binder: table from `observables.binder`, one architecture and p_train.
+        ensemble: one of `observables.ENSEMBLES`.
+        ax: axes to draw on (None: a new figure).
+        legend: list the sizes.
+
+    Raises:
+        ValueError: unknown ensemble, or several p_train or architectures.
+    """
+    if ensemble not in ENSEMBLES:
+        raise ValueError(f"unknown ensemble {ensemble!r}; choose from {', '.join(ENSEMBLES)}")
+    part = binder[binder["ensemble"] == ensemble]
+    _one(part, ("depth", "width", "p_train"))
+    ax = axes_or_new(ax)
+    band: tuple[float, ...] = ()
+    if len(part) and part["n_samples"].min() >= 4:
+        smallest = part.loc[part["n_samples"].idxmin()]
+        groups = int(smallest["n_realizations"]) if ensemble == "passes" else 1
+        low, median, high = gaussian_binder(int(smallest["n_samples"]), groups)
+        band = (low, high)
+        ax.axhspan(low, high, color="#dddddd", zorder=0, linewidth=0, label="Gaussian, 95 %")
+        ax.axhline(median, color="#777777", linewidth=1, linestyle="--", zorder=0)
+    ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
+    for n_train, curve in part.sort_values("p_eval").groupby("n_train", sort=True):
+        ax.errorbar(
+            curve["p_eval"],
+            curve["binder"],
+            curve["binder_error"].fillna(0),
+            color=size_color(n_train),
+            marker=size_marker(n_train),
+            label=size_label(n_train),
+            linestyle="none",
+            elinewidth=0.8,
+        )
+    ax.set_xlabel(P_EVAL)
+    # few networks throw single estimates far out; the axis shows the bulk
+    shown = [3, *part["binder"].dropna().quantile([0.02, 0.95]), *band]
+    ax.set_ylim(max(0, min(shown) - 1), 1.3 * max(shown))
+    ax.set_ylabel(r"Binder cumulant $U=\mu_4/\mu_2^2$")
+    if legend:
+        legend_below(ax, "training-set size $N$", columns=4)
+    return ax
+
+
+@styled
+def variance_curves(
+    variance: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None, legend: bool = True
+) -> Axes:
+    """The accuracy's standard deviation by source against p_eval: passes, networks, and counting 10 000 images.
+
+    Args:
+        variance: table from `observables.accuracy_variance`, one architecture and p_train.
+        n_train: which size (None: the largest).
+        ax: axes to draw on (None: a new figure).
+        legend: name the sources.
+
+    Raises:
+        ValueError: several p_train or architectures, or a size the table does not hold.
+    """
+    _one(variance, ("depth", "width", "p_train"))
+    n_train = int(variance["n_train"].max()) if n_train is None else n_train
+    part = variance[variance["n_train"] == n_train].sort_values("p_eval")
+    if part.empty:
+        raise ValueError(f"n_train = {n_train} is not in the table; it has {sorted(variance['n_train'].unique())}")
+    ax = axes_or_new(ax)
+    for column, label, line in (
+        ("between", "between networks", "o-"),
+        ("within", "between passes of a network", "s--"),
+        ("counting", r"counting: $\sqrt{A(1-A)/10\,000}$", ":"),
+    ):
+        deviation = np.sqrt(part[column].clip(lower=0)).replace(0, np.nan)
+        color = {"between": "#c0392b", "within": "#2f6db3", "counting": "black"}[column]
+        ax.plot(part["p_eval"], deviation, line, color=color, label=label)
+    ax.set_yscale("log")
+    ax.set_xlabel(P_EVAL)
+    ax.set_ylabel("st. dev. of the accuracy")
+    if legend:
+        legend_below(ax, f"standard deviation, $N={size_label(n_train)}$", columns=1)
+    return ax
+
+
+@styled
+def crossing_strip(
+    crossings: pd.DataFrame,
+    ax: Axes | None = None,
+    z: float = 2.0,
+    color: str = "black",
+    marker: str = "o",
+    label: str | None = None,
+) -> Axes:
+    """Crossings of the curves of neighbouring sizes: p_eval across, the pair's mean size up.
+
+    Args:
+        crossings: table from `observables.crossings`, one architecture and p_train.
+        ax: axes to draw on (None: a new figure).
+        z: crossings of at least this significance are filled, the others (noise) open.
+        color: of the markers.
+        marker: of the points.
+        label: for a legend.
+
+    Raises:
+        ValueError: several p_train or architectures.
+    """
+    _one(crossings, ("depth", "width", "p_train"))
+    ax = axes_or_new(ax)
+    for sure in (False, True):
+        part = crossings[(crossings["significance"] >= z) == sure]
+        ax.errorbar(
+            part["position"],
+            np.sqrt(part["n_small"].astype(float) * part["n_large"].astype(float)),
+            xerr=part["error"] if sure else None,
+            linestyle="none",
+            marker=marker,
+            color=color,
+            markerfacecolor=color if sure else "none",
+            alpha=1 if sure else 0.5,
+            markersize=6,
+            label=label if sure else None,
+        )
+    ax.set_yscale("log")
+    ax.set_xlabel(P_EVAL)
+    ax.set_ylabel(r"pair of sizes, $\sqrt{N_1N_2}$")
+    return ax
+
+
+def _one(table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    """Raise a ValueError if one of the columns varies."""
+    varying = [column for column in columns if table[column].nunique() > 1]
+    if varying:
+        raise ValueError(f"{', '.join(varying)} varies; select one value of it")

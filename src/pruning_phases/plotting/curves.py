@@ -1,0 +1,135 @@
+"""Curves of loss or accuracy, one per training-set size, and the power laws in N."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pruning_phases.observables import LOSS_OF_GUESSING
+from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
+from pruning_phases.plotting.style import (
+    PHASE_COLORS,
+    axes_or_new,
+    legend_below,
+    log_axis,
+    size_color,
+    size_label,
+    size_marker,
+    styled,
+)
+
+LABELS = {"p_train": P_TRAIN, "p_eval": P_EVAL}
+
+
+@styled
+def size_curves(
+    averages: pd.DataFrame,
+    x: Literal["p_train", "p_eval"] = "p_eval",
+    ax: Axes | None = None,
+    ylabel: str = r"test loss $\langle L\rangle$ (nats)",
+    log: bool = False,
+    guessing: float | None = None,
+    legend: bool = True,
+) -> Axes:
+    """An average against one dropout rate, one curve with error bars for every training-set size.
+
+    Args:
+        averages: table from `observables.averages` in which only n_train and `x` vary.
+        x: the rate on the horizontal axis.
+        ax: axes to draw on (None: a new figure).
+        ylabel: of the vertical axis.
+        log: logarithmic vertical axis.
+        guessing: draw a dotted line at this value (ln 10 for the loss, 0.1 for the accuracy of guessing).
+        legend: list the sizes.
+
+    Raises:
+        ValueError: `x` is not a rate, no rows, or another column varies.
+    """
+    if x not in LABELS:
+        raise ValueError(f"x = {x!r}; choose one of {', '.join(LABELS)}")
+    if averages.empty:
+        raise ValueError("the table has no rows to draw")
+    varying = [c for c in ("depth", "width", "p_train", "p_eval") if c != x and averages[c].nunique() > 1]
+    if varying:
+        raise ValueError(f"{', '.join(varying)} varies; select one value of it before drawing curves against {x}")
+    ax = axes_or_new(ax)
+    for n_train, curve in averages.sort_values(x).groupby("n_train", sort=True):
+        ax.errorbar(
+            curve[x],
+            curve["mean"],
+            curve["sem"].fillna(0),
+            color=size_color(n_train),
+            marker=size_marker(n_train),
+            label=size_label(n_train),
+            capsize=1.5,
+            elinewidth=1,
+        )
+    if guessing is not None:
+        ax.axhline(guessing, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
+    if log:
+        log_axis(ax)
+    ax.set_xlabel(LABELS[x])
+    ax.set_ylabel(ylabel)
+    if legend:
+        legend_below(ax, "training-set size $N$", columns=4)
+    return ax
+
+
+@styled
+def scaling_fits(
+    averages_loss: pd.DataFrame, classified: pd.DataFrame, ax: Axes | None = None, guessing: bool = True
+) -> Axes:
+    """Loss against N, log-log, with the fitted power law of every point of the plane in `classified`.
+
+    Args:
+        averages_loss: table from `observables.averages(results, "loss")`.
+        classified: the points to draw, rows of the table from `observables.classify` (or of `exponents`); lines have
+            the colour of their phase.
+        ax: axes to draw on (None: a new figure).
+        guessing: draw the loss of guessing, ln 10, as a dotted line.
+
+    Raises:
+        ValueError: a point of `classified` has no averages.
+    """
+    ax = axes_or_new(ax)
+    keys = ["depth", "width", "p_train", "p_eval"]
+    for index, point in enumerate(classified.itertuples(index=False)):
+        curve = averages_loss[(averages_loss[keys] == [getattr(point, key) for key in keys]).all(axis=1)]
+        if curve.empty:
+            raise ValueError(f"no averages at p_train = {point.p_train}, p_eval = {point.p_eval}")
+        curve = curve.sort_values("n_train")
+        phase = str(getattr(point, "phase", "undecided"))
+        color = "#333333" if phase == "undecided" else PHASE_COLORS[phase]
+        n = curve["n_train"].to_numpy(dtype=float)
+        ax.errorbar(
+            n,
+            curve["mean"],
+            curve["sem"].fillna(0),
+            color=color,
+            marker="osD^v"[index % 5],
+            markersize=7,
+            markeredgecolor="black",
+            markeredgewidth=0.7,
+            linestyle="none",
+            label=rf"({point.p_train:g}, {point.p_eval:g})  $\alpha={_with_error(point.alpha, point.alpha_error)}$",
+        )
+        ax.plot(n, point.amplitude * n**point.alpha, color=color, linewidth=2)
+    if guessing:
+        ax.axhline(LOSS_OF_GUESSING, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
+    ax.set_xscale("log")
+    log_axis(ax)
+    ax.set_xlabel("training-set size $N$")
+    ax.set_ylabel(r"test loss $\langle L\rangle$ (nats)")
+    legend_below(ax, r"$(p_\mathrm{train},\ p_\mathrm{eval})$ and exponent", columns=1)
+    return ax
+
+
+def _with_error(value: float, error: float) -> str:
+    """Value and error, as many decimals as give the error two digits, at most three."""
+    if not np.isfinite(error) or error <= 0:
+        return f"{value:.2f}"
+    digits = int(np.clip(1 - np.floor(np.log10(error)), 1, 3))
+    return rf"{value:.{digits}f}\pm{error:.{digits}f}"

@@ -1,0 +1,199 @@
+"""Maps over the (p_train, p_eval) plane: phases, accuracy, exponent, and the boundary drawn on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
+from scipy import ndimage
+
+from pruning_phases.observables import PHASES
+from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, size_label, styled
+
+P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Cell edges half-way between samples; the outer cells are as wide as their inner half."""
+    if len(centres) == 1:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], middle, [1.5 * centres[-1] - 0.5 * centres[-2]]])
+
+
+def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Edges in p_train and p_eval, and the values as a frame p_eval x p_train.
+
+    Raises:
+        ValueError: a column is missing, or the table holds more than one value per point of the plane.
+    """
+    missing = [name for name in ("p_train", "p_eval", column) if name not in table.columns]
+    if missing:
+        raise ValueError(f"the table lacks the column(s) {', '.join(missing)}")
+    if table.empty:
+        raise ValueError("the table has no rows to draw")
+    several = [c for c in ("depth", "width", "n_train") if c in table.columns and table[c].nunique() > 1]
+    if table.duplicated(["p_train", "p_eval"]).any():
+        raise ValueError(f"several rows per point of the plane; select one value of {', '.join(several) or 'the rest'}")
+    grid = table.pivot(index="p_eval", columns="p_train", values=column).sort_index().sort_index(axis=1)
+    return _edges(grid.columns.to_numpy(dtype=float)), _edges(grid.index.to_numpy(dtype=float)), grid
+
+
+def _label(ax: Axes) -> Axes:
+    ax.set_xlabel(P_TRAIN)
+    ax.set_ylabel(P_EVAL)
+    return ax
+
+
+@styled
+def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """The phase diagram: one coloured cell per point, the phase's name written into it, undecided cells hatched.
+
+    Args:
+        classified: table from `observables.classify`, one architecture.
+        ax: axes to draw on (None: a new figure).
+
+    Raises:
+        ValueError: missing columns, or more than one architecture.
+    """
+    x, y, grid = _grid(classified.assign(phase=classified["phase"].astype(object)), "phase")
+    ax = axes_or_new(ax)
+    codes = grid.map(lambda name: PHASES.index(name) if name in PHASES else np.nan).to_numpy(dtype=float)
+    colors = ListedColormap([PHASE_COLORS[name] for name in PHASES])
+    norm = BoundaryNorm(np.arange(len(PHASES) + 1) - 0.5, len(PHASES))
+    ax.pcolormesh(x, y, np.ma.masked_invalid(codes), cmap=colors, norm=norm, edgecolors="face", linewidth=0.2)
+    undecided = np.ma.masked_where(codes != PHASES.index("undecided"), codes)
+    ax.pcolor(x, y, undecided, hatch="////", alpha=0, edgecolor="#555555")
+    for code, name in enumerate(PHASES[:3]):
+        _name_region(ax, x, y, codes == code, name)
+    return _label(ax)
+
+
+def _name_region(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray, name: str) -> None:
+    """Write the phase's name where a box of the text's shape fits best inside the region, upright if that is roomier.
+
+    `x` and `y` are the cell edges, `inside` (len(y) - 1, len(x) - 1) marks the phase's cells.
+    """
+    if not inside.any():
+        return
+    fine = 120  # resolution of a uniform grid laid over the (possibly uneven) cells
+    px, py = (edges[0] + (np.arange(fine) + 0.5) / fine * np.ptp(edges) for edges in (x, y))
+    mask = inside[np.ix_(np.searchsorted(y, py) - 1, np.searchsorted(x, px) - 1)]
+    long, short = 0.034 * len(name), 0.05  # half the text's length and height as fractions of the axes
+    best = (-1.0, 0, 0, 0)
+    for rotation, box in ((0, (short, long)), (90, (long, short))):
+        room = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=[1 / (fine * side) for side in box])[1:-1, 1:-1]
+        row, column = np.unravel_index(np.argmax(room), room.shape)
+        if min(room[row, column], 1.5) > best[0]:
+            best = (min(room[row, column], 1.5), rotation, row, column)
+    _, rotation, row, column = best
+    color = "white" if name == "eumentia" else "black"
+    ax.text(px[column], py[row], name, ha="center", va="center", rotation=rotation, color=color, fontweight="bold")
+
+
+@styled
+def exponent_map(
+    exponents: pd.DataFrame, ax: Axes | None = None, limit: float | None = None, colorbar: bool = True
+) -> Axes:
+    """The exponent alpha over the plane, blue where more data helps, orange where it hurts.
+
+    Args:
+        exponents: table from `observables.exponents`, one architecture.
+        ax: axes to draw on (None: a new figure).
+        limit: the colours span (-limit, limit); None takes the 98 % quantile of abs(alpha). Give the same limit to
+            panels that are to be compared.
+        colorbar: draw the scale beside the axes.
+
+    Raises:
+        ValueError: missing columns, more than one architecture, limit not positive.
+    """
+    x, y, grid = _grid(exponents, "alpha")
+    alpha = grid.to_numpy(dtype=float)
+    if limit is None:
+        limit = float(np.nanquantile(np.abs(alpha), 0.98)) if np.isfinite(alpha).any() else 1.0
+    if not limit > 0:
+        raise ValueError(f"limit = {limit} must be positive: it is the largest abs(alpha) of the colour scale")
+    ax = axes_or_new(ax)
+    image = ax.pcolormesh(
+        x, y, np.ma.masked_invalid(alpha), cmap=ALPHA_CMAP, vmin=-limit, vmax=limit, edgecolors="face", linewidth=0.2
+    )
+    if colorbar:
+        beyond = (bool(np.nanmin(alpha) < -limit), bool(np.nanmax(alpha) > limit))
+        extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
+        ax.figure.colorbar(image, ax=ax, label=r"exponent $\alpha$", extend=extend)
+    return _label(ax)
+
+
+@styled
+def accuracy_map(
+    averages_accuracy: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None, colorbar: bool = True
+) -> Axes:
+    """The average accuracy over the plane for one training-set size.
+
+    Args:
+        averages_accuracy: table from `observables.averages(results, "accuracy")`, one architecture.
+        n_train: which size (None: the largest).
+        ax: axes to draw on (None: a new figure).
+        colorbar: draw the scale beside the axes.
+
+    Raises:
+        ValueError: missing columns, more than one architecture, a size the table does not hold.
+    """
+    sizes = sorted(averages_accuracy["n_train"].unique())
+    n_train = int(sizes[-1]) if n_train is None else n_train
+    if n_train not in sizes:
+        raise ValueError(f"n_train = {n_train} is not in the table; it has {', '.join(map(str, sizes))}")
+    x, y, grid = _grid(averages_accuracy[averages_accuracy["n_train"] == n_train], "mean")
+    ax = axes_or_new(ax)
+    values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
+    image = ax.pcolormesh(x, y, values, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.2)
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label=rf"accuracy, $N={size_label(n_train)}$")
+    return _label(ax)
+
+
+@styled
+def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None, colorbar: bool = True) -> Axes:
+    """How well a power law describes the loss: chi-squared per degree of freedom of every point's fit, 0.1 to 1000.
+
+    Args:
+        exponents: table from `observables.exponents`, one architecture.
+        ax: axes to draw on (None: a new figure).
+        colorbar: draw the scale beside the axes.
+
+    Raises:
+        ValueError: missing columns or more than one architecture.
+    """
+    x, y, grid = _grid(exponents, "chi2_reduced")
+    ax = axes_or_new(ax)
+    values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
+    image = ax.pcolormesh(x, y, values, cmap="Greys", norm=LogNorm(0.1, 1000), edgecolors="face", linewidth=0.2)
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label=r"power-law fit, $\chi^2$/d.o.f.", extend="both")
+    return _label(ax)
+
+
+@styled
+def boundary_line(
+    boundary: pd.DataFrame, ax: Axes | None = None, color: str = "black", label: str | None = None
+) -> Axes:
+    """The line alpha = 0 between eumentia and dementia with its error band (one standard error).
+
+    Args:
+        boundary: table from `observables.boundary`, one architecture.
+        ax: axes to draw on (None: a new figure).
+        color: of line and band.
+        label: for a legend.
+
+    Raises:
+        ValueError: more than one architecture.
+    """
+    if boundary[["depth", "width"]].drop_duplicates().shape[0] > 1:
+        raise ValueError("several architectures in one boundary table; select one depth and width")
+    ax = axes_or_new(ax)
+    line = boundary.sort_values("p_train")
+    p, c, e = (line[name].to_numpy(dtype=float) for name in ("p_train", "p_c", "p_c_error"))
+    ax.fill_between(p, c - e, c + e, color=color, alpha=0.3, linewidth=0)
+    ax.plot(p, c, color=color, label=label, marker="o" if len(p) < 12 else None, markersize=3)
+    return _label(ax)
