@@ -17,6 +17,7 @@ TORCH_INDEX_URL ?= $(INSTALLED_FROM)
 BIN := $(VENV)/bin
 # The stamp's name carries the choice of wheels, so that changing it installs again.
 STAMP := $(VENV)/installed$(if $(TORCH_INDEX_URL),-$(subst /,_,$(subst :,,$(TORCH_INDEX_URL))))
+PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Nothing may need a compiler: wheels only. --no-deps: the lock is complete, `pip check` proves it.
 INSTALL := $(PIP) install --quiet --no-deps --only-binary=:all:
@@ -25,10 +26,11 @@ CUDA_ONLY := ^(cuda-|nvidia-|triton==)
 
 # Notebooks are run with the kernel of .venv, never with one the user has installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
-export PYTHONHASHSEED := 0
+# Python's debugger, which every kernel loads, warns of a limitation that does not matter here.
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book reference bench lint format lock clean
+.PHONY: help env data test unit nbval book html reference bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -60,6 +62,33 @@ endif
 
 data: env ## unpack MNIST from data/mnist (or download it) and check it
 	@$(BIN)/python -m pruning_phases.data
+
+test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
+	$(MAKE) --no-print-directory unit nbval book
+	$(PYTEST) -m book tests
+
+unit: data ## unit tests, among them notebooks run with changed parameters
+	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
+
+nbval: data ## execute every notebook and compare with its stored outputs
+	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
+
+book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
+	@rm -rf book/sections
+	$(BIN)/python -m pruning_phases.notebooks
+	@$(MAKE) --no-print-directory html
+
+html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
+	@rm -rf _build/html
+	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build.log 2>&1 || { cat _build.log; rm -f _build.log; exit 1; }
+	@rm -f _build.log
+	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
+
+reference: data ## compute the reference results (hours on 2 cores; may be stopped and started again)
+	$(BIN)/pruning-phases sweep --preset reference
+
+bench: env ## time training and analysis beside what a user would write instead
+	$(PYTEST) -m 'not book' tests/benchmarks -s
 
 lint: env ## ruff: lint and format check of code and notebooks
 	$(BIN)/ruff check .
