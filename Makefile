@@ -67,10 +67,10 @@ test: env data ## everything: unit tests, notebooks against their stored outputs
 	$(MAKE) --no-print-directory unit nbval book
 	$(PYTEST) -m book tests
 
-unit: data ## unit tests, among them notebooks run with changed parameters
+unit: env ## unit tests, among them notebooks run with changed parameters
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
 
-nbval: data ## execute every notebook and compare with its stored outputs
+nbval: env ## execute every notebook and compare with its stored outputs
 	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
 book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
@@ -79,9 +79,8 @@ book: data ## execute every notebook, build the book (warnings are errors), prin
 	@$(MAKE) --no-print-directory html
 
 html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
-	@rm -rf _build/html
-	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build.log 2>&1 || { cat _build.log; rm -f _build.log; exit 1; }
-	@rm -f _build.log
+	@rm -rf _build/html && mkdir -p _build
+	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build/log.txt 2>&1 || { cat _build/log.txt; exit 1; }
 	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
 
 reference: data ## compute the reference results (hours on 2 cores; may be stopped and started again)
