@@ -1,0 +1,47 @@
+"""Finite-size scaling: ansätze, quality of a collapse, fits, bootstrap, and what speaks for which ansatz."""
+
+from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz, Drift, NoTransition, Parameter
+from pruning_phases.collapse.compare import (
+    NuRelation,
+    compare_ansaetze,
+    nu_relation,
+    predicted_nu_algebraic,
+    scan_l0,
+    scan_windows,
+    which_ansatz,
+)
+from pruning_phases.collapse.crossings import Drifting, crossing_drift, pair_crossings
+from pruning_phases.collapse.data import CollapseData, collapse_data
+from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
+from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
+from pruning_phases.collapse.quality import reduced_chi_squared
+
+__all__ = [
+    "BKT",
+    "Algebraic",
+    "Ansatz",
+    "CollapseData",
+    "CollapseFit",
+    "Drift",
+    "Drifting",
+    "NoTransition",
+    "NuRelation",
+    "Parameter",
+    "Prediction",
+    "SplineFit",
+    "collapse_data",
+    "compare_ansaetze",
+    "crossing_drift",
+    "fit_collapse",
+    "fit_spline",
+    "landscape",
+    "leave_one_out",
+    "nu_relation",
+    "pair_crossings",
+    "power_law_prediction",
+    "predicted_nu_algebraic",
+    "reduced_chi_squared",
+    "scan_l0",
+    "scan_windows",
+    "which_ansatz",
+]

@@ -1,0 +1,187 @@
+"""The points of one data collapse, with the realizations they are averages of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from pruning_phases.observables.averages import bootstrap_counts, by_realization
+
+__all__ = ["CollapseData", "collapse_data"]
+
+Window = tuple[float, float]
+MIN_POINTS_PER_SIZE = 4
+"""Below four points a curve cannot show both sides of a crossing with a slope on each."""
+
+
+@dataclass(frozen=True, eq=False)
+class CollapseData:
+    """n points of a collapse: y against p for at least two sizes.
+
+    Attributes:
+        p: (n,) control parameter (``p_eval``).
+        n_train: (n,) size N of each point.
+        y: (n,) observable, averaged over realizations.
+        sigma: (n,) standard error of y.
+        realizations: (R, n) values of every realization, NaN where one is missing; None if only means are known (then
+            there is no bootstrap).
+        selection: what the points were selected with, for tables and captions.
+
+    Raises:
+        ValueError: shapes that do not match, NaN or infinite values, sigma <= 0, fewer than two sizes, fewer than four
+            points of a size.
+    """
+
+    p: np.ndarray
+    n_train: np.ndarray
+    y: np.ndarray
+    sigma: np.ndarray
+    realizations: np.ndarray | None = None
+    selection: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("p", "n_train", "y", "sigma"):
+            a = np.asarray(getattr(self, name), dtype=float)
+            object.__setattr__(self, name, a)
+            if a.ndim != 1 or a.shape != np.shape(self.p):
+                raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
+            if not np.isfinite(a).all():
+                raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
+        if not (self.sigma > 0).all():
+            raise ValueError(
+                f"sigma must be positive, but is not at {np.sum(self.sigma <= 0)} points "
+                f"(first: p = {self.p[self.sigma <= 0][0]:g}, N = {self.n_train[self.sigma <= 0][0]:g}); "
+                "leave them out with the p window or use more realizations"
+            )
+        sizes, counts = np.unique(self.n_train, return_counts=True)
+        if sizes.size < 2:
+            raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}; widen the n window")
+        if counts.min() < MIN_POINTS_PER_SIZE:
+            few = {f"{n:g}": int(c) for n, c in zip(sizes, counts, strict=True) if c < MIN_POINTS_PER_SIZE}
+            raise ValueError(
+                f"fewer than {MIN_POINTS_PER_SIZE} points for N = {few}; widen the p window or drop these N"
+            )
+        if self.realizations is not None:
+            r = np.asarray(self.realizations, dtype=float)
+            object.__setattr__(self, "realizations", r)
+            if r.ndim != 2 or r.shape[1] != self.p.size:
+                raise ValueError(f"realizations must have shape (R, {self.p.size}), got {r.shape}")
+            if np.isinf(r).any():
+                raise ValueError("realizations hold infinite values; remove those realizations")
+            if (np.isfinite(r).sum(axis=0) < 2).any():
+                raise ValueError("every point needs at least two realizations for an error")
+
+    @classmethod
+    def from_realizations(
+        cls, p: ArrayLike, n_train: ArrayLike, realizations: ArrayLike, **selection: object
+    ) -> CollapseData:
+        """Means and standard errors from per-realization curves ``realizations[realization, point]``.
+
+        sigma is the standard error s / sqrt(R), which the bootstrap over realizations tends to for many resamples once
+        its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter.
+        """
+        r = np.asarray(realizations, dtype=float)
+        if r.ndim != 2:
+            raise ValueError(f"realizations must be an array [realization, point], got shape {r.shape}")
+        if np.isinf(r).any():
+            raise ValueError("realizations hold infinite values; remove those realizations")
+        count = np.isfinite(r).sum(axis=0)
+        if (count < 2).any():
+            raise ValueError(
+                f"{np.sum(count < 2)} points have fewer than two realizations, so no error; add realizations"
+            )
+        sigma = np.nanstd(r, axis=0, ddof=1) / np.sqrt(count)
+        return cls(p, n_train, np.nanmean(r, axis=0), sigma, r, dict(selection))
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Distinct N, ascending."""
+        return np.unique(self.n_train)
+
+    def select(self, keep: np.ndarray, **selection: object) -> CollapseData:
+        """The points where ``keep`` is true."""
+        r = None if self.realizations is None else self.realizations[:, keep]
+        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y", "sigma")}
+        return replace(self, **points, realizations=r, selection={**self.selection, **selection})
+
+    def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
+        """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
+        keep = np.ones(self.p.size, dtype=bool)
+        tolerance = 1e-9  # grid values such as 0.30000000000000004 belong to a window that ends at 0.3
+        if p is not None:
+            keep &= (self.p >= p[0] - tolerance) & (self.p <= p[1] + tolerance)
+        if n is not None:
+            keep &= (self.n_train >= n[0]) & (self.n_train <= n[1])
+        if not keep.any():
+            raise ValueError(
+                f"no points inside p window {p} and n window {n}; data cover p {self.p.min():g}..{self.p.max():g}, "
+                f"N {self.n_train.min():g}..{self.n_train.max():g}"
+            )
+        chosen = {"p_eval_window": p, "n_window": n}
+        return self.select(keep, **{name: value for name, value in chosen.items() if value is not None})
+
+    def resample(self, n_resamples: int, seed: int = 0) -> np.ndarray:
+        """Means of bootstrap resamples of the realizations, (n_resamples, n).
+
+        A realization is drawn as a whole: all points that the same realizations contribute to get the same draw, so
+        correlations along a curve and between sizes survive. Points with different sets of realizations are drawn
+        independently.
+        """
+        if self.realizations is None:
+            raise ValueError("a bootstrap needs the realizations; build the data with CollapseData.from_realizations")
+        present = np.isfinite(self.realizations)
+        patterns, of_point = np.unique(present, axis=1, return_inverse=True)
+        out = np.empty((n_resamples, self.p.size))
+        for i, pattern in enumerate(patterns.T):
+            points = np.flatnonzero(of_point.ravel() == i)
+            n = int(pattern.sum())
+            weights = bootstrap_counts(n, n_resamples, seed) / n
+            out[:, points] = weights @ self.realizations[np.ix_(pattern, points)]
+        return out
+
+
+def collapse_data(
+    results: pd.DataFrame,
+    *,
+    p_train: float,
+    depth: int = 2,
+    width: int = 100,
+    p_eval_window: Window | None = None,
+    n_window: Window | None = None,
+    quantity: str = "loss",
+) -> CollapseData:
+    """Points of a collapse in p_eval at fixed p_train, from the tidy table.
+
+    Args:
+        results: one row per (network, p_eval, eval_pass); passes are averaged inside a realization first.
+        p_train: training dropout of the networks.
+        depth: their hidden layers.
+        width: neurons in each.
+        p_eval_window: closed window (low, high); None takes everything. Nothing else is left out.
+        n_window: closed window of N, likewise.
+        quantity: "loss" (nats) or "accuracy".
+
+    Raises:
+        ValueError: nothing matches, or the points are unfit for a collapse (see `CollapseData`).
+    """
+    chosen = np.isclose(results["p_train"], p_train, atol=1e-9)
+    chosen &= ((results["depth"] == depth) & (results["width"] == width)).to_numpy()
+    if not chosen.any():
+        have = np.unique(results["p_train"]).tolist()
+        raise ValueError(
+            f"no networks with p_train = {p_train}, depth = {depth}, width = {width}; p_train is one of {have}"
+        )
+    table = by_realization(results[chosen], quantity)
+    data = CollapseData.from_realizations(
+        table.index.get_level_values("p_eval").to_numpy(float),
+        table.index.get_level_values("n_train").to_numpy(float),
+        table.to_numpy(float).T,
+        p_train=p_train,
+        depth=depth,
+        width=width,
+        quantity=quantity,
+    )
+    return data.window(p_eval_window, n_window) if p_eval_window or n_window else data

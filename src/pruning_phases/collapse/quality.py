@@ -1,0 +1,217 @@
+"""Quality of a data collapse: the reduced chi-squared of Eqs. (14)-(17), over whole parameter grids at once.
+
+Shape legend: n points, S distinct sizes, m parameter sets (rows).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning_phases.collapse.ansatz import Ansatz
+
+__all__ = ["Points", "chi_squared_rows", "degrees_of_freedom", "reduced_chi_squared"]
+
+# Rows evaluated together: 128 rows x 300 points x 8 bytes x ~8 temporaries stay inside a 2-3 MB cache.
+_CHUNK_VALUES = 40_000
+
+
+class Points:
+    """The fixed part of a collapse: p, sizes and variances, sorted by (n_train, p) once.
+
+    Sorting by size first makes a stable sort by x resolve exact ties in x in the order that they take for p_c just
+    below the tie, whatever the order of the input rows.
+    """
+
+    def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike, ansatz: Ansatz) -> None:
+        arrays = {"p": p, "n_train": n_train, "sigma": sigma}
+        arrays = {name: np.asarray(a, dtype=float) for name, a in arrays.items()}
+        for name, a in arrays.items():
+            if a.ndim != 1 or a.shape != arrays["p"].shape:
+                raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
+            if not np.isfinite(a).all():
+                raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
+        if arrays["p"].size < 4:
+            raise ValueError(f"a collapse needs at least 4 points, got {arrays['p'].size}")
+        if not (arrays["sigma"] > 0).all():
+            raise ValueError("sigma must be positive everywhere; a point without an error cannot enter chi-squared")
+        too_small = np.unique(arrays["n_train"][arrays["n_train"] <= ansatz.minimum_size])
+        if too_small.size:
+            raise ValueError(
+                f"n_train must be larger than {ansatz.minimum_size:g} for {ansatz!r}; got {too_small.tolist()}. "
+                "Raise the lower end of the n window or lower l0."
+            )
+        self.ansatz = ansatz
+        self.order = np.lexsort((arrays["p"], arrays["n_train"]))
+        self.p = arrays["p"][self.order]
+        self.sizes, self.index = np.unique(arrays["n_train"][self.order], return_inverse=True)
+        self.variance = arrays["sigma"][self.order] ** 2
+
+    def x(self, p_c: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
+        """Collapse variable, (m, n), for parameter vectors of length m; powers are taken once per size."""
+        columns = [np.asarray(a, dtype=float)[:, None] for a in (p_c, nu, *extra)]
+        centre = np.broadcast_to(self.ansatz.centre(self.sizes, *columns), (columns[0].shape[0], self.sizes.size))
+        with np.errstate(over="ignore"):  # an overflowing scale is reported just below
+            scale = self.ansatz.scale(self.sizes, columns[1])
+        x = (self.p - centre[:, self.index]) * scale[:, self.index]
+        if not np.isfinite(x).all():
+            raise ValueError(f"x overflows for nu = {np.min(nu):g}; raise the lower bound of nu")
+        return x
+
+
+def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False) -> int:
+    """Number of points n - k with k = 2 for (p_c, nu) plus the extra parameters; two points fewer without the ends."""
+    dof = n_points - 2 * drop_ends - 2 - len(ansatz.extra)
+    if dof < 1:
+        raise ValueError(f"{n_points} points leave no degree of freedom for {ansatz!r}")
+    return dof
+
+
+def _neighbour_gaps(x: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gaps a = x_right - x, b = x - x_left, g = x_right - x_left to the two points that predict each sorted point.
+
+    At the ends both points lie on the same side (linear extrapolation), so a or b is negative there. Where all three
+    x coincide the gaps are replaced by those of an infinitesimally smaller p_c, in which the prediction has a limit.
+    """
+
+    def gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        d = np.diff(values, axis=-1)
+        a = np.concatenate((d[:, :1] + d[:, 1:2], d[:, 1:], -d[:, -1:]), axis=-1)
+        b = np.concatenate((-d[:, :1], d[:, :-1], d[:, -1:] + d[:, -2:-1]), axis=-1)
+        g = np.concatenate((d[:, 1:2], d[:, :-1] + d[:, 1:], d[:, -2:-1]), axis=-1)
+        return a, b, g
+
+    a, b, g = gaps(x)
+    tied = (a == 0) & (b == 0)
+    if tied.any():
+        a, b, g = (np.where(tied, limit, value) for limit, value in zip(gaps(rate), (a, b, g), strict=True))
+        same = tied & (a == 0) & (b == 0)  # repeated measurements of one (N, p): plain average
+        a, b, g = (np.where(same, value, gap) for value, gap in ((1.0, a), (1.0, b), (2.0, g)))
+    return a, b, g
+
+
+def chi_squared_rows(
+    points: Points, y: np.ndarray, parameters: np.ndarray, drop_ends: bool = False, shared: bool = False
+) -> np.ndarray:
+    """Sum over points of (y - ybar)^2 / Sigma^2, not divided by the degrees of freedom.
+
+    Args:
+        points: the data without y.
+        y: (n,), or (m, n) with one data vector per parameter row, or (B, n) with ``shared``; in the order of
+            ``points`` (that is, already indexed with ``points.order``).
+        parameters: (m, k), columns p_c, nu and extra parameters.
+        drop_ends: leave out the two extrapolated end points.
+        shared: evaluate every one of the B data vectors at every parameter row; the sort is then done once per row.
+
+    Returns:
+        (m,), or (B, m) with ``shared``.
+    """
+    m, n = parameters.shape[0], points.p.size
+    out = np.empty((y.shape[0], m)) if shared else np.empty(m)
+    step = max(1, _CHUNK_VALUES // (n * (y.shape[0] if shared else 1)))
+    for start in range(0, m, step):
+        rows = slice(start, min(start + step, m))
+        theta = parameters[rows].T
+        x = points.x(*theta)
+        order = np.argsort(x, axis=-1, kind="stable")
+        x = np.take_along_axis(x, order, axis=-1)
+        rate = np.broadcast_to(points.ansatz.rate(points.sizes, theta[1][:, None]), (x.shape[0], points.sizes.size))
+        tied = (x[:, 1:] == x[:, :-1]).any()
+        rate = np.take_along_axis(rate, points.index[order], axis=-1) if tied else x
+        a, b, g = _neighbour_gaps(x, rate)
+        # Written with the gap g as common factor (w_left = a/g, w_right = b/g) no quotient of vanishing gaps is ever
+        # formed, so near and exact ties give the same limit.
+        variance = points.variance[order]
+        denominator = g * g * variance + a * a * _left(variance) + b * b * _right(variance)
+        if shared:
+            v = y[:, order]
+        elif y.ndim == 2:
+            v = np.take_along_axis(y[rows], order, axis=-1)
+        else:
+            v = y[order]
+        residual = g * v - a * _left(v) - b * _right(v)
+        terms = residual * residual / denominator
+        if drop_ends:
+            terms = terms[..., 1:-1]
+        if shared:
+            out[:, rows] = terms.sum(axis=-1)
+        else:
+            out[rows] = terms.sum(axis=-1)
+    return out
+
+
+def _left(v: np.ndarray) -> np.ndarray:
+    """Value at the left predicting point of each sorted point (first: second point; last: last but two)."""
+    return np.concatenate((v[..., 1:2], v[..., :-2], v[..., -3:-2]), axis=-1)
+
+
+def _right(v: np.ndarray) -> np.ndarray:
+    """Value at the right predicting point of each sorted point (first: third point; last: last but one)."""
+    return np.concatenate((v[..., 2:3], v[..., 2:], v[..., -2:-1]), axis=-1)
+
+
+def reduced_chi_squared(
+    p: ArrayLike,
+    n_train: ArrayLike,
+    y: ArrayLike,
+    sigma: ArrayLike,
+    ansatz: Ansatz,
+    p_c: ArrayLike,
+    nu: ArrayLike,
+    *extra: ArrayLike,
+    drop_ends: bool = False,
+) -> np.ndarray | float:
+    r"""Reduced chi-squared of a data collapse, Eqs. (14)-(17).
+
+    With the points sorted by x (Eq. 14), each y_i is compared with the linear interpolation between its two sorted
+    neighbours (Eq. 15; at both ends the linear extrapolation of the two nearest points),
+
+        chi^2_nu = 1/(n - k) sum_i (y_i - ybar_i)^2 / Sigma_i^2,                      (16)
+        Sigma_i^2 = sigma_i^2 + (w_left sigma_left)^2 + (w_right sigma_right)^2,      (17)
+
+    with k = 2, plus one for each extra parameter of the ansatz. Exactly equal x (they occur when p_c meets a grid
+    point) are taken in the limit of p_c approaching from below, so the result is finite and joins that branch
+    continuously.
+
+    Args:
+        p: control parameter, (n,).
+        n_train: sizes, (n,).
+        y: observable, (n,).
+        sigma: its standard error, (n,).
+        ansatz: for example ``BKT()`` or ``Algebraic()``.
+        p_c: critical point; p_c, nu and extra are broadcast against each other.
+        nu: exponent.
+        *extra: extra parameters of the ansatz.
+        drop_ends: leave out the two extrapolated end points, n -> n - 2.
+
+    Returns:
+        Array of the broadcast parameter shape, a float if all parameters are scalars.
+
+    Raises:
+        ValueError: for NaN, infinities, sizes at or below ``l0``, non-positive sigma or nu, or fewer than four points.
+
+    Example:
+        >>> import numpy as np
+        >>> from pruning_phases.collapse import Algebraic, reduced_chi_squared
+        >>> n, p = np.repeat([100, 400], 5), np.tile(np.linspace(0, 1, 5), 2)
+        >>> y = (p - 0.5) * n**0.5  # exact collapse with a straight master curve
+        >>> round(reduced_chi_squared(p, n, y, 0.1 + 0 * p, Algebraic(), 0.5, 2.0), 12)
+        0.0
+    """
+    points = Points(p, n_train, sigma, ansatz)
+    y = np.asarray(y, dtype=float)
+    if y.shape != points.p.shape:
+        raise ValueError(f"y must be a 1-D array as long as p, got shape {y.shape} for {points.p.size} points")
+    if not np.isfinite(y).all():
+        raise ValueError(f"y holds {np.sum(~np.isfinite(y))} NaN or infinite values; remove those points")
+    if len(extra) != len(ansatz.extra):
+        raise ValueError(f"{ansatz!r} has {len(ansatz.extra)} extra parameters, got {len(extra)}")
+    grids = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (p_c, nu, *extra)))
+    if not all(np.isfinite(g).all() for g in grids):
+        raise ValueError("p_c, nu and extra parameters must be finite")
+    if not (grids[1] > 0).all():
+        raise ValueError(f"nu must be positive, got {np.min(grids[1]):g}")
+    rows = np.stack([g.ravel() for g in grids], axis=-1)
+    chi2 = chi_squared_rows(points, y[points.order], rows, drop_ends)
+    chi2 = chi2.reshape(grids[0].shape) / degrees_of_freedom(points.p.size, ansatz, drop_ends)
+    return chi2 if chi2.ndim else float(chi2)
