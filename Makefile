@@ -30,7 +30,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html reference bench lint format lock clean
+.PHONY: help env data test unit nbval book html outputs reference bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -82,6 +82,9 @@ html: env ## build the book from the notebooks as they were last executed (`make
 	@rm -rf _build/html && mkdir -p _build
 	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build/log.txt 2>&1 || { cat _build/log.txt; exit 1; }
 	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
+
+outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
+	$(BIN)/python -m pruning_phases.notebooks --in-place
 
 reference: data ## compute the reference results (hours on 2 cores; may be stopped and started again)
 	$(BIN)/pruning-phases sweep --preset reference

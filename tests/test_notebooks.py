@@ -113,6 +113,18 @@ def test_failing_run_keeps_the_earlier_output(scratch):
     assert (scratch / "sections" / "02_fails.ipynb").read_bytes() == before
 
 
+def test_renewed_outputs_are_the_only_change(scratch):
+    path = notebooks.NOTEBOOKS / "01_scratch.ipynb"
+    before = nbformat.read(path, as_version=4)
+    assert notebooks.renew_outputs("01_scratch") == path
+    assert text_outputs(path) == ["(None, 0.5)"]
+    after = nbformat.read(path, as_version=4)
+    assert [(c.id, c.source, c.metadata) for c in after.cells] == [(c.id, c.source, c.metadata) for c in before.cells]
+    once = path.read_bytes()
+    notebooks.renew_outputs("01_scratch")
+    assert path.read_bytes() == once
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

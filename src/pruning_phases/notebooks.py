@@ -25,6 +25,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import tempfile
 import time
 import types
@@ -38,6 +39,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
 SECTIONS = REPOSITORY / "book" / "sections"
 _RECORDED_PACKAGES = ("pruning-phases", "torch", "numpy", "scipy", "pandas", "pyarrow", "matplotlib", "papermill")
+_KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=40"]  # errors only: it warns of unencrypted traffic on this machine
 _INJECTED = "# Parameters\n"  # papermill puts this at the head of the cell it injects
 _TYPES: dict[str, object] = {
     **{t.__name__: t for t in (bool, int, float, str, list, tuple, dict)},
@@ -177,9 +179,6 @@ def run_notebook(
     NotebookError
         If a cell fails. Nothing has been written then.
     """
-    import nbformat
-    import papermill
-
     path = _find(name)
     declared = notebook_parameters(name)
     chosen = _check(parameters or {}, declared)
@@ -187,13 +186,10 @@ def run_notebook(
     if output.suffix != ".ipynb":
         raise ConfigError(f"output = {str(output)!r} is not a notebook: give a name that ends in .ipynb")
     if output.resolve() == path:
-        raise ConfigError(f"output = {str(output)!r} is the notebook itself: give another name")
+        raise ConfigError(f"output = {str(output)!r} is the notebook itself: use renew_outputs, or give another name")
 
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
-    try:
-        notebook = papermill.execute_notebook(str(path), None, parameters=chosen, progress_bar=False)
-    except papermill.exceptions.PapermillExecutionError as error:
-        raise NotebookError(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from error
+    executed = _execute(path, chosen)
     provenance = {
         "notebook": name,
         "parameters": {key: parameter.default for key, parameter in declared.items()} | chosen,
@@ -204,9 +200,24 @@ def run_notebook(
         **_environment(),
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    _write(output, nbformat.writes(_without_noise(notebook)))
+    _write(output, executed)
     _write(output.with_suffix(".provenance.json"), json.dumps(provenance, indent=1, default=str) + "\n")
     return output
+
+
+def renew_outputs(name: str) -> Path:
+    """Execute a notebook with its default parameters and store the outputs in it, for the next commit.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such notebook.
+    NotebookError
+        If a cell fails. The notebook is as before then.
+    """
+    path = _find(name)
+    _write(path, _execute(path, {}))
+    return path
 
 
 def write_provenance_page(folder: Path = SECTIONS) -> Path:
@@ -299,6 +310,20 @@ def _is_a(value: object, wanted: object) -> bool:
     return isinstance(value, (int, float) if wanted is float else wanted)
 
 
+def _execute(path: Path, parameters: dict[str, object]) -> str:
+    """The executed notebook as text, without what differs from run to run."""
+    import nbformat
+    import papermill
+
+    try:
+        notebook = papermill.execute_notebook(
+            str(path), None, parameters=parameters, progress_bar=False, extra_arguments=_KERNEL_ARGUMENTS
+        )
+    except papermill.exceptions.PapermillExecutionError as error:
+        raise NotebookError(f"{path.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}") from error
+    return nbformat.writes(_without_noise(notebook)) + "\n"
+
+
 def _without_noise(notebook):
     """Drop what differs between two runs of the same notebook: timings, paths, random ids, the Python patch version."""
     notebook.metadata.pop("papermill", None)
@@ -306,6 +331,8 @@ def _without_noise(notebook):
     for index, cell in enumerate(notebook.cells):
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
+        if not cell.metadata.get("tags", True):  # papermill gives every cell a list of tags
+            del cell.metadata["tags"]
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = f"injected-parameters-{index}"
     return notebook
@@ -342,16 +369,18 @@ def _ipython():
 
 
 def main() -> None:
-    """Execute every notebook into the book and write its provenance page (`make book`)."""
+    """Execute every notebook into the book and write its provenance page, or, with `--in-place`, renew stored outputs."""
+    in_place = sys.argv[1:] == ["--in-place"]
     for name in list_notebooks():
         print(f"{name} ...", end=" ", flush=True)
         start = time.perf_counter()
         try:
-            run_notebook(name)
+            renew_outputs(name) if in_place else run_notebook(name)
         except NotebookError as error:
             raise SystemExit(f"failed\nerror: {error}") from error
         print(f"{time.perf_counter() - start:.1f} s", flush=True)
-    write_provenance_page()
+    if not in_place:
+        write_provenance_page()
 
 
 if __name__ == "__main__":
