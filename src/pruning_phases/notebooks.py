@@ -369,7 +369,7 @@ def _ipython():
 
 
 def main() -> None:
-    """Execute every notebook into the book and write its provenance page; `--in-place` renews stored outputs instead."""
+    """Execute every notebook into the book and write its provenance page; `--in-place` renews the stored outputs."""
     in_place = sys.argv[1:] == ["--in-place"]
     for name in list_notebooks():
         print(f"{name} ...", end=" ", flush=True)
