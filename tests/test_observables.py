@@ -401,6 +401,19 @@ def test_gaussian_binder_is_the_estimator_s_own_distribution():
         obs.gaussian_binder(3)
 
 
+def test_compare_with_gaussian_accepts_gaussians_and_refuses_two_valued_networks():
+    rng = np.random.default_rng(RNG_SEED)
+    tables = [binder_table(0.5 + 0.02 * rng.standard_normal((40, 4))).assign(p_eval=k / 200) for k in range(100)]
+    pure = obs.compare_with_gaussian(obs.binder(pd.concat(tables), n_bootstrap=2))
+    share = pure.groupby("ensemble")["gaussian"].mean()
+    assert (share > 0.85).all()  # 0.95 expected, 100 points each
+    split = np.where(np.arange(40) % 2, 0.3, 0.5)[:, None] + rng.normal(0, 0.01, (40, 4))
+    mixed = obs.compare_with_gaussian(obs.binder(binder_table(split))).set_index("ensemble")["gaussian"]
+    assert mixed.to_dict() == {"passes": True, "networks": False, "pooled": False}
+    still = obs.compare_with_gaussian(obs.binder(binder_table(np.full((6, 3), 0.5))))
+    assert still["gaussian"].isna().all()
+
+
 def test_accuracy_variance_splits_counting_noise_from_networks():
     rng = np.random.default_rng(RNG_SEED)
     bias = rng.normal(0.6, 0.02, (400, 1))

@@ -14,6 +14,7 @@ from pruning_phases.observables.binder import (
     accuracy_variance,
     binder,
     binder_of_sample,
+    compare_with_gaussian,
     gaussian_binder,
 )
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
@@ -31,6 +32,7 @@ __all__ = [
     "bootstrap_sem",
     "boundary",
     "classify",
+    "compare_with_gaussian",
     "crossings",
     "exponents",
     "gaussian_binder",

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.config import N_TEST
-from pruning_phases.observables.averages import POINT, bootstrap_counts, values
+from pruning_phases.observables.averages import POINT, bootstrap_counts, require_columns, values
 
 ENSEMBLES = ("passes", "networks", "pooled")
 
@@ -213,6 +213,30 @@ def gaussian_binder(
         draws.append(_ratio(*(moment.mean(axis=1) for moment in _moments(sums, n_samples, unbiased))))
     low, median, high = np.nanquantile(np.concatenate(draws), [0.025, 0.5, 0.975])
     return float(low), float(median), float(high)
+
+
+def compare_with_gaussian(binder: pd.DataFrame) -> pd.DataFrame:
+    """Add to every row whether U is what a Gaussian shows in a sample of the same size.
+
+    Args:
+        binder: table from `binder` (with the unbiased estimator).
+
+    Returns:
+        The table with columns gaussian_low, gaussian_median, gaussian_high (2.5 %, 50 %, 97.5 % quantiles, see
+        `gaussian_binder`) and gaussian (True where U lies between the outer two; missing where U is). Of truly Gaussian
+        points 95 % are True.
+
+    Raises:
+        ValueError: missing columns or no rows.
+    """
+    require_columns(binder, ("ensemble", "binder", "n_samples", "n_realizations"), "the table of Binder cumulants")
+    groups = np.where(binder["ensemble"] == "passes", binder["n_realizations"], 1)
+    sizes = list(zip(binder["n_samples"].tolist(), groups.tolist(), strict=True))
+    bands = {size: gaussian_binder(*size) if size[0] >= 4 else (np.nan,) * 3 for size in set(sizes)}
+    low, median, high = np.array([bands[size] for size in sizes]).T
+    inside = pd.array(binder["binder"].between(low, high), dtype="boolean")
+    inside[binder["binder"].isna().to_numpy()] = pd.NA
+    return binder.assign(gaussian_low=low, gaussian_median=median, gaussian_high=high, gaussian=inside)
 
 
 def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruning_phases.observables import ENSEMBLES, gaussian_binder
+from pruning_phases.observables import ENSEMBLES, compare_with_gaussian
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.style import axes_or_new, legend_below, size_color, size_label, size_marker, styled
 
@@ -33,12 +33,10 @@ def binder_curves(
     ax = axes_or_new(ax)
     band: tuple[float, ...] = ()
     if len(part) and part["n_samples"].min() >= 4:
-        smallest = part.loc[part["n_samples"].idxmin()]
-        groups = int(smallest["n_realizations"]) if ensemble == "passes" else 1
-        low, median, high = gaussian_binder(int(smallest["n_samples"]), groups)
-        band = (low, high)
-        ax.axhspan(low, high, color="#dddddd", zorder=0, linewidth=0, label="Gaussian, 95 %")
-        ax.axhline(median, color="#777777", linewidth=1, linestyle="--", zorder=0)
+        smallest = compare_with_gaussian(part.loc[[part["n_samples"].idxmin()]]).iloc[0]
+        band = (smallest["gaussian_low"], smallest["gaussian_high"])
+        ax.axhspan(*band, color="#dddddd", zorder=0, linewidth=0, label="Gaussian, 95 %")
+        ax.axhline(smallest["gaussian_median"], color="#777777", linewidth=1, linestyle="--", zorder=0)
     ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
     for n_train, curve in part.sort_values("p_eval").groupby("n_train", sort=True):
         ax.errorbar(
