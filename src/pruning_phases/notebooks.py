@@ -33,7 +33,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .config import ConfigError
+from pruning_phases.config import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"

@@ -1,0 +1,62 @@
+"""The map of the code in CONTRIBUTING.md is true: every module is on it, and imports go one way."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "pruning_phases"
+ORDER = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+FILES = sorted(SOURCE.rglob("*.py"))
+# Everyone may read them: configurations are what is passed around, and the store is the meeting point of all processes.
+FOR_EVERYONE = {"config", "store"}
+
+
+def module_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of the package that a file imports, at the head or inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: import pruning_phases by its full name"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("pruning_phases.")}
+    return found & set(ORDER)
+
+
+def test_every_module_is_on_the_map():
+    modules = {module_of(path) for path in FILES} - {"__init__", "__main__", "_version"}
+    assert modules <= set(ORDER), f"not in CONTRIBUTING.md: {sorted(modules - set(ORDER))}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_imports_go_one_way(path):
+    module = module_of(path)
+    if module in ("__init__", "__main__"):
+        return
+    above = set(ORDER[: ORDER.index(module) + 1]) | FOR_EVERYONE
+    assert imported_modules(path) <= above
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_module_outgrows_a_reader(path):
+    assert len(path.read_text().splitlines()) <= 450, "make it a folder with the same public names"
+
+
+def test_nothing_names_the_machine_it_was_written_on():
+    wrong = re.compile(r"/work/(main|shared)|\.\./shared|/tmp/t/")
+    folders = ["src", "tests", "book", "notebooks", ".github", ".ci"]
+    files = [p for folder in folders for p in (ROOT / folder).rglob("*") if p.is_file() and "mathjax" not in p.parts]
+    files += [p for p in ROOT.iterdir() if p.is_file()]
+    text = {".py", ".md", ".yml", ".yaml", ".toml", ".cfg", ".css", ".ipynb", ".bib", ".cff", ".lock", ""}
+    named = [p for p in files if p.suffix in text and p != Path(__file__) and "sections" not in p.parts]
+    assert not [p.name for p in named if wrong.search(p.read_text(encoding="utf-8"))]
