@@ -1,1 +1,5 @@
 """Phases and scaling laws of randomly pruned neural networks."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

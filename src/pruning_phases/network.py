@@ -1,0 +1,121 @@
+"""A batch of fully-connected networks on one input: parameters, forward pass, dropout (Eqs. 1, 20).
+
+Shapes: R realizations, P networks of each (they differ in p_train), L hidden layers, H their width, B samples, C = 10 classes.
+Activations are stored with the samples last, [R, P, H, B]: then every weight matrix keeps the layout of `torch.nn.Linear`
+[R, P, out, in], the first layer of all P networks is one product [P·H, 784] · [784, B], and one uniform field [H, B] serves them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+
+from pruning_phases import streams
+from pruning_phases.config import Training
+
+DTYPES = {"float32": torch.float32, "tf32": torch.float32, "float64": torch.float64}
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """Weights [R, P, out, in] and biases [R, P, out, 1] of the L + 1 layers of R × P networks."""
+
+    weights: tuple[torch.Tensor, ...]
+    biases: tuple[torch.Tensor, ...]
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """All weights, then all biases."""
+        return self.weights + self.biases
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers L."""
+        return len(self.weights) - 1
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Parameters:
+        """`function` of each tensor, in the same places."""
+        return Parameters(tuple(map(function, self.weights)), tuple(map(function, self.biases)))
+
+    def network(self, realization: int, slot: int) -> Parameters:
+        """One network [1, 1, …], as views."""
+        return self.map(lambda tensor: tensor[realization : realization + 1, slot : slot + 1])
+
+
+def initial(training: Training, realizations: list[int], n_slots: int, depth: int, width: int, device: torch.device) -> Parameters:
+    """Initial parameters: the P networks of a realization start alike."""
+    dtype = DTYPES[training.precision]
+    drawn = [streams.initial_parameters(training, r, depth, width) for r in realizations]
+
+    def stack(arrays: list) -> torch.Tensor:
+        single = torch.stack([torch.as_tensor(array) for array in arrays]).to(device, dtype)
+        return single[:, None].repeat(1, n_slots, *[1] * (single.dim() - 1))
+
+    weights = tuple(stack([layers[k][0] for layers in drawn]) for k in range(depth + 1))
+    biases = tuple(stack([layers[k][1][:, None] for layers in drawn]) for k in range(depth + 1))
+    return Parameters(weights, biases)
+
+
+def forward_(
+    parameters: Parameters,
+    x: torch.Tensor,
+    out: list[torch.Tensor],
+    dropout_: Callable[[int, torch.Tensor], None] | None = None,
+) -> torch.Tensor:
+    """Forward pass into preallocated buffers (Eq. 1): h⁽ˡ⁾ = ReLU(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾), then dropout; logits without activation.
+
+    x: [R, B, 784]; out: L buffers [R, P, H, B] and one [R, P, C, B], overwritten with the layers' outputs.
+    dropout_(l, h) masks hidden layer l in place. Returns out[-1], the logits.
+    """
+    n_realizations, n_slots = parameters.weights[0].shape[:2]
+    for layer, (weight, bias, h) in enumerate(zip(parameters.weights, parameters.biases, out, strict=True)):
+        if layer == 0:  # the input is common to the P networks of a realization: one product for all of them
+            shared = (n_realizations, -1)
+            torch.bmm(weight.view(*shared, weight.shape[-1]), x.mT, out=h.view(*shared, h.shape[-1]))
+        else:
+            torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=h.view(n_realizations * n_slots, *h.shape[2:]))
+        h.add_(bias)
+        if layer < parameters.depth:
+            h.relu_()
+            if dropout_ is not None:
+                dropout_(layer, h)
+    return out[-1]
+
+
+def buffers(parameters: Parameters, n_samples: int) -> list[torch.Tensor]:
+    """Output buffers for `forward_`: one [R, P, out, B] for each layer."""
+    return [weight.new_empty(*weight.shape[:3], n_samples) for weight in parameters.weights]
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """−ln softmax at the label (Eq. 2), for each sample, in nats: logits [..., C, B], labels [B] or [..., B] → [..., B]."""
+    at_label = logits.gather(-2, labels.unsqueeze(-2).expand(*logits.shape[:-2], 1, logits.shape[-1])).squeeze(-2)
+    return torch.logsumexp(logits, -2) - at_label
+
+
+class Dropout:
+    """Inverted dropout (Eq. 20) with one uniform field per realization: h̃ᵢ = mᵢ hᵢ / (1 − p), mᵢ = 1 where uᵢ < 1 − p.
+
+    p: rates [R, P], each in [0, 1). `draw` sets the fields of all hidden layers, calling the object applies them to one layer.
+    """
+
+    def __init__(self, p: torch.Tensor, depth: int, width: int, n_samples: int) -> None:
+        self.keep = (1 - p)[..., None, None]
+        self.scale = 1 / self.keep
+        shape = (p.shape[0], depth, width, n_samples)
+        self.u = p.new_empty(shape)
+        self._mask = p.new_empty(*p.shape, width, n_samples)
+        self._bits = torch.empty(shape, dtype=torch.int32, device=p.device)
+        self._spare = torch.empty_like(self._bits)
+        self._count = streams.counters(width, n_samples, p.device)
+
+    def draw(self, keys: torch.Tensor) -> None:
+        """New fields from keys int32 [R, L, 2]."""
+        streams.uniform_field(keys, self._count, self.u, self._bits, self._spare)
+
+    def __call__(self, layer: int, h: torch.Tensor) -> None:
+        # comparing into a float buffer is one vectorised pass; a boolean mask would cost several
+        torch.lt(self.u[:, layer, None], self.keep, out=self._mask)
+        h.mul_(self._mask).mul_(self.scale)

@@ -1,0 +1,295 @@
+"""Results on disk: immutable Parquet parts, resume, and one compact file with its manifest.
+
+A part holds what one batch of networks produced. It is serialised in memory, written to a temporary name, fsynced and renamed to
+`part-<first 16 digits of its SHA-256>.parquet`: a name that a reader can check, that two writers can only share for identical bytes,
+and that never appears before its content is complete. Rows are in `COLUMNS`; the file's metadata (JSON under `METADATA_KEY`) names the
+networks, the protocol, and where the part came from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import uuid
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from pruning_phases.config import Evaluation, Network, Sweep, Training
+
+FORMAT = 1
+METADATA_KEY = b"pruning_phases"
+COLUMNS = {
+    "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),
+    "p_eval": pa.float64(), "eval_pass": pa.int16(), "loss": pa.float32(), "n_correct": pa.uint16(),
+}  # fmt: skip
+KEY = list(COLUMNS)[:7]
+SCHEMA = pa.schema(list(COLUMNS.items()))
+_PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
+
+
+class StoreError(RuntimeError):
+    """The store cannot be read or written; the message says why and what to do."""
+
+
+class StoreWarning(UserWarning):
+    """A part cannot be used; its networks count as missing."""
+
+
+@functools.cache
+def git_commit() -> str:
+    """Commit of the source tree, with "+" if it was changed since; "" outside a git checkout."""
+    folder = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True).stdout
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "."], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return commit.strip() + ("+" if changed.strip() else "")
+
+
+def device_name(device: torch.device) -> str:
+    """The hardware that computed a part, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+
+
+def provenance(device: torch.device) -> dict[str, object]:
+    """Package version, git commit, torch version and device of this process."""
+    from pruning_phases import __version__
+
+    return {
+        "version": __version__,
+        "git_commit": git_commit(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": device_name(device),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What the metadata of a part say: its networks, protocol, evaluation and origin."""
+
+    path: Path
+    training: dict
+    protocol: str
+    evaluation: Evaluation
+    networks: tuple[Network, ...]
+    metadata: dict
+
+    def covers(self) -> set[tuple[float, int]]:
+        """The (p_eval, eval_pass) pairs of each of its networks."""
+        return {(p, k) for p in self.evaluation.p_eval for k in range(self.evaluation.passes)}
+
+
+def tidy(networks: Iterable[Network], evaluation: Evaluation, loss: np.ndarray, n_correct: np.ndarray) -> pd.DataFrame:
+    """Tidy table of one batch: loss and n_correct [M, E, passes] become one row for each network, p_eval and pass."""
+    networks = tuple(networks)
+    _, n_p, n_passes = loss.shape
+    names = np.repeat(np.array(networks, dtype=object), n_p * n_passes, axis=0)
+    columns = {name: names[:, k] for k, name in enumerate(Network._fields)}
+    columns["p_eval"] = np.tile(np.repeat(evaluation.p_eval, n_passes), len(networks))
+    columns["eval_pass"] = np.tile(np.arange(n_passes), len(networks) * n_p)
+    columns["loss"], columns["n_correct"] = loss.ravel(), n_correct.ravel()
+    return pd.DataFrame(columns).astype({name: kind.to_pandas_dtype() for name, kind in COLUMNS.items()})
+
+
+class Store:
+    """A folder of parts. Any number of processes may write to it at the same time."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    def write(self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping) -> Path:
+        """Add a part; returns its path. `networks` holds the name and training record of each network, `run` its provenance.
+
+        Raises StoreError if the folder cannot be written.
+        """
+        metadata = {
+            "format": FORMAT,
+            "protocol": training.protocol,
+            "training": dataclasses.asdict(training),
+            "evaluation": dataclasses.asdict(evaluation),
+            "networks": networks,
+            **run,
+        }
+        arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
+        buffer = io.BytesIO()
+        pq.write_table(arrow.replace_schema_metadata({METADATA_KEY: json.dumps(metadata)}), buffer, compression="zstd")
+        content = buffer.getvalue()
+        path = self.folder / f"part-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        write_durably(path, content)
+        return path
+
+    def parts(self) -> list[Part]:
+        """Every readable part; one that is damaged is set aside (renamed to *.damaged) with a StoreWarning."""
+        if not self.folder.exists():
+            return []
+        if not self.folder.is_dir():
+            raise StoreError(f"{self.folder} is not a folder: name another store")
+        parts = []
+        for path in sorted(self.folder.glob("part-*.parquet")):
+            if not (match := _PART.fullmatch(path.name)):
+                continue
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:  # set aside by another process in the meantime
+                continue
+            if hashlib.sha256(content).hexdigest()[:16] != match[1]:
+                _set_aside(path)
+                continue
+            parts.append(_describe(path, pq.read_schema(io.BytesIO(content)).metadata))
+        return parts
+
+    def read(self, sweep: Sweep) -> pd.DataFrame:
+        """Tidy table of the networks of `sweep` that are here, restricted to its p_eval and passes; sorted, each row once."""
+        wanted = set(sweep.networks())
+        tables = []
+        for part in self.parts():
+            if part.protocol == sweep.training.protocol and wanted.intersection(part.networks):
+                tables.append(_numpy_backed(pq.read_table(part.path)))
+        return select(pd.concat(tables, ignore_index=True) if tables else empty(), sweep)
+
+    def done(self, sweep: Sweep) -> set[Network]:
+        """Networks of `sweep` for which every p_eval and pass it asks for is here."""
+        covered: dict[Network, set] = {}
+        for part in self.parts():
+            if part.protocol == sweep.training.protocol:
+                cover = part.covers()
+                for one in part.networks:
+                    covered[one] = covered.get(one, set()) | cover
+        wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
+        return {one for one in sweep.networks() if wanted <= covered.get(one, set())}
+
+    def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
+        """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
+        asked = dataclasses.asdict(training)
+        differing = {}
+        for part in self.parts():
+            if part.protocol != training.protocol:
+                fields = {k: (part.training.get(k), asked.get(k)) for k in {*part.training, *asked} if part.training.get(k) != asked.get(k)}
+                differing[part.protocol] = dict(sorted(fields.items()))
+        return differing
+
+
+def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+    """Rows of a tidy table that belong to a sweep, sorted by key, each once."""
+    wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(table.dtypes[list(Network._fields)].to_dict())
+    rows = table[table["p_eval"].isin(sweep.evaluation.p_eval) & (table["eval_pass"] < sweep.evaluation.passes)]
+    rows = rows.merge(wanted, on=list(Network._fields))
+    return rows.drop_duplicates(KEY).sort_values(KEY, ignore_index=True)
+
+
+def empty() -> pd.DataFrame:
+    """A tidy table without rows."""
+    return _numpy_backed(SCHEMA.empty_table())
+
+
+def compact(store: Store, sweep: Sweep, path: Path) -> dict:
+    """Join the parts of `sweep` into one zstd Parquet file with a manifest beside it (same name, .json); returns the manifest.
+
+    Raises StoreError if networks are missing, or if the file exists with other content.
+    """
+    missing = set(sweep.networks()) - store.done(sweep)
+    if missing:
+        raise StoreError(f"{len(missing)} of {len(sweep.networks())} networks are missing from {store.folder}: run the sweep first")
+    table = store.read(sweep)
+    used = [part for part in store.parts() if part.protocol == sweep.training.protocol and set(part.networks) & set(sweep.networks())]
+    buffer = io.BytesIO()
+    arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
+    pq.write_table(arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20)
+    content = buffer.getvalue()
+    origins = {json.dumps({k: part.metadata.get(k) for k in ("version", "git_commit", "torch", "python", "device")}) for part in used}
+    manifest = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": len(table),
+        "networks": len(sweep.networks()),
+        "protocol": sweep.training.protocol,
+        "sweep": sweep.to_dict(),
+        "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in used), 1),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "computed_by": [json.loads(origin) for origin in sorted(origins)],
+    }
+    if path.exists() and path.read_bytes() != content:
+        raise StoreError(f"{path} exists with other content: move it away first")
+    write_durably(path, content)
+    write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+    return manifest
+
+
+def read_compact(path: Path) -> tuple[pd.DataFrame, dict]:
+    """Tidy table and manifest of a compact file. Raises StoreError if either is missing or the checksum differs."""
+    try:
+        manifest = json.loads(path.with_suffix(".json").read_text())
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"{error.filename} is missing: run `make reference`, or take it from the repository") from error
+    if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+        raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
+    return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write to a temporary name, fsync, rename, fsync the folder: the name appears with all of its content or not at all."""
+    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}. What was finished before is kept.") from error
+
+
+def _describe(path: Path, metadata: Mapping[bytes, bytes]) -> Part:
+    record = json.loads(metadata[METADATA_KEY])
+    return Part(
+        path=path,
+        training=record["training"],
+        protocol=record["protocol"],
+        evaluation=Evaluation(**record["evaluation"]),
+        networks=tuple(Network(*(one[field] for field in Network._fields)) for one in record["networks"]),
+        metadata=record,
+    )
+
+
+def _set_aside(path: Path) -> None:
+    aside = path.with_name(f"{path.name}.damaged")
+    try:
+        path.rename(aside)
+        action = f"set aside as {aside.name}"
+    except OSError:
+        action = "left out"
+    warnings.warn(f"{path} is damaged (its checksum differs from its name): {action}, its networks count as missing", StoreWarning, stacklevel=3)
+
+
+def _numpy_backed(table: pa.Table) -> pd.DataFrame:
+    return table.cast(SCHEMA).to_pandas()

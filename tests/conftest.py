@@ -1,0 +1,13 @@
+"""Fixtures shared by the tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from pruning_phases.data import MNIST, load_mnist
+
+
+@pytest.fixture(scope="session")
+def mnist() -> MNIST:
+    """The real MNIST, as shipped."""
+    return load_mnist()

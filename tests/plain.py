@@ -1,0 +1,102 @@
+"""An independent implementation of the protocol for one network: torch.nn modules, torch.optim.Adam, ReduceLROnPlateau, autograd.
+
+It shares with the package the random draws alone (subset, initial weights, mini-batch order, uniform fields).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from pruning_phases import streams
+from pruning_phases.config import Network, Training
+from pruning_phases.data import MNIST
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def field(keys: np.ndarray, n_neurons: int, n_samples: int, first_sample: int = 0, stride: int | None = None) -> np.ndarray:
+    """Uniform field [H, B] of one key pair by 64-bit integer arithmetic in numpy."""
+    stride = n_samples + first_sample if stride is None else stride
+    mask = np.uint64(0xFFFFFFFF)
+    count = (np.arange(n_neurons)[:, None] * stride + np.arange(first_sample, first_sample + n_samples)).astype(np.uint64)
+    x = (count * np.uint64(0x9E3779B1) & mask) ^ np.uint64(0x80000000)
+    k0, k1 = (np.uint64(int(key) & 0xFFFFFFFF) for key in keys)
+    x = (x + k0) & mask
+    x = (x ^ (x >> np.uint64(17))) * np.uint64(0xED5AD4BB) & mask
+    x ^= k1
+    x = (x ^ (x >> np.uint64(11))) * np.uint64(0xAC4C1B51) & mask
+    x = (x ^ (x >> np.uint64(15))) * np.uint64(0x31848BAB) & mask
+    x ^= x >> np.uint64(14)
+    return (x & np.uint64(0xFFFFFF)) / 2.0**24
+
+
+class Plain(nn.Module):
+    """One network as a user of torch would write it; `masks` holds the dropout mask [B, H] of each hidden layer, or None."""
+
+    def __init__(self, layers: list[tuple[np.ndarray, np.ndarray]], p: float, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.linear = nn.ModuleList(nn.Linear(w.shape[1], w.shape[0]) for w, _ in layers)
+        for linear, (w, b) in zip(self.linear, layers, strict=True):
+            linear.weight.data = torch.as_tensor(w)
+            linear.bias.data = torch.as_tensor(b)
+        self.to(dtype)
+        self.p = p
+
+    def forward(self, x: torch.Tensor, masks: list[torch.Tensor] | None = None, p: float | None = None) -> torch.Tensor:
+        p = self.p if p is None else p
+        for k, linear in enumerate(self.linear[:-1]):
+            x = torch.relu(linear(x))
+            if masks is not None:
+                x = x * masks[k] / (1 - p)
+        return self.linear[-1](x)
+
+
+@dataclass
+class PlainResult:
+    model: Plain
+    losses: list[float]
+    best_epoch: int
+    rate: float
+
+
+def train_plain(one: Network, training: Training, data: MNIST) -> PlainResult:
+    dtype = DTYPES[training.precision]
+    depth, width, n_train, p, r = one
+    images, labels = data.train_images.to(dtype), data.train_labels
+    pool, validation = streams.split(training, r)
+    x, y = images[pool[:n_train]], labels[pool[:n_train]]
+    x_validation, y_validation = images[validation], labels[validation]
+    model = Plain(streams.initial_parameters(training, r, depth, width), p, dtype)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=training.learning_rate, betas=(training.beta1, training.beta2), eps=training.adam_epsilon
+    )
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=training.scheduler_factor, patience=training.scheduler_patience, threshold=training.scheduler_threshold
+    )
+    losses: list[float] = []
+    best, best_epoch, best_state = float("inf"), 0, None
+    for epoch in range(training.max_epochs):
+        order = streams.minibatch_order(training, r, n_train, epoch)
+        steps = [order[k : k + training.batch_size] for k in range(0, n_train, training.batch_size)]
+        keys = streams.dropout_keys(training, r, n_train, epoch, len(steps), depth)
+        for index, step_keys in zip(steps, keys, strict=True):
+            masks = [torch.as_tensor(field(key, width, len(index)) < 1 - p).T.to(dtype) for key in step_keys]
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x[index], masks), y[index])
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            losses.append(float(nn.functional.cross_entropy(model(x_validation), y_validation)))
+        scheduler.step(losses[-1])
+        if losses[-1] < best:
+            best, best_epoch, best_state = losses[-1], epoch + 1, copy.deepcopy(model.state_dict())
+        elif epoch + 1 - best_epoch >= training.early_stopping_patience:
+            break
+    if training.restore == "best":
+        model.load_state_dict(best_state)
+    return PlainResult(model, losses, best_epoch, optimizer.param_groups[0]["lr"])

@@ -1,0 +1,120 @@
+"""The batched trainer against an independent plain-PyTorch loop, and the invariants of common random numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from plain import train_plain
+
+from pruning_phases import network
+from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.training import train
+
+RATES = (0.0, 0.3, 0.7, 0.95)
+# fast enough to see several networks stop at different epochs and several reductions of the learning rate
+SHORT = Training(
+    precision="float64", learning_rate=5e-3, n_validation=300, max_epochs=14, early_stopping_patience=3, scheduler_patience=1, batch_size=64
+)
+
+
+def networks(depth=2, width=30, n_train=300, realizations=(0, 3)):
+    return [Network(depth, width, n_train, p, r) for r in realizations for p in RATES]
+
+
+def assert_same_weights(batch, m, model, tolerance):
+    for weight, bias, linear in zip(batch.parameters.weights, batch.parameters.biases, model.linear, strict=True):
+        torch.testing.assert_close(weight[m, 0], linear.weight.data, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(bias[m, 0, :, 0], linear.bias.data, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_every_network_of_a_batch_equals_the_plain_loop(mnist, depth):
+    names = networks(depth)
+    batch = train(names, SHORT, mnist)
+    assert len(set(batch.epochs)) > 2, "the test needs networks that stop at different epochs"
+    for m, one in enumerate(names):
+        plain = train_plain(one, SHORT, mnist)
+        assert batch.epochs[m] == len(plain.losses)
+        assert batch.best_epochs[m] == plain.best_epoch
+        assert batch.learning_rates[m] == pytest.approx(plain.rate)
+        np.testing.assert_allclose(batch.validation_losses[m], plain.losses, rtol=1e-8)
+        assert_same_weights(batch, m, plain.model, 1e-7)
+
+
+def test_float32_equals_the_plain_loop_within_its_precision(mnist):
+    training = dataclasses.replace(SHORT, precision="float32", max_epochs=4, learning_rate=1e-3, restore="last")
+    names = networks(width=100)
+    batch = train(names, training, mnist)
+    for m, one in enumerate(names):
+        plain = train_plain(one, training, mnist)
+        np.testing.assert_allclose(batch.validation_losses[m], plain.losses, rtol=2e-5)
+        assert_same_weights(batch, m, plain.model, 2e-4)
+
+
+def test_a_batch_of_one_equals_its_place_in_a_batch_of_many(mnist):
+    names = networks()
+    many = train(names, SHORT, mnist)
+    for m in (0, 3, 6):
+        alone = train([names[m]], SHORT, mnist)
+        np.testing.assert_allclose(alone.validation_losses[0], many.validation_losses[m], rtol=1e-9)
+        for ours, theirs in zip(alone.parameters.tensors, many.parameters.tensors, strict=True):
+            torch.testing.assert_close(ours[0], theirs[m], rtol=1e-8, atol=1e-9)
+
+
+def test_realizations_of_different_size_share_a_batch(mnist):
+    """Ragged realizations are padded with empty slots, which must not disturb the others."""
+    names = [Network(2, 20, 200, p, r) for p, r in ((0.0, 0), (0.5, 0), (0.9, 0), (0.5, 7))]
+    batch = train(names, SHORT, mnist)
+    alone = train([names[3]], SHORT, mnist)
+    assert batch.epochs[3] == alone.epochs[0]
+    np.testing.assert_allclose(batch.validation_losses[3], alone.validation_losses[0], rtol=1e-9)
+
+
+def test_training_twice_is_bit_identical(mnist):
+    training = dataclasses.replace(SHORT, precision="float32", max_epochs=3)
+    first, second = (train(networks(width=100), training, mnist) for _ in range(2))
+    assert first.validation_losses == second.validation_losses
+    for ours, theirs in zip(first.parameters.tensors, second.parameters.tensors, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_last_weights_are_those_of_the_last_epoch(mnist):
+    training = dataclasses.replace(SHORT, restore="last")
+    one = Network(2, 30, 300, 0.0, 0)
+    batch, plain = train([one], training, mnist), train_plain(one, training, mnist)
+    assert batch.epochs[0] > batch.best_epochs[0]
+    assert_same_weights(batch, 0, plain.model, 1e-7)
+
+
+def test_validation_dropout_changes_only_what_it_should(mnist):
+    """With p_train = 0 the noisy validation is the clean one; with p_train > 0 its first loss is larger than the clean one."""
+    names = [Network(2, 30, 300, p, 0) for p in (0.0, 0.5)]
+    clean = train(names, SHORT, mnist)
+    noisy = train(names, dataclasses.replace(SHORT, validation_dropout=True), mnist)
+    np.testing.assert_allclose(noisy.validation_losses[0], clean.validation_losses[0], rtol=1e-12)
+    assert noisy.validation_losses[1][0] > clean.validation_losses[1][0]
+
+
+def test_networks_learn(mnist):
+    training = Training(n_validation=1000, max_epochs=10)
+    batch = train([Network(2, 100, 2000, 0.2, 0)], training, mnist)
+    logits = network.forward_(batch.parameters, mnist.test_images[None], network.buffers(batch.parameters, 10_000))
+    accuracy = (logits[0, 0].argmax(0) == mnist.test_labels).double().mean()
+    assert accuracy > 0.88
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [Network(2, 30, 300, 0.0, 0), Network(3, 30, 300, 0.0, 0)],
+        [Network(2, 30, 300, 0.0, 0), Network(2, 30, 301, 0.0, 0)],
+        [Network(2, 30, 300, 0.0, 0), Network(2, 30, 300, 0.0, 0)],
+        [Network(2, 30, 59_900, 0.0, 0)],
+    ],
+)
+def test_impossible_batches_are_refused(mnist, names):
+    with pytest.raises(ConfigError):
+        train(names, SHORT, mnist)
