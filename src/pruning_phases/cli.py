@@ -1,0 +1,163 @@
+"""The command line: pruning-phases sweep | status | compact | notebooks.
+
+Every command checks its input before any work is done; bad input is one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from pruning_phases import __version__
+from pruning_phases.config import PRESETS, Evaluation, Grid, Sweep, Training
+from pruning_phases.data import DataError
+from pruning_phases.store import Store, StoreError, compact
+
+LISTS = {"depth": int, "width": int, "n_train": int, "p_train": float, "p_eval": float}
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _value(text: str) -> object:
+    """One field's value: a number, true, false or a word; the configuration decides whether it is possible."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return _number(text)
+    except ValueError:
+        return text
+
+
+def _values(text: str) -> list[object]:
+    return [_value(item) for item in text.split(",") if item]
+
+
+def _sweep_arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--preset", default="laptop", help=f"which sweep: {', '.join(PRESETS)} (default: %(default)s)")
+    parser.add_argument("--store", type=Path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)")
+    for title, part in (("networks", Grid), ("evaluation", Evaluation), ("training protocol", Training)):
+        group = parser.add_argument_group(f"{title} (default: the preset's)")
+        for name in part.__dataclass_fields__:
+            several = name in LISTS
+            group.add_argument(
+                f"--{name.replace('_', '-')}",
+                type=_values if several else _value,
+                metavar="A,B,…" if several else "VALUE",
+                dest=f"field_{name}",
+            )
+    return parser
+
+
+def _sweep(arguments: argparse.Namespace) -> Sweep:
+    from pruning_phases.sweep import sweep_of
+
+    fields = {name.removeprefix("field_"): value for name, value in vars(arguments).items() if name.startswith("field_")}
+    return sweep_of(arguments.preset, **fields)
+
+
+def _store(arguments: argparse.Namespace) -> Store:
+    from pruning_phases.sweep import default_store
+
+    return Store(arguments.store or default_store())
+
+
+def _run_sweep(arguments: argparse.Namespace) -> None:
+    from pruning_phases.sweep import run
+
+    sweep, store = _sweep(arguments), _store(arguments)
+    start = time.perf_counter()
+    count = run(sweep, store, executor=arguments.executor, device=arguments.device)
+    present = len(sweep.networks()) - count
+    print(f"{count} networks trained in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}")
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    sweep, store = _sweep(arguments), _store(arguments)
+    done = store.done(sweep)
+    total = Counter(one[:3] for one in sweep.networks())
+    have = Counter(one[:3] for one in done)
+    print(f"{store.folder}: {len(done)} of {sum(total.values())} networks (protocol {sweep.training.protocol})")
+    print(f"{'depth':>5} {'width':>5} {'n_train':>7} {'done':>6} {'of':>6}")
+    for depth, width, n_train in sorted(total):
+        key = (depth, width, n_train)
+        print(f"{depth:>5} {width:>5} {n_train:>7} {have[key]:>6} {total[key]:>6}")
+    for protocol, fields in store.other_protocols(sweep.training).items():
+        differing = ", ".join(f"{name} = {there!r} instead of {asked!r}" for name, (there, asked) in fields.items())
+        print(f"not counted: results of protocol {protocol}, with {differing}")
+
+
+def _compact(arguments: argparse.Namespace) -> None:
+    manifest = compact(_store(arguments), _sweep(arguments), arguments.output)
+    size = arguments.output.stat().st_size / 1e6
+    print(f"{arguments.output}: {manifest['rows']} rows of {manifest['networks']} networks, {size:.1f} MB, SHA-256 {manifest['sha256']}")
+
+
+def _notebooks(arguments: argparse.Namespace) -> None:
+    from pruning_phases import notebooks
+
+    parameters = notebooks.parse_parameters(arguments.parameter)
+    names = arguments.name or notebooks.list_notebooks()
+    if arguments.list:
+        print("\n".join(notebooks.list_notebooks()))
+        return
+    for name in names:
+        print(notebooks.run_notebook(name, parameters, arguments.output))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    main_parser = argparse.ArgumentParser(prog="pruning-phases", description="Phases of randomly pruned neural networks, from MNIST to a book.")
+    main_parser.add_argument("--version", action="version", version=__version__)
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = _sweep_arguments()
+
+    sweep = commands.add_parser("sweep", parents=[common], help="train, evaluate and store the networks that a store lacks")
+    sweep.add_argument("--executor", default="auto", help="auto, in-process, or loky:N for N worker processes (default: %(default)s)")
+    sweep.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    sweep.set_defaults(run=_run_sweep)
+
+    status = commands.add_parser("status", parents=[common], help="show what a store has and lacks of a sweep")
+    status.set_defaults(run=_status)
+
+    joined = commands.add_parser("compact", parents=[common], help="join the results of a sweep into one file with a manifest")
+    joined.add_argument("--output", type=Path, required=True, help="the Parquet file; its manifest gets the ending .json")
+    joined.set_defaults(run=_compact)
+
+    notebook = commands.add_parser("notebooks", help="run notebooks, with other parameters if given")
+    notebook.add_argument("name", nargs="*", help="notebooks by name, such as 01_phase_diagram (default: all)")
+    notebook.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (YAML value)")
+    notebook.add_argument("--output", type=Path, help="the executed notebook (default: book/sections/NAME.ipynb)")
+    notebook.add_argument("--list", action="store_true", help="list the notebooks")
+    notebook.set_defaults(run=_notebooks)
+    return main_parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, 1 for a failure at work, 2 for bad input, 130 for Ctrl-C."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except ValueError as error:  # ConfigError and the notebooks' parameter errors
+        print(f"pruning-phases: error: {error}", file=sys.stderr)
+        return 2
+    except (StoreError, DataError, RuntimeError) as error:
+        print(f"pruning-phases: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("pruning-phases: interrupted; finished batches are stored, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
