@@ -185,7 +185,7 @@ def test_bad_collapses_are_named():
 def test_windows_are_closed_and_recorded():
     data = synthetic_collapse(p=np.arange(0.1, 0.8, 0.1))
     part = data.window(p=(0.2, 0.6), n=(1000, 8000))
-    assert part.selection["p_eval_window"] == (0.2, 0.6)
+    assert part.selection["p_window"] == (0.2, 0.6)
     np.testing.assert_allclose(np.unique(part.p), [0.2, 0.3, 0.4, 0.5, 0.6])
     assert part.sizes.tolist() == [1000, 2000, 4000, 8000]
     assert part.realizations.shape == (20, 20)

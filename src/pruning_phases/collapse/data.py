@@ -76,16 +76,30 @@ class CollapseData:
 
     @classmethod
     def from_realizations(
-        cls, p: ArrayLike, n_train: ArrayLike, realizations: ArrayLike, **selection: object
+        cls,
+        p: ArrayLike,
+        n_train: ArrayLike,
+        realizations: ArrayLike,
+        *,
+        p_window: Window | None = None,
+        n_window: Window | None = None,
+        **selection: object,
     ) -> CollapseData:
         """Means and standard errors from per-realization curves ``realizations[realization, point]``.
+
+        The windows (see `window`) are applied before anything is required of the points.
 
         sigma is the standard error s / sqrt(R), which the bootstrap over realizations tends to for many resamples once
         its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter.
         """
-        r = np.asarray(realizations, dtype=float)
-        if r.ndim != 2:
-            raise ValueError(f"realizations must be an array [realization, point], got shape {r.shape}")
+        p, n_train, r = (np.asarray(a, dtype=float) for a in (p, n_train, realizations))
+        if r.ndim != 2 or p.ndim != 1 or n_train.shape != p.shape or r.shape[1] != p.size:
+            raise ValueError(
+                "realizations must be an array [realization, point] with 1-D p and n_train, "
+                f"got shapes {r.shape}, {p.shape} and {n_train.shape}"
+            )
+        keep, chosen = _inside(p, n_train, p_window, n_window)
+        p, n_train, r = p[keep], n_train[keep], r[:, keep]
         if np.isinf(r).any():
             raise ValueError("realizations hold infinite values; remove those realizations")
         count = np.isfinite(r).sum(axis=0)
@@ -94,7 +108,7 @@ class CollapseData:
                 f"{np.sum(count < 2)} points have fewer than two realizations, so no error; add realizations"
             )
         sigma = np.nanstd(r, axis=0, ddof=1) / np.sqrt(count)
-        return cls(p, n_train, np.nanmean(r, axis=0), sigma, r, dict(selection))
+        return cls(p, n_train, np.nanmean(r, axis=0), sigma, r, {**selection, **chosen})
 
     @property
     def sizes(self) -> np.ndarray:
@@ -109,19 +123,8 @@ class CollapseData:
 
     def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
         """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
-        keep = np.ones(self.p.size, dtype=bool)
-        tolerance = 1e-9  # grid values such as 0.30000000000000004 belong to a window that ends at 0.3
-        if p is not None:
-            keep &= (self.p >= p[0] - tolerance) & (self.p <= p[1] + tolerance)
-        if n is not None:
-            keep &= (self.n_train >= n[0]) & (self.n_train <= n[1])
-        if not keep.any():
-            raise ValueError(
-                f"no points inside p window {p} and n window {n}; data cover p {self.p.min():g}..{self.p.max():g}, "
-                f"N {self.n_train.min():g}..{self.n_train.max():g}"
-            )
-        chosen = {"p_eval_window": p, "n_window": n}
-        return self.select(keep, **{name: value for name, value in chosen.items() if value is not None})
+        keep, chosen = _inside(self.p, self.n_train, p, n)
+        return self.select(keep, **chosen)
 
     def resample(self, n_resamples: int, seed: int = 0) -> np.ndarray:
         """Means of bootstrap resamples of the realizations, (n_resamples, n).
@@ -141,6 +144,25 @@ class CollapseData:
             weights = bootstrap_counts(n, n_resamples, seed) / n
             out[:, points] = weights @ self.realizations[np.ix_(pattern, points)]
         return out
+
+
+def _inside(
+    p: np.ndarray, n_train: np.ndarray, p_window: Window | None, n_window: Window | None
+) -> tuple[np.ndarray, dict[str, object]]:
+    """Which points lie inside closed windows, and the windows that were given."""
+    keep = np.ones(p.size, dtype=bool)
+    tolerance = 1e-9  # grid values such as 0.30000000000000004 belong to a window that ends at 0.3
+    if p_window is not None:
+        keep &= (p >= p_window[0] - tolerance) & (p <= p_window[1] + tolerance)
+    if n_window is not None:
+        keep &= (n_train >= n_window[0]) & (n_train <= n_window[1])
+    if not keep.any():
+        raise ValueError(
+            f"no points inside p window {p_window} and n window {n_window}; data cover p {p.min():g}..{p.max():g}, "
+            f"N {n_train.min():g}..{n_train.max():g}"
+        )
+    chosen = {"p_window": p_window, "n_window": n_window}
+    return keep, {name: value for name, value in chosen.items() if value is not None}
 
 
 def collapse_data(
@@ -175,13 +197,14 @@ def collapse_data(
             f"no networks with p_train = {p_train}, depth = {depth}, width = {width}; p_train is one of {have}"
         )
     table = by_realization(results[chosen], quantity)
-    data = CollapseData.from_realizations(
+    return CollapseData.from_realizations(
         table.index.get_level_values("p_eval").to_numpy(float),
         table.index.get_level_values("n_train").to_numpy(float),
         table.to_numpy(float).T,
+        p_window=p_eval_window,
+        n_window=n_window,
         p_train=p_train,
         depth=depth,
         width=width,
         quantity=quantity,
     )
-    return data.window(p_eval_window, n_window) if p_eval_window or n_window else data
