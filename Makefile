@@ -5,11 +5,13 @@
 #   TORCH_INDEX_URL  package index to take torch and torchvision from instead of PyPI; for CPU-only wheels:
 #                    make env TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 #                    (remembered in .venv; TORCH_INDEX_URL= goes back to PyPI)
+#   PRESET           the sweep that `make reference` computes (default reference)
 #   WORKERS          number of test processes (default 2)
 #   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 WORKERS ?= 2
+PRESET ?= reference
 
 VENV := .venv
 INSTALLED_FROM := $(shell cat $(VENV)/torch-index-url 2>/dev/null)
@@ -86,8 +88,9 @@ html: env ## build the book from the notebooks as they were last executed (`make
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
 	$(BIN)/python -m pruning_phases.notebooks --in-place
 
-reference: data ## compute the reference results (hours on 2 cores; may be stopped and started again)
-	$(BIN)/pruning-phases sweep --preset reference
+reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped)
+	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)
+	$(BIN)/pruning-phases compact --preset $(PRESET) --store store/$(PRESET) --output data/reference.parquet
 
 bench: env ## time training and analysis beside what a user would write instead
 	$(PYTEST) -m 'not book' tests/benchmarks -s

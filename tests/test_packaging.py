@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+import pruning_phases
+
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -133,9 +135,9 @@ def test_pre_commit_uses_the_pinned_tools():
     assert revisions["nbstripout"] == pins["nbstripout"]
 
 
-def test_version_is_stated_once_and_repeated_correctly():
+def test_version_is_the_same_everywhere():
     version = PYPROJECT["project"]["version"]
-    assert metadata.version("pruning-phases") == version
+    assert metadata.version("pruning-phases") == pruning_phases.__version__ == version
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == version
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
@@ -156,7 +158,7 @@ def test_make_help_lists_every_target_and_setting():
     listed = re.findall(r"^  ([a-z-]+) +\S", shown, re.MULTILINE)
     assert sorted(listed) == sorted(phony)
     settings = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
-    assert settings == {"PYTHON", "TORCH_INDEX_URL", "WORKERS"}
+    assert settings == {"PRESET", "PYTHON", "TORCH_INDEX_URL", "WORKERS"}
     assert settings <= set(re.findall(r"^  ([A-Z_]+) ", shown, re.MULTILINE))
 
 
