@@ -32,7 +32,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html outputs reference bench lint format lock clean
+.PHONY: help env data test unit nbval book html outputs reference method-check bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -91,6 +91,9 @@ outputs: data ## execute every notebook and store its outputs in it (look at the
 reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped)
 	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)
 	$(BIN)/pruning-phases compact --preset $(PRESET) --store store/$(PRESET) --output data/reference.parquet
+
+method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
+	$(BIN)/python -m pruning_phases.method_check systems coverage
 
 bench: env ## time training and analysis beside what a user would write instead
 	$(PYTEST) -m 'not book' tests/benchmarks -s
