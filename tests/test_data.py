@@ -201,12 +201,12 @@ def test_folder_that_cannot_be_written_to(tmp_path, repository):
 
 def test_several_processes_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=prepare, args=(tmp_path / "root",)) for _ in range(3)]
+    processes = [context.Process(target=prepare, args=(tmp_path / "root",)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(timeout=120)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [process.exitcode for process in processes] == [0, 0]
     assert raw_checksums(tmp_path / "root") == SHA256
 
 

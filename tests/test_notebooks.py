@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from pruning_phases import notebooks
+from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import (
     NotebookError,
@@ -230,7 +231,34 @@ def test_papermill_itself_with_right_and_wrong_parameters(scratch):
     assert "wrong type" in wrong.stderr
 
 
+def test_command_line(scratch, capsys):
+    assert main(["notebooks", "--list"]) == 0
+    assert capsys.readouterr().out.split() == ["01_scratch", "02_fails"]
+    assert main(["notebooks", "01_scratch", "-p", "n_train=500,1000", "--output", str(scratch / "out.ipynb")]) == 0
+    assert text_outputs(scratch / "out.ipynb") == ["([500, 1000], 0.5)"]
+    capsys.readouterr()
+    assert main(["notebooks", "01_scratch", "-p", "n_trian=500"]) == 2
+    assert "did you mean n_train" in capsys.readouterr().err
+    assert main(["notebooks", "02_fails"]) == 1
+    assert "02_fails, cell 4: ZeroDivisionError" in capsys.readouterr().err
+
+
 # Every notebook of the repository
+
+
+@pytest.mark.slow
+def test_notebooks_train_what_another_preset_needs(tmp_path, monkeypatch):
+    """The main job of a reader: the same figures from networks of their own. They share a store, so each network is trained once."""
+    monkeypatch.setenv("PRUNING_PHASES_STORE", str(tmp_path / "store"))
+    names = [name for name in list_notebooks() if "preset" in notebook_parameters(name)]
+    assert names
+    for name in names:
+        output = tmp_path / f"{name}.ipynb"
+        assert main(["notebooks", name, "-p", "preset=smoke", "--output", str(output)]) == 0, name
+        cells = nbformat.read(output, as_version=4).cells
+        assert any('preset = "smoke"' in cell.source for cell in cells)
+        assert not [o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
+    assert list((tmp_path / "store").rglob("*.parquet"))
 
 
 @pytest.fixture(params=list_notebooks())
