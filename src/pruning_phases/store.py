@@ -8,6 +8,7 @@ networks, the protocol, and where the part came from.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -140,6 +141,12 @@ class Store:
         write_durably(path, content)
         return path
 
+    def check_writable(self) -> None:
+        """Raise StoreError, before any work is done, if the folder cannot be written."""
+        probe = self.folder / f".{uuid.uuid4().hex}.tmp"
+        write_durably(probe, b"")
+        probe.unlink()
+
     def parts(self) -> list[Part]:
         """Every readable part; one that is damaged is set aside (renamed to *.damaged) with a StoreWarning."""
         if not self.folder.exists():
@@ -265,7 +272,8 @@ def write_durably(path: Path, content: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise StoreError(f"cannot write {path}: {error.strerror}. What was finished before is kept.") from error
 
 

@@ -149,7 +149,8 @@ def run(sweep: Sweep, store: Store | str | os.PathLike[str] | None = None, execu
     batches = plan(sweep, store)
     if not batches:
         return 0
-    _mnist()  # a missing or damaged data file shows here, before any work
+    _mnist()  # a missing or damaged data file, and a read-only store, show here, before any work
+    store.check_writable()
     workers = min(workers, len(batches))
     if workers == 1:
         kind = "in-process"

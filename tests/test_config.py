@@ -1,0 +1,108 @@
+"""Configurations: what is refused and how it is said; hashes; overrides; presets."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from pruning_phases.config import N_POOL, PRESETS, ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
+
+
+@pytest.mark.parametrize(
+    ("fields", "value"),
+    [
+        ({"p_train": (0, 1.0)}, "1.0"),
+        ({"p_train": (-0.1,)}, "-0.1"),
+        ({"p_train": "0.1"}, "'0.1'"),
+        ({"p_train": ()}, "p_train is empty"),
+        ({"p_eval": (float("nan"),)}, "nan"),
+        ({"n_train": (0,)}, "0"),
+        ({"n_train": (100.5,)}, "100.5"),
+        ({"n_train": (58_001,)}, "58001"),
+        ({"n_train": (True,)}, "True"),
+        ({"depth": (0,)}, "0"),
+        ({"width": ("wide",)}, "'wide'"),
+        ({"realizations": 0}, "0"),
+        ({"passes": -1}, "-1"),
+        ({"early_stopping_patience": -3}, "-3"),
+        ({"scheduler_patience": -1}, "-1"),
+        ({"learning_rate": 0}, "0"),
+        ({"restore": "first"}, "'first'"),
+        ({"precision": "bfloat16"}, "'bfloat16'"),
+        ({"validation_dropout": 1}, "1"),
+        ({"n_validation": N_POOL}, "60000"),
+    ],
+)
+def test_an_impossible_value_is_named_with_its_field(fields, value):
+    with pytest.raises(ConfigError) as error:
+        preset("smoke").override(**fields)
+    assert value in str(error.value)
+    assert next(iter(fields)) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_misspelled_field_or_preset_gets_a_suggestion():
+    with pytest.raises(ConfigError, match="did you mean 'n_train'"):
+        preset("smoke").override(ntrain=5)
+    with pytest.raises(ConfigError, match="did you mean 'laptop'"):
+        preset("lap-top")
+
+
+def test_overrides_replace_an_axis_in_every_grid_and_none_keeps_it():
+    reference = preset("reference")
+    changed = reference.override(p_train=0.5, n_train=[1000, 500.0], passes=None, p_eval=[0.2, 0.1, 0.1], batch_size=32)
+    assert {grid.p_train for grid in changed.grids} == {(0.5,)}
+    assert {grid.n_train for grid in changed.grids} == {(500, 1000)}
+    assert changed.evaluation == Evaluation(p_eval=(0.1, 0.2), passes=reference.evaluation.passes)
+    assert changed.training == dataclasses.replace(reference.training, batch_size=32)
+    assert reference.override() == reference
+
+
+def test_networks_of_overlapping_grids_are_listed_once():
+    grids = (Grid(n_train=(500,), p_train=(0, 0.5), realizations=2), Grid(n_train=(500, 1000), p_train=(0.5,), realizations=3))
+    networks = Sweep(grids=grids, evaluation=Evaluation(p_eval=(0,))).networks()
+    assert len(networks) == len(set(networks)) == 8
+    assert networks == sorted(networks)
+    assert Network(2, 100, 500, 0.5, 2) in networks
+
+
+def test_equal_rates_written_differently_are_the_same_network():
+    assert Grid(n_train=(500,), p_train=(0.1 + 0.2,), realizations=1) == Grid(n_train=(500,), p_train=(0.3,), realizations=1)
+
+
+def test_the_protocol_changes_with_every_field_and_only_then():
+    changed = {
+        "learning_rate": 2e-3, "batch_size": 64, "beta1": 0.8, "beta2": 0.99, "adam_epsilon": 1e-7, "scheduler_factor": 0.1,
+        "scheduler_patience": 3, "scheduler_threshold": 0.0, "early_stopping_patience": 5, "max_epochs": 10, "n_validation": 5000,
+        "validation_dropout": True, "restore": "last", "precision": "float64", "seed": 1,
+    }  # fmt: skip
+    assert set(changed) == set(Training.__dataclass_fields__)
+    hashes = {dataclasses.replace(Training(), **{name: value}).protocol for name, value in changed.items()}
+    assert len(hashes | {Training().protocol}) == len(changed) + 1
+    assert Training(batch_size=128.0).protocol == Training().protocol
+
+
+def test_reference_and_paper_have_the_promised_sizes():
+    plane, lines, deep, wide = preset("reference").grids
+    assert plane.n_train == lines.n_train == (500, 1000, 2000, 4000, 8000, 16_000, 32_000, 50_000)
+    assert len(plane.p_train) >= 16
+    assert (plane.p_train[0], plane.p_train[-1]) == (0, 0.975)
+    assert plane.realizations >= 8
+    assert lines.p_train == (0.05, 0.1, 0.15, 0.2, 0.25)
+    assert lines.realizations >= 40
+    assert len(preset("reference").evaluation.p_eval) >= 38
+    for other in (deep, wide):
+        assert len(other.p_train) >= 9
+        assert other.realizations >= 4
+        assert max(other.n_train) >= 16_000
+    first, *others = preset("paper").grids
+    assert (len(first.p_train), len(first.n_train), first.realizations) == (20, 8, 100)
+    assert {grid.realizations for grid in others} == {20}
+
+
+def test_long_presets_share_one_protocol():
+    """So that results of a shorter run are never computed again for a longer one."""
+    assert PRESETS["laptop"].training == PRESETS["reference"].training == PRESETS["paper"].training
+    assert set(PRESETS["laptop"].networks()) <= set(PRESETS["reference"].networks())
+    assert set(PRESETS["laptop"].evaluation.p_eval) <= set(PRESETS["reference"].evaluation.p_eval)

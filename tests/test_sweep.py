@@ -1,0 +1,111 @@
+"""Sweeps: planning, running in process and in worker processes, resuming, and the table of results."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruning_phases import sweep as sweeps
+from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
+from pruning_phases.store import Store
+from pruning_phases.sweep import plan, results, run
+
+SWEEP = Sweep(
+    grids=(Grid(width=(20,), n_train=(200, 400), p_train=(0.0, 0.5), realizations=2),),
+    evaluation=Evaluation(p_eval=(0.0, 0.4), passes=2),
+    training=Training(n_validation=300, max_epochs=3),
+)
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("complete"))
+    assert run(SWEEP, store, executor="in-process", device="cpu") == 8
+    return store
+
+
+def test_a_batch_is_of_one_kind_and_the_longest_comes_first(tmp_path):
+    batches = plan(SWEEP, Store(tmp_path))
+    assert sorted(one for batch in batches for one in batch) == SWEEP.networks()
+    for batch in batches:
+        assert len({(one.depth, one.width, one.n_train, one.realization) for one in batch}) == 1
+    assert [batch[0].n_train for batch in batches] == [400, 400, 200, 200]
+
+
+def test_large_groups_are_split_evenly(tmp_path):
+    grid = Grid(n_train=(200,), p_train=tuple(k / 50 for k in range(45)), realizations=1)
+    batches = plan(Sweep(grids=(grid,), evaluation=SWEEP.evaluation), Store(tmp_path))
+    assert [len(batch) for batch in batches] == [15, 15, 15]
+
+
+def test_a_complete_sweep_has_every_row_and_runs_nothing(complete):
+    table = complete.read(SWEEP)
+    assert len(table) == 8 * 2 * 2
+    assert table.notna().all(axis=None)
+    assert run(SWEEP, complete) == 0
+    assert np.isfinite(table.loss).all()
+
+
+def test_asking_for_more_trains_only_that(complete, tmp_path):
+    for part in complete.parts():
+        (tmp_path / part.path.name).write_bytes(part.path.read_bytes())
+    store = Store(tmp_path)
+    assert run(SWEEP.override(p_train=(0.0, 0.2, 0.5)), store, executor="in-process", device="cpu") == 4
+    pd.testing.assert_frame_equal(store.read(SWEEP), complete.read(SWEEP))
+
+
+def test_an_interrupted_sweep_keeps_what_was_finished_and_goes_on(tmp_path, monkeypatch, complete):
+    store, finished = Store(tmp_path), []
+
+    def interrupted(batch, *arguments):
+        if len(finished) == 2:
+            raise KeyboardInterrupt
+        finished.extend([batch] * 1)
+        return real(batch, *arguments)
+
+    real = sweeps.run_batch
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeps, "run_batch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(SWEEP, store, executor="in-process", device="cpu")
+    assert len(store.done(SWEEP)) == 4
+    assert run(SWEEP, store, executor="in-process", device="cpu") == 4
+    pd.testing.assert_frame_equal(store.read(SWEEP), complete.read(SWEEP))
+
+
+@pytest.mark.slow
+def test_worker_processes_compute_the_same(tmp_path, complete):
+    store = Store(tmp_path)
+    assert run(SWEEP, store, executor="loky:2", device="cpu") == 8
+    ours, theirs = store.read(SWEEP), complete.read(SWEEP)
+    pd.testing.assert_frame_equal(ours[sweeps.stores.KEY], theirs[sweeps.stores.KEY])
+    np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
+
+
+def test_results_trains_what_the_store_lacks(tmp_path):
+    fields = {"width": 20, "n_train": 250, "p_train": [0.5], "realizations": 1, "max_epochs": 2, "p_eval": [0, 0.5]}
+    table = results("smoke", store=tmp_path, **fields)
+    assert len(table) == 2 * 2
+    assert set(table.p_eval) == {0.0, 0.5}
+    pd.testing.assert_frame_equal(results("smoke", store=tmp_path, **fields), table)
+
+
+@pytest.mark.parametrize("executor", ["loky:0", "loky", "loky:two", "processes:2", ""])
+def test_an_unknown_executor_is_refused(executor, tmp_path):
+    with pytest.raises(ConfigError, match="executor"):
+        run(SWEEP, Store(tmp_path), executor=executor)
+
+
+def test_shipped_results_can_be_selected_from_but_not_extended():
+    if not sweeps.SHIPPED.exists():
+        pytest.skip("no shipped results in this checkout")
+    table = results("shipped", p_train=0.5, n_train=[1000, 2000], passes=1)
+    assert set(table.n_train) == {1000, 2000}
+    assert set(table.eval_pass) == {0}
+    with pytest.raises(ConfigError, match=r"no p_train = \[0.123\]"):
+        results("shipped", p_train=0.123)
+    with pytest.raises(ConfigError, match="one value of learning_rate"):
+        results("shipped", learning_rate=1e-2)
+    with pytest.raises(ConfigError, match="preset"):
+        results("shiped")
