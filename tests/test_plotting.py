@@ -181,6 +181,46 @@ def test_digit_answers_show_frequencies_and_refuse_wrong_shapes():
         plotting.digit_answers(images, np.array([7, 1, 2]), 2 * frequencies)
 
 
+def test_undecided_points_are_hatched_not_coloured(data):
+    blurred = obs.classify(
+        data["classified"].drop(columns="phase").assign(alpha_error=9.0), data["loss"], data["accuracy"]
+    )
+    ax = plotting.phase_map(blurred)
+    hatched = ax.collections[-1]
+    assert hatched.get_hatch() == "////"
+    assert len(hatched.get_paths()) == (blurred["phase"] == "undecided").sum() > 0
+    assert {text.get_text() for text in ax.texts} == {"amentia"}
+
+
+def test_boundaries_against_architecture_show_the_tables(data):
+    deeper = pd.concat(
+        [data["boundary"].assign(depth=depth, p_c=data["boundary"]["p_c"] / depth) for depth in (2, 3, 4)]
+    )
+    ax = plotting.boundary_against_depth(deeper)
+    assert len(ax.containers) == data["boundary"]["p_train"].nunique()
+    line = ax.containers[0][0]
+    np.testing.assert_allclose(line.get_ydata(orig=False), data["boundary"]["p_c"].iloc[0] / np.array([2, 3, 4]))
+    empty = plotting.boundary_against_depth(deeper.iloc[:0])
+    assert empty.texts[0].get_text() == "not in these results"
+    with pytest.raises(ValueError, match="width varies"):
+        plotting.boundary_against_depth(pd.concat([deeper, deeper.assign(width=50)]))
+    edges = pd.DataFrame(
+        {
+            "depth": 2,
+            "n_train": 500,
+            "width": [50, 100],
+            "edge_width": [0.1, 0.05],
+            "edge_width_error": 0.01,
+            "spacing": 0.02,
+        }
+    )
+    ax = plotting.edge_against_width(edges)
+    assert [bar.get_height() for bar in ax.patches] == [0.02, 0.02]
+    np.testing.assert_allclose(ax.lines[0].get_ydata(orig=False), [0.1, 0.05])
+    with pytest.raises(ValueError, match="n_train varies"):
+        plotting.edge_against_width(edges.assign(n_train=[500, 1000]))
+
+
 def test_dropped_neurons_lose_all_their_connections():
     sizes = (3, 4, 2)
 

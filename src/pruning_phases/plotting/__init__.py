@@ -9,6 +9,7 @@ from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
 from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
 from pruning_phases.plotting.schematic import network_schematic
+from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, size_color, size_marker, vector_output
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "PHASE_COLORS",
     "accuracy_map",
     "binder_curves",
+    "boundary_against_depth",
     "boundary_line",
     "crossing_strip",
     "digit_answers",
+    "edge_against_width",
     "exponent_map",
     "goodness_map",
     "network_schematic",

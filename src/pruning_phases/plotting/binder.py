@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 
 from pruning_phases.observables import ENSEMBLES, compare_with_gaussian
 from pruning_phases.plotting.plane import P_EVAL
-from pruning_phases.plotting.style import axes_or_new, legend_below, size_color, size_label, size_marker, styled
+from pruning_phases.plotting.style import (
+    axes_or_new,
+    legend_below,
+    log_axis,
+    size_color,
+    size_label,
+    size_marker,
+    styled,
+)
 
 
 @styled
@@ -55,7 +63,7 @@ def binder_curves(
     ax.set_ylim(max(0, min(shown) - 1), 1.3 * max(shown))
     ax.set_ylabel(r"Binder cumulant $U=\mu_4/\mu_2^2$")
     if legend:
-        legend_below(ax, "training-set size $N$", columns=4)
+        legend_below(ax, "training-set size $N$", columns=3)
     return ax
 
 
@@ -88,7 +96,7 @@ def variance_curves(
         deviation = np.sqrt(part[column].clip(lower=0)).replace(0, np.nan)
         color = {"between": "#c0392b", "within": "#2f6db3", "counting": "black"}[column]
         ax.plot(part["p_eval"], deviation, line, color=color, label=label)
-    ax.set_yscale("log")
+    log_axis(ax.yaxis)
     ax.set_xlabel(P_EVAL)
     ax.set_ylabel("st. dev. of the accuracy")
     if legend:
@@ -134,9 +142,11 @@ def crossing_strip(
             markersize=6,
             label=label if sure else None,
         )
-    ax.set_yscale("log")
+    log_axis(ax.yaxis)
     ax.set_xlabel(P_EVAL)
     ax.set_ylabel(r"pair of sizes, $\sqrt{N_1N_2}$")
+    if label is not None:
+        legend_below(ax, "crossing of two curves", columns=2)
     return ax
 
 

@@ -70,7 +70,7 @@ def size_curves(
     if guessing is not None:
         ax.axhline(guessing, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
     if log:
-        log_axis(ax)
+        log_axis(ax.yaxis)
     ax.set_xlabel(LABELS[x])
     ax.set_ylabel(ylabel)
     if legend:
@@ -119,8 +119,8 @@ def scaling_fits(
         ax.plot(n, point.amplitude * n**point.alpha, color=color, linewidth=2)
     if guessing:
         ax.axhline(LOSS_OF_GUESSING, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
-    ax.set_xscale("log")
-    log_axis(ax)
+    log_axis(ax.xaxis)
+    log_axis(ax.yaxis)
     ax.set_xlabel("training-set size $N$")
     ax.set_ylabel(r"test loss $\langle L\rangle$ (nats)")
     legend_below(ax, r"$(p_\mathrm{train},\ p_\mathrm{eval})$ and exponent", columns=1)
@@ -128,8 +128,8 @@ def scaling_fits(
 
 
 def _with_error(value: float, error: float) -> str:
-    """Value and error, as many decimals as give the error two digits, at most three."""
+    """Value and error, as many decimals as give the error two digits, at most four."""
     if not np.isfinite(error) or error <= 0:
         return f"{value:.2f}"
-    digits = int(np.clip(1 - np.floor(np.log10(error)), 1, 3))
+    digits = int(np.clip(1 - np.floor(np.log10(error)), 1, 4))
     return rf"{value:.{digits}f}\pm{error:.{digits}f}"

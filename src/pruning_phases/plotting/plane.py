@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from pruning_phases.observables import PHASES
@@ -63,8 +66,11 @@ def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     colors = ListedColormap([PHASE_COLORS[name] for name in PHASES])
     norm = BoundaryNorm(np.arange(len(PHASES) + 1) - 0.5, len(PHASES))
     ax.pcolormesh(x, y, np.ma.masked_invalid(codes), cmap=colors, norm=norm, edgecolors="face", linewidth=0.2)
-    undecided = np.ma.masked_where(codes != PHASES.index("undecided"), codes)
-    ax.pcolor(x, y, undecided, hatch="////", alpha=0, edgecolor="#555555")
+    cells = [
+        Rectangle((x[column], y[row]), x[column + 1] - x[column], y[row + 1] - y[row])
+        for row, column in np.argwhere(codes == PHASES.index("undecided"))
+    ]
+    ax.add_collection(PatchCollection(cells, facecolor="white", edgecolor="#777777", linewidth=0, hatch="////"))
     for code, name in enumerate(PHASES[:3]):
         _name_region(ax, x, y, codes == code, name)
     return _label(ax)
@@ -80,16 +86,33 @@ def _name_region(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray, nam
     fine = 120  # resolution of a uniform grid laid over the (possibly uneven) cells
     px, py = (edges[0] + (np.arange(fine) + 0.5) / fine * np.ptp(edges) for edges in (x, y))
     mask = inside[np.ix_(np.searchsorted(y, py) - 1, np.searchsorted(x, px) - 1)]
-    long, short = 0.034 * len(name), 0.05  # half the text's length and height as fractions of the axes
+    long, short = 0.026 * len(name), 0.05  # half the text's length and height as fractions of the axes
     best = (-1.0, 0, 0, 0)
     for rotation, box in ((0, (short, long)), (90, (long, short))):
         room = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=[1 / (fine * side) for side in box])[1:-1, 1:-1]
-        row, column = np.unravel_index(np.argmax(room), room.shape)
-        if min(room[row, column], 1.5) > best[0]:
-            best = (min(room[row, column], 1.5), rotation, row, column)
+        fit = min(room.max(), 1.5)
+        if fit > best[0]:
+            ties = np.argwhere(room >= 0.98 * room.max())  # a long narrow region has many: take the middle one
+            best = (fit, rotation, *ties[len(ties) // 2])
     _, rotation, row, column = best
+    margin = int(np.ceil(long * fine))  # the text may be longer than its region, but stays inside the axes
+    if rotation:
+        row = int(np.clip(row, margin, fine - margin))
+    else:
+        column = int(np.clip(column, margin, fine - margin))
     color = "white" if name == "eumentia" else "black"
-    ax.text(px[column], py[row], name, ha="center", va="center", rotation=rotation, color=color, fontweight="bold")
+    outline = [withStroke(linewidth=3, foreground=PHASE_COLORS[name])]  # readable where it leaves its region
+    ax.text(
+        px[column],
+        py[row],
+        name,
+        ha="center",
+        va="center",
+        rotation=rotation,
+        color=color,
+        fontweight="bold",
+        path_effects=outline,
+    )
 
 
 @styled

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -112,12 +113,14 @@ def panels(
     return figure, axes[:n]
 
 
-def log_axis(ax: Axes) -> None:
-    """Logarithmic vertical axis with plain numbers at 1, 2, 5 of every decade."""
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+def log_axis(axis: Axis) -> None:
+    """Logarithmic scale with plain numbers, at 1, 2, 5 of every decade where the data span less than two decades."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    low, high = axis.get_data_interval()
+    short = not np.isfinite(high / low) or high / low < 100
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", "\u2009")))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend_below(ax: Axes, title: str, columns: int) -> None:
