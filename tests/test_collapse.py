@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pruning_phases.collapse import (
@@ -15,10 +16,16 @@ from pruning_phases.collapse import (
     Drift,
     NoTransition,
     collapse_data,
+    collapse_lines,
     compare_ansaetze,
+    compare_lines,
     crossing_drift,
+    crossing_lines,
+    drift_lines,
     fit_collapse,
+    fit_lines,
     fit_spline,
+    fit_table,
     landscape,
     leave_one_out,
     nu_relation,
@@ -26,6 +33,7 @@ from pruning_phases.collapse import (
     power_law_prediction,
     predicted_nu_algebraic,
     reduced_chi_squared,
+    relation_table,
     scan_l0,
     scan_windows,
     which_ansatz,
@@ -437,3 +445,25 @@ def test_landscape_and_bootstrap_are_fast():
     start = time.process_time()
     fit_collapse(data, BKT(), n_bootstrap=500)
     assert time.process_time() - start < 30.0
+
+
+def test_lines_follow_the_crossing_and_skip_what_never_crosses():
+    table = synthetic_results({0.0: 0.4, 0.2: 0.55}, noise=0.05, n_realizations=6)
+    flat = synthetic_results({0.9: 0.5}, noise=0.05, n_realizations=6)
+    flat["loss"] = np.float32(2.3) + 0.01 * np.random.default_rng(0).standard_normal(len(flat)).astype(np.float32)
+    lines = collapse_lines(pd.concat([table, flat]), half_width=0.2)
+    assert 0.0 in lines
+    assert lines[0.2].p.min() == pytest.approx(0.35, abs=0.06)
+    bkt, algebraic = (fit_lines(lines, a, n_bootstrap=20) for a in (BKT(), Algebraic()))
+    fits = fit_table(bkt).set_index("p_train")
+    assert fits.loc[0.2, "p_c"] == pytest.approx(0.55, abs=0.02)
+    relation = relation_table(bkt, algebraic).set_index("p_train")
+    assert relation.loc[0.0, "ratio"] == pytest.approx(1.0, abs=0.2)
+    two = {p: lines[p] for p in (0.0, 0.2)}
+    assert len(crossing_lines(two)) == 14
+    assert drift_lines(two)["p_train"].tolist() == [0.0, 0.2]
+    compared = compare_lines(two, (BKT(), Algebraic()), n_bootstrap=10)
+    assert set(compared["verdict"]) <= {"BKT", "algebraic", "undecided"}
+    apart = flat.assign(loss=flat["loss"] + np.float32(0.01) * np.sqrt(flat["n_train"]).astype(np.float32))
+    with pytest.raises(ValueError, match="no two sizes cross"):
+        collapse_lines(apart, half_width=0.1)

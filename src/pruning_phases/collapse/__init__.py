@@ -13,6 +13,16 @@ from pruning_phases.collapse.compare import (
 from pruning_phases.collapse.crossings import Drifting, crossing_drift, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
+from pruning_phases.collapse.lines import (
+    collapse_lines,
+    compare_lines,
+    crossing_lines,
+    crossing_point,
+    drift_lines,
+    fit_lines,
+    fit_table,
+    relation_table,
+)
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
 from pruning_phases.collapse.quality import reduced_chi_squared
 
@@ -30,10 +40,17 @@ __all__ = [
     "Prediction",
     "SplineFit",
     "collapse_data",
+    "collapse_lines",
     "compare_ansaetze",
+    "compare_lines",
     "crossing_drift",
+    "crossing_lines",
+    "crossing_point",
+    "drift_lines",
     "fit_collapse",
+    "fit_lines",
     "fit_spline",
+    "fit_table",
     "landscape",
     "leave_one_out",
     "nu_relation",
@@ -41,6 +58,7 @@ __all__ = [
     "power_law_prediction",
     "predicted_nu_algebraic",
     "reduced_chi_squared",
+    "relation_table",
     "scan_l0",
     "scan_windows",
     "which_ansatz",

@@ -1,0 +1,152 @@
+"""Collapses along a line of the plane: one fit at every p_train, in windows that follow the crossing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.collapse.ansatz import Ansatz
+from pruning_phases.collapse.compare import compare_ansaetze, nu_relation, which_ansatz
+from pruning_phases.collapse.crossings import crossing_drift, pair_crossings
+from pruning_phases.collapse.data import CollapseData, Window, collapse_data
+from pruning_phases.collapse.fit import CollapseFit, fit_collapse
+
+__all__ = [
+    "collapse_lines",
+    "compare_lines",
+    "crossing_lines",
+    "crossing_point",
+    "drift_lines",
+    "fit_lines",
+    "fit_table",
+    "relation_table",
+]
+
+MIN_SIGNIFICANCE = 2.0
+
+
+def crossing_point(data: CollapseData) -> float:
+    """Median of the significant crossings of all pairs of sizes: where to centre a window.
+
+    Raises:
+        ValueError: no pair crosses significantly.
+    """
+    table = pair_crossings(data, "all", n_bootstrap=0)
+    found = table.loc[table["significance"] >= MIN_SIGNIFICANCE, "p_star"]
+    if found.empty:
+        raise ValueError("no two sizes cross significantly, so no window can be centred; give p_eval_window instead")
+    return float(found.median())
+
+
+def collapse_lines(
+    results: pd.DataFrame,
+    p_train: Sequence[float] | None = None,
+    *,
+    half_width: float | None = None,
+    p_eval_window: Window | None = None,
+    n_window: Window | None = None,
+    depth: int = 2,
+    width: int = 100,
+    quantity: str = "loss",
+) -> dict[float, CollapseData]:
+    """Points of a collapse at every p_train.
+
+    Args:
+        results: tidy table.
+        p_train: which; default all in the table.
+        half_width: keep p_eval within this distance of `crossing_point`; None keeps ``p_eval_window``.
+        p_eval_window: closed window applied first; None takes everything.
+        n_window: closed window of N.
+        depth: hidden layers.
+        width: neurons in each.
+        quantity: "loss" or "accuracy".
+
+    Returns:
+        Data by p_train. With ``half_width`` a p_train at which no sizes cross is left out and can be told from the keys
+        (amentia has no crossing); everything else that is wrong raises.
+
+    Raises:
+        ValueError: see `collapse_data`; no p_train has a crossing.
+    """
+    chosen = np.unique(results["p_train"]).tolist() if p_train is None else list(p_train)
+    out = {}
+    for value in chosen:
+        data = collapse_data(
+            results,
+            p_train=value,
+            depth=depth,
+            width=width,
+            p_eval_window=p_eval_window,
+            n_window=n_window,
+            quantity=quantity,
+        )
+        if half_width is not None:
+            try:
+                centre = crossing_point(data)
+            except ValueError:
+                continue
+            data = data.window((centre - half_width, centre + half_width))
+        out[float(value)] = data
+    if not out:
+        raise ValueError(f"no two sizes cross at any of p_train = {chosen}")
+    return out
+
+
+def fit_lines(
+    lines: Mapping[float, CollapseData],
+    ansatz: Ansatz,
+    *,
+    nu_bounds: Window | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> dict[float, CollapseFit]:
+    """`fit_collapse` at every p_train, with the same resampling seed."""
+    return {
+        p_train: fit_collapse(data, ansatz, nu_bounds=nu_bounds, n_bootstrap=n_bootstrap, seed=seed)
+        for p_train, data in lines.items()
+    }
+
+
+def fit_table(fits: Mapping[float, CollapseFit]) -> pd.DataFrame:
+    """One row of `CollapseFit.summary` per p_train, and ``at_edge`` (fraction of resamples fitted on an edge)."""
+    rows = [{"p_train": p_train, **fit.summary(), "at_edge": fit.at_edge} for p_train, fit in fits.items()]
+    return pd.DataFrame(rows).sort_values("p_train", ignore_index=True)
+
+
+def compare_lines(
+    lines: Mapping[float, CollapseData], ansaetze: Sequence[Ansatz], *, n_bootstrap: int = 100, seed: int = 0
+) -> pd.DataFrame:
+    """`compare_ansaetze` at every p_train, with columns p_train and ``verdict`` (`which_ansatz`)."""
+    tables = []
+    for p_train, data in lines.items():
+        table = compare_ansaetze(data, ansaetze, n_bootstrap=n_bootstrap, seed=seed)
+        table.insert(0, "p_train", p_train)
+        tables.append(table.assign(verdict=which_ansatz(table)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def relation_table(bkt: Mapping[float, CollapseFit], algebraic: Mapping[float, CollapseFit]) -> pd.DataFrame:
+    """`nu_relation` at every p_train that both kinds of fit have."""
+    common = sorted(set(bkt) & set(algebraic))
+    return pd.DataFrame([{"p_train": p, **nu_relation(bkt[p], algebraic[p])._asdict()} for p in common])
+
+
+def crossing_lines(lines: Mapping[float, CollapseData], n_bootstrap: int = 200) -> pd.DataFrame:
+    """`pair_crossings` of consecutive sizes at every p_train."""
+    tables = [pair_crossings(data, n_bootstrap=n_bootstrap).assign(p_train=p) for p, data in lines.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def drift_lines(lines: Mapping[float, CollapseData], n_bootstrap: int = 500) -> pd.DataFrame:
+    """`crossing_drift` at every p_train; a row of NaN where fewer than three pairs of sizes cross significantly."""
+    rows = []
+    for p_train, data in lines.items():
+        try:
+            drift = asdict(crossing_drift(data, n_bootstrap))
+        except ValueError:
+            drift = {"n_pairs": 0}
+        rows.append({"p_train": p_train, **drift})
+    return pd.DataFrame(rows)
