@@ -16,7 +16,7 @@ import torch
 
 from pruning_phases import network, streams
 from pruning_phases.config import N_CLASSES, N_TEST, Evaluation, Network, Training
-from pruning_phases.data import MNIST
+from pruning_phases.data import MNIST, scaled
 from pruning_phases.network import Parameters
 
 CHUNK_BYTES = {"cpu": 2**20, "cuda": 2**30}  # of one activation buffer: within a core's second-level cache; within free GPU memory
@@ -39,7 +39,7 @@ def evaluate(
     n_p, n_passes = len(evaluation.p_eval), evaluation.passes
     per_image = n_p * width * torch.finfo(dtype).bits // 8
     chunk = max(1, min(N_TEST, CHUNK_BYTES[device.type] // per_image))
-    images, labels = data.test_images.to(device, dtype), data.test_labels.to(device)
+    images, labels = scaled(data.test_pixels.to(device), dtype), data.test_labels.to(device)
     loss = torch.zeros(len(networks), n_p, n_passes, dtype=torch.float64, device=device)
     correct = torch.zeros(len(networks), n_p, n_passes, dtype=torch.int64, device=device)
     rates = torch.tensor(evaluation.p_eval, dtype=dtype, device=device)[None]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pruning_phases import store as stores
 from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training, preset
-from pruning_phases.data import load_mnist
+from pruning_phases.data import data_folder, load_mnist, prepare
 from pruning_phases.evaluation import evaluate
 from pruning_phases.store import Store
 from pruning_phases.training import train
@@ -149,7 +149,7 @@ def run(sweep: Sweep, store: Store | str | os.PathLike[str] | None = None, execu
     batches = plan(sweep, store)
     if not batches:
         return 0
-    _mnist()  # a missing or damaged data file, and a read-only store, show here, before any work
+    prepare(data_folder())  # a missing or damaged data file, and a read-only store, show here, before any work
     store.check_writable()
     workers = min(workers, len(batches))
     if workers == 1:

@@ -29,7 +29,7 @@ import torch
 
 from pruning_phases import network, streams
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.data import MNIST
+from pruning_phases.data import MNIST, scaled
 from pruning_phases.network import Parameters
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
@@ -108,12 +108,12 @@ class Adam:
 class _Step:
     """One gradient step on mini-batches of a fixed size: buffers, and on a GPU the captured graph."""
 
-    def __init__(self, adam: Adam, p_train: torch.Tensor, images: torch.Tensor, onehot: torch.Tensor, n_samples: int) -> None:
-        self.adam, self.images, self.onehot = adam, images, onehot
+    def __init__(self, adam: Adam, p_train: torch.Tensor, pixels: torch.Tensor, onehot: torch.Tensor, n_samples: int) -> None:
+        self.adam, self.pixels, self.onehot = adam, pixels, onehot
         weights = adam.parameters.weights
-        depth, width, device = adam.parameters.depth, weights[0].shape[2], images.device
+        depth, width, device = adam.parameters.depth, weights[0].shape[2], pixels.device
         n_realizations = weights[0].shape[0]
-        self.x = images.new_empty(n_realizations, n_samples, images.shape[1])
+        self.x = onehot.new_empty(n_realizations, n_samples, pixels.shape[1])
         self.h = network.buffers(adam.parameters, n_samples)
         self.delta = [torch.empty_like(h) for h in self.h]
         self.dropout = network.Dropout(p_train, depth, width, n_samples)
@@ -123,7 +123,7 @@ class _Step:
 
     def run(self, index: torch.Tensor, keys: torch.Tensor) -> None:
         """Step on the samples index [R, B] with the dropout fields of keys [R, L, 2]."""
-        if not self.images.is_cuda:
+        if not self.pixels.is_cuda:
             self._compute(index, keys)
             return
         self.index.copy_(index)
@@ -151,7 +151,7 @@ class _Step:
 
     def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
         n_samples = index.shape[1]
-        torch.index_select(self.images, 0, index.flatten(), out=self.x.view(-1, self.x.shape[-1]))
+        self.x.copy_(scaled(self.pixels.index_select(0, index.flatten())).view_as(self.x))
         self.dropout.draw(keys)
         logits = network.forward_(self.adam.parameters, self.x, self.h, self.dropout)
         torch.softmax(logits, 2, out=self.delta[-1])
@@ -233,7 +233,7 @@ class _BatchTrainer:
         self.networks, self.training = networks, training
         dtype = network.DTYPES[training.precision]
         self.depth, self.width, self.n_train = networks[0][:3]
-        self.images = data.train_images.to(device, dtype)
+        self.pixels = data.train_pixels.to(device)
         self.labels = data.train_labels.to(device)
         self.onehot = torch.nn.functional.one_hot(self.labels, 10).to(dtype)
         self.progress = [_Progress(training, training.learning_rate) for _ in networks]
@@ -251,9 +251,9 @@ class _BatchTrainer:
         """(Re)build everything that depends on which networks run."""
         self.adam = adam
         rates = [0.0 if i < 0 else self.networks[i].p_train for i in self.slots.flat]
-        self.p_train = self.images.new_tensor(rates).view(*self.slots.shape)
+        self.p_train = self.onehot.new_tensor(rates).view(*self.slots.shape)
         self.steps: dict[int, _Step] = {}
-        self.x_validation = self.images[self.validation]
+        self.x_validation = scaled(self.pixels[self.validation], self.onehot.dtype)
         self.y_validation = self.labels[self.validation]
         self._set_rates()
 
@@ -284,7 +284,7 @@ class _BatchTrainer:
     def _train_epoch(self, epoch: int) -> None:
         batch_size = self.training.batch_size
         n_steps = -(-self.n_train // batch_size)
-        device = self.images.device
+        device = self.pixels.device
         named = [(self.training, r, self.n_train, epoch) for r in self.realizations]
         order = torch.as_tensor(np.stack([streams.minibatch_order(*name) for name in named]), device=device)
         keys = torch.as_tensor(np.stack([streams.dropout_keys(*name, n_steps, self.depth) for name in named], axis=1), device=device)
@@ -295,13 +295,13 @@ class _BatchTrainer:
 
     def _step(self, n_samples: int) -> _Step:
         if n_samples not in self.steps:
-            self.steps[n_samples] = _Step(self.adam, self.p_train, self.images, self.onehot, n_samples)
+            self.steps[n_samples] = _Step(self.adam, self.p_train, self.pixels, self.onehot, n_samples)
         return self.steps[n_samples]
 
     def _validate(self, epoch: int) -> np.ndarray:
         """Mean validation loss of each slot, [R, P]."""
         n_validation = self.training.n_validation
-        total = torch.zeros(self.slots.shape, dtype=torch.float64, device=self.images.device)
+        total = torch.zeros(self.slots.shape, dtype=torch.float64, device=self.pixels.device)
         for start in range(0, n_validation, VALIDATION_CHUNK):
             x = self.x_validation[:, start : start + VALIDATION_CHUNK]
             dropout = self._validation_dropout(epoch, start, x.shape[1]) if self.training.validation_dropout else None
@@ -313,7 +313,7 @@ class _BatchTrainer:
     def _validation_dropout(self, epoch: int, start: int, n_samples: int) -> network.Dropout:
         dropout = network.Dropout(self.p_train, self.depth, self.width, n_samples)
         keys = [streams.evaluation_keys(self.training, r, f"{self.n_train}/{epoch}/{start}", self.depth, "validation") for r in self.realizations]
-        dropout.draw(torch.as_tensor(np.stack(keys), device=self.images.device))
+        dropout.draw(torch.as_tensor(np.stack(keys), device=self.pixels.device))
         return dropout
 
     def _after_epoch(self, losses: np.ndarray) -> None:
@@ -331,8 +331,8 @@ class _BatchTrainer:
     def _keep(self, places: list[tuple[tuple[int, int], int]]) -> None:
         if not places:
             return
-        at = torch.as_tensor(np.array([place for place, _ in places]), device=self.images.device)
-        to = torch.as_tensor([i for _, i in places], device=self.images.device)
+        at = torch.as_tensor(np.array([place for place, _ in places]), device=self.pixels.device)
+        to = torch.as_tensor([i for _, i in places], device=self.pixels.device)
         for kept, current in zip(self.best.tensors, self.adam.parameters.tensors, strict=True):
             kept[to, 0] = current[at[:, 0], at[:, 1]]
 
@@ -348,7 +348,7 @@ class _BatchTrainer:
         self.slots = _pack(members)
         if not rows:
             return
-        device = self.images.device
+        device = self.pixels.device
         row_index = torch.as_tensor(rows, device=device)
         column_index = torch.as_tensor(np.maximum(_pack(columns), 0), device=device)  # an empty slot repeats slot 0, frozen
 

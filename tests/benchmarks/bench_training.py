@@ -1,0 +1,169 @@
+"""Training speed beside what a user would write instead, the measured ceilings, and the cost of mixed batches and of evaluation.
+
+    python tests/benchmarks/bench_training.py [--device cuda] [--repeats 5] [--output build/bench.json]
+
+Everything is measured in one run, in turns, and the medians are compared, so that a machine whose speed drifts does not favour anyone.
+On a CPU: 20 networks of one realization, N = 6 400, mini-batches of 128. On a GPU the engine trains as many realizations at once as
+`--realizations` says, and the table gains bandwidth and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import peers
+import torch
+
+from pruning_phases.config import Evaluation, Network, Training
+from pruning_phases.data import load_mnist
+from pruning_phases.evaluation import evaluate
+from pruning_phases.training import _BatchTrainer, train
+
+N_TRAIN, N_NETWORKS = 6_400, 20
+FLOP_PER_SAMPLE = 4 * 78_400 + 6 * 11_000  # two products with the first layer's weights, three with the others
+RATES = [round(0.975 * k / (N_NETWORKS - 1), 6) for k in range(N_NETWORKS)]
+TARGETS = {"dataloader": 12, "sequential_fused": 4, "vmap": 2.3, "jax": 1.8}
+
+
+def seconds(function: Callable[[], object], device: torch.device) -> float:
+    """Wall time of one call."""
+    peers.synchronize(device)
+    start = time.perf_counter()
+    function()
+    peers.synchronize(device)
+    return time.perf_counter() - start
+
+
+def sgemm(device: torch.device, n: int = 2048, repeats: int = 5) -> Callable[[], None]:
+    """Product of two square float32 matrices, `repeats` times."""
+    a, b, c = (torch.randn(n, n, device=device) for _ in range(3))
+
+    def run() -> None:
+        for _ in range(repeats):
+            torch.mm(a, b, out=c)
+
+    return run
+
+
+def engine(data, device: torch.device, realizations: int, precision: str = "float32") -> peers.Peer:
+    """One epoch of the engine, without validation, as the peers."""
+    networks = tuple(Network(2, 100, N_TRAIN, p, r) for r in range(realizations) for p in RATES)
+    trainer = _BatchTrainer(networks, Training(precision=precision), data, device)
+    epochs = iter(range(10**6))
+    return (lambda: trainer._train_epoch(next(epochs))), len(networks) * N_TRAIN
+
+
+def throughput(device: torch.device, realizations: int, repeats: int) -> dict[str, float]:
+    """Median samples·networks per second of every contestant and of the sgemm ceiling."""
+    data = load_mnist()
+    x, y = data.train_images[:N_TRAIN].to(device), data.train_labels[:N_TRAIN].to(device)
+    contestants = {"engine": engine(data, device, realizations)}
+    for name in TARGETS:
+        try:
+            contestants[name] = getattr(peers, name)(x, y, RATES)
+        except ImportError:
+            print(f"{name} is not installed and left out")
+    n_gemm = 8 if device.type == "cpu" else 50
+    contestants["ceiling"] = (sgemm(device, repeats=n_gemm), n_gemm * 2 * 2048**3 / FLOP_PER_SAMPLE)
+    for run, _ in contestants.values():
+        run()  # compilation, caches, graphs
+    times = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, (run, _) in contestants.items():
+            times[name].append(seconds(run, device))
+    return {name: contestants[name][1] / statistics.median(times[name]) for name in contestants}
+
+
+def mixed_batch(device: torch.device) -> dict[str, float]:
+    """Whole training of 20 networks that stop at different epochs, against the same work at full batch."""
+    data, training = load_mnist(), Training()
+    networks = [Network(2, 100, N_TRAIN, p, 0) for p in RATES]
+    probe = _BatchTrainer(tuple(networks), training, data, device)
+    step = statistics.median(seconds(lambda: probe._train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * N_TRAIN)
+    check = statistics.median(seconds(lambda: probe._validate(0), device) for _ in range(5)) / N_NETWORKS
+    found = []
+    wall = seconds(lambda: found.append(train(networks, training, data, device)), device)
+    epochs = found[0].epochs
+    ideal = sum(epochs) * (N_TRAIN * step + check)
+    return {"efficiency": ideal / wall, "wall_s": wall, "shortest_epochs": min(epochs), "longest_epochs": max(epochs)}
+
+
+def evaluation_share(device: torch.device) -> dict[str, float]:
+    """Time of 40 p_eval × 4 passes for 20 networks, relative to training them at N = 8 000."""
+    data, training = load_mnist(), Training()
+    networks = [Network(2, 100, 8_000, p, 0) for p in RATES]
+    found = []
+    train_s = seconds(lambda: found.append(train(networks, training, data, device)), device)
+    grid = Evaluation(p_eval=tuple(k / 40 for k in range(40)), passes=4)
+    evaluate_s = seconds(lambda: evaluate(found[0].networks, found[0].parameters, training, grid, data), device)
+    return {"train_s": train_s, "evaluate_s": evaluate_s, "share": evaluate_s / train_s}
+
+
+def bandwidth(device: torch.device) -> float:
+    """Bytes per second of adding two large arrays (two reads, one write)."""
+    n = 2**24 if device.type == "cpu" else 2**28
+    a, b, c = (torch.ones(n, device=device) for _ in range(3))
+    torch.add(a, b, out=c)
+    return 12 * n / statistics.median(seconds(lambda: torch.add(a, b, out=c), device) for _ in range(9))
+
+
+def machine(device: torch.device) -> str:
+    """The hardware, in words."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        return f"{torch.cuda.get_device_name()}, {total / 2**30:.0f} GiB, torch {torch.__version__}"
+    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor())
+    return f"{model}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def main() -> None:
+    """Measure, print the tables, write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--realizations", type=int, help="realizations the engine trains at once (default: 1 on a CPU, 50 on a GPU)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
+    realizations = arguments.realizations or (1 if device.type == "cpu" else 50)
+
+    rates = throughput(device, realizations, arguments.repeats)
+    print(f"\n{machine(device)}; 784-100-100-10, batch 128, N = {N_TRAIN}, {N_NETWORKS} p_train x {realizations} realization(s)")
+    print(f"{'':18} {'samples·networks/s':>20} {'engine is':>10} {'target':>7}")
+    for name, rate in rates.items():
+        ratio = rates["engine"] / rate
+        target = TARGETS.get(name, 0.45 if name == "ceiling" else None)
+        print(f"{name:18} {rate:20,.0f} {ratio:9.2f}x {'' if target is None else f'{target:6}x'}")
+    record = {**rates, "machine": machine(device), "device": str(device), "realizations": realizations, "repeats": arguments.repeats}
+
+    record["bandwidth"] = bandwidth(device)
+    if device.type == "cuda":
+        run, samples = engine(load_mnist(), device, realizations, "tf32")
+        run()
+        record["engine_tf32"] = samples / statistics.median(seconds(run, device) for _ in range(arguments.repeats))
+        memory_ceiling = record["bandwidth"] / (7 * 4 * 89_610 / 128)
+        print(f"bandwidth {record['bandwidth'] / 1e9:,.0f} GB/s: at most {memory_ceiling:,.0f} samples·networks/s of optimiser traffic")
+        print(f"engine with TF32 {record['engine_tf32']:,.0f}; peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        record |= {"memory_ceiling": memory_ceiling, "peak_memory_bytes": torch.cuda.max_memory_allocated()}
+    record["mixed_batch"] = mixed_batch(device)
+    print("mixed batch: {efficiency:.2f} of the full batch's speed, {wall_s:.1f} s, {shortest_epochs} to {longest_epochs} epochs".format(**record["mixed_batch"]))
+    record["evaluation"] = evaluation_share(device)
+    print("evaluation: {evaluate_s:.1f} s, {share:.2f} of the {train_s:.1f} s of training at N = 8000".format(**record["evaluation"]))
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"written: {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
