@@ -65,7 +65,7 @@ def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     codes = grid.map(lambda name: PHASES.index(name) if name in PHASES else np.nan).to_numpy(dtype=float)
     colors = ListedColormap([PHASE_COLORS[name] for name in PHASES])
     norm = BoundaryNorm(np.arange(len(PHASES) + 1) - 0.5, len(PHASES))
-    ax.pcolormesh(x, y, np.ma.masked_invalid(codes), cmap=colors, norm=norm, edgecolors="face", linewidth=0.2)
+    ax.pcolormesh(x, y, np.ma.masked_invalid(codes), cmap=colors, norm=norm, edgecolors="face", linewidth=0.7)
     cells = [
         Rectangle((x[column], y[row]), x[column + 1] - x[column], y[row + 1] - y[row])
         for row, column in np.argwhere(codes == PHASES.index("undecided"))
@@ -139,7 +139,7 @@ def exponent_map(
         raise ValueError(f"limit = {limit} must be positive: it is the largest abs(alpha) of the colour scale")
     ax = axes_or_new(ax)
     image = ax.pcolormesh(
-        x, y, np.ma.masked_invalid(alpha), cmap=ALPHA_CMAP, vmin=-limit, vmax=limit, edgecolors="face", linewidth=0.2
+        x, y, np.ma.masked_invalid(alpha), cmap=ALPHA_CMAP, vmin=-limit, vmax=limit, edgecolors="face", linewidth=0.7
     )
     if colorbar:
         beyond = (bool(np.nanmin(alpha) < -limit), bool(np.nanmax(alpha) > limit))
@@ -170,7 +170,7 @@ def accuracy_map(
     x, y, grid = _grid(averages_accuracy[averages_accuracy["n_train"] == n_train], "mean")
     ax = axes_or_new(ax)
     values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
-    image = ax.pcolormesh(x, y, values, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.2)
+    image = ax.pcolormesh(x, y, values, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.7)
     if colorbar:
         ax.figure.colorbar(image, ax=ax, label=rf"accuracy, $N={size_label(n_train)}$")
     return _label(ax)
@@ -191,7 +191,7 @@ def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None, colorbar: bool
     x, y, grid = _grid(exponents, "chi2_reduced")
     ax = axes_or_new(ax)
     values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
-    image = ax.pcolormesh(x, y, values, cmap="Greys", norm=LogNorm(0.1, 1000), edgecolors="face", linewidth=0.2)
+    image = ax.pcolormesh(x, y, values, cmap="Greys", norm=LogNorm(0.1, 1000), edgecolors="face", linewidth=0.7)
     if colorbar:
         ax.figure.colorbar(image, ax=ax, label=r"power-law fit, $\chi^2$/d.o.f.", extend="both")
     return _label(ax)

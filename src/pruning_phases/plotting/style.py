@@ -117,7 +117,7 @@ def log_axis(axis: Axis) -> None:
     """Logarithmic scale with plain numbers, at 1, 2, 5 of every decade where the data span less than two decades."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_data_interval()
-    short = not np.isfinite(high / low) or high / low < 100
+    short = not 0 < 100 * low < high  # also where there are no data
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", "\u2009")))
     axis.set_minor_formatter(NullFormatter())
