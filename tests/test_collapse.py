@@ -17,6 +17,7 @@ from pruning_phases.collapse import (
     NoTransition,
     collapse_data,
     collapse_lines,
+    collapse_rates,
     compare_ansaetze,
     compare_lines,
     crossing_drift,
@@ -447,7 +448,7 @@ def test_landscape_and_bootstrap_are_fast():
     assert time.process_time() - start < 30.0
 
 
-def test_lines_follow_the_crossing_and_skip_what_never_crosses():
+def test_lines_follow_the_crossing_and_keep_what_never_crosses():
     table = synthetic_results({0.0: 0.4, 0.2: 0.55}, noise=0.05, n_realizations=6)
     flat = synthetic_results({0.9: 0.5}, noise=0.05, n_realizations=6)
     flat["loss"] = np.float32(2.3) + 0.01 * np.random.default_rng(0).standard_normal(len(flat)).astype(np.float32)
@@ -461,9 +462,13 @@ def test_lines_follow_the_crossing_and_skip_what_never_crosses():
     assert relation.loc[0.0, "ratio"] == pytest.approx(1.0, abs=0.2)
     two = {p: lines[p] for p in (0.0, 0.2)}
     assert len(crossing_lines(two)) == 14
+    more = pd.concat([table, table[table.p_train == 0.2].assign(realization=lambda t: t.realization + 6)])
+    assert collapse_rates(more, 1) == [0.2]
     assert drift_lines(two)["p_train"].tolist() == [0.0, 0.2]
     compared = compare_lines(two, (BKT(), Algebraic()), n_bootstrap=10)
     assert set(compared["verdict"]) <= {"BKT", "algebraic", "undecided"}
     apart = flat.assign(loss=flat["loss"] + np.float32(0.01) * np.sqrt(flat["n_train"]).astype(np.float32))
-    with pytest.raises(ValueError, match="no two sizes cross"):
-        collapse_lines(apart, half_width=0.1)
+    line = collapse_lines(apart, half_width=0.1)[0.9]
+    assert line.selection["crossing"] is None
+    assert line.p.size == 8 * 37
+    assert np.isnan(fit_table(fit_lines({0.9: line}, BKT(), n_bootstrap=0)).loc[0, "crossing"])

@@ -70,6 +70,14 @@ def test_landscape_contains_the_minimum(fits):
     assert ax.get_ylim()[0] < fit.nu < ax.get_ylim()[1]
 
 
+def test_gallery_has_a_row_for_every_rate(fits):
+    figure = pc.gallery(fits)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert [t for t in titles if t] == [r"$p_\mathrm{train}=0$", r"$p_\mathrm{train}=0.2$"]
+    with pytest.raises(ValueError, match="no fits"):
+        pc.gallery({})
+
+
 def test_tables_are_drawn(fits, lines):
     table = fit_table(fits)
     assert set(table.nu) <= set(drawn(pc.nu_and_quality(table, reference=0.5)))

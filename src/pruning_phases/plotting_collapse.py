@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from pruning_phases.collapse import CollapseData, CollapseFit, Drifting, landscape
 from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
@@ -19,6 +20,7 @@ from pruning_phases.plotting.style import (
     axes_or_new,
     legend_below,
     log_axis,
+    panels,
     size_label,
     size_marker,
     styled,
@@ -32,6 +34,7 @@ __all__ = [
     "coverage_strip",
     "crossing_and_collapse",
     "crossing_drift_line",
+    "gallery",
     "landscape_map",
     "nu_and_quality",
     "nu_relation_curves",
@@ -111,6 +114,7 @@ def crossing_and_collapse(
     inset: bool = True,
     xlabel: str = P_EVAL,
     ylabel: str = LOSS,
+    log: bool = False,
 ) -> Axes:
     """Fig. 4(a): curves of all sizes around the crossing, p_c with its contour as a band, the collapse as an inset.
 
@@ -122,6 +126,7 @@ def crossing_and_collapse(
         inset: draw the collapse.
         xlabel: of the horizontal axis.
         ylabel: of the vertical axis.
+        log: logarithmic vertical axes.
     """
     ax = axes_or_new(ax)
     shown = fit.data if data is None else data
@@ -130,10 +135,14 @@ def crossing_and_collapse(
     ax.axvline(fit.p_c, color="black", linewidth=1, linestyle=":", zorder=0)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
+    if log:
+        log_axis(ax.yaxis)
     if inset:
         # Loss curves rise to the right, so the upper left is free.
         small = ax.inset_axes((0.12, 0.56, 0.4, 0.4))
         _size_curves(small, fit.data, fit.ansatz.x(fit.data.p, fit.data.n_train, *fit.parameters), False, 2)
+        if log:
+            log_axis(small.yaxis)
         small.tick_params(labelsize=8)
         small.set_xlabel("$x$", fontsize=9, labelpad=1)
     if legend:
@@ -174,6 +183,27 @@ def landscape_map(
     ax.set_xlabel(xlabel)
     ax.set_ylabel(r"$\nu$")
     return ax
+
+
+@styled
+def gallery(fits: Mapping[float, CollapseFit]) -> Figure:
+    """Figs. 7-10 and 12-15: for every p_train a row with the curves, crossing and collapse, and the landscape.
+
+    Args:
+        fits: by p_train, for example from `fit_lines`.
+
+    Raises:
+        ValueError: no fits.
+    """
+    if not fits:
+        raise ValueError("no fits to draw; choose p_train values that the results hold")
+    figure, axes = panels(2 * len(fits), columns=2, letters=False)
+    for k, (p_train, fit) in enumerate(fits.items()):
+        last = k == len(fits) - 1
+        crossing_and_collapse(fit, axes[2 * k], legend=last, log=True)
+        landscape_map(fit, axes[2 * k + 1], n_grid=81)
+        axes[2 * k].set_title(rf"$p_\mathrm{{train}}={p_train:g}$", loc="left")
+    return figure
 
 
 def _interval(ax: Axes, x: float, low: float, high: float, width: float, color: str, label: str | None = None) -> None:

@@ -15,6 +15,7 @@ from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
 from pruning_phases.collapse.lines import (
     collapse_lines,
+    collapse_rates,
     compare_lines,
     crossing_lines,
     crossing_point,
@@ -41,6 +42,7 @@ __all__ = [
     "SplineFit",
     "collapse_data",
     "collapse_lines",
+    "collapse_rates",
     "compare_ansaetze",
     "compare_lines",
     "crossing_drift",

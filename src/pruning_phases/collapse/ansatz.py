@@ -117,7 +117,7 @@ class Drift(Ansatz):
     n_ref: float = 1000.0
     label: ClassVar[str] = "drift"
     nu_bounds: ClassVar[tuple[float, float]] = (0.3, 200.0)
-    extra: ClassVar[tuple[Parameter, ...]] = (Parameter("c", -0.2, 0.2),)
+    extra: ClassVar[tuple[Parameter, ...]] = (Parameter("c", -0.5, 0.5),)
 
     def __post_init__(self) -> None:
         if not (self.omega > 0 and self.n_ref > 0):

@@ -21,7 +21,7 @@ __all__ = ["CollapseFit", "Search", "fit_collapse", "landscape"]
 Interval = tuple[float, float]
 CONTOUR_LEVEL = 1.3
 """Error contour of the paper: chi^2_nu = 1.3 min chi^2_nu, the convention of its authors' package."""
-_EXTRA_GRID = 9
+_EXTRA_GRID = 21
 _CANDIDATES = 300
 _UNKNOWN = (np.nan, np.nan)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 
 __all__ = [
     "collapse_lines",
+    "collapse_rates",
     "compare_lines",
     "crossing_lines",
     "crossing_point",
@@ -28,17 +29,21 @@ __all__ = [
 MIN_SIGNIFICANCE = 2.0
 
 
-def crossing_point(data: CollapseData) -> float:
-    """Median of the significant crossings of all pairs of sizes: where to centre a window.
+def crossing_point(data: CollapseData) -> float | None:
+    """Median of the crossings of all pairs of sizes, where to centre a window; None if no two sizes cross.
 
-    Raises:
-        ValueError: no pair crosses significantly.
+    Only crossings of at least two standard errors count, unless there are none.
     """
     table = pair_crossings(data, "all", n_bootstrap=0)
-    found = table.loc[table["significance"] >= MIN_SIGNIFICANCE, "p_star"]
-    if found.empty:
-        raise ValueError("no two sizes cross significantly, so no window can be centred; give p_eval_window instead")
-    return float(found.median())
+    sure = table.loc[table["significance"] >= MIN_SIGNIFICANCE, "p_star"]
+    found = sure if len(sure) else table["p_star"].dropna()
+    return float(found.median()) if len(found) else None
+
+
+def collapse_rates(results: pd.DataFrame, n: int = 5) -> list[float]:
+    """The n values of p_train with the most realizations (the smaller one first among equals), ascending."""
+    count = results.groupby("p_train")["realization"].nunique().sort_index()
+    return sorted(float(p) for p in count.sort_values(ascending=False, kind="stable").index[:n])
 
 
 def collapse_lines(
@@ -57,7 +62,8 @@ def collapse_lines(
     Args:
         results: tidy table.
         p_train: which; default all in the table.
-        half_width: keep p_eval within this distance of `crossing_point`; None keeps ``p_eval_window``.
+        half_width: keep p_eval within this distance of `crossing_point`; None keeps ``p_eval_window``. Where no two
+            sizes cross no window can be centred, and the line keeps all its points.
         p_eval_window: closed window applied first; None takes everything.
         n_window: closed window of N.
         depth: hidden layers.
@@ -65,11 +71,10 @@ def collapse_lines(
         quantity: "loss" or "accuracy".
 
     Returns:
-        Data by p_train. With ``half_width`` a p_train at which no sizes cross is left out and can be told from the keys
-        (amentia has no crossing); everything else that is wrong raises.
+        Data by p_train; ``selection["crossing"]`` is the crossing point or None.
 
     Raises:
-        ValueError: see `collapse_data`; no p_train has a crossing.
+        ValueError: see `collapse_data`.
     """
     chosen = np.unique(results["p_train"]).tolist() if p_train is None else list(p_train)
     out = {}
@@ -83,15 +88,10 @@ def collapse_lines(
             n_window=n_window,
             quantity=quantity,
         )
-        if half_width is not None:
-            try:
-                centre = crossing_point(data)
-            except ValueError:
-                continue
-            data = data.window((centre - half_width, centre + half_width))
-        out[float(value)] = data
-    if not out:
-        raise ValueError(f"no two sizes cross at any of p_train = {chosen}")
+        crossing = crossing_point(data)
+        if half_width is not None and crossing is not None:
+            data = data.window((crossing - half_width, crossing + half_width))
+        out[float(value)] = replace(data, selection={**data.selection, "crossing": crossing})
     return out
 
 
@@ -111,9 +111,15 @@ def fit_lines(
 
 
 def fit_table(fits: Mapping[float, CollapseFit]) -> pd.DataFrame:
-    """One row of `CollapseFit.summary` per p_train, and ``at_edge`` (fraction of resamples fitted on an edge)."""
-    rows = [{"p_train": p_train, **fit.summary(), "at_edge": fit.at_edge} for p_train, fit in fits.items()]
-    return pd.DataFrame(rows).sort_values("p_train", ignore_index=True)
+    """One row of `CollapseFit.summary` per p_train, with the ``crossing`` point (NaN: none) and ``at_edge``.
+
+    ``at_edge`` is the fraction of bootstrap resamples whose minimum lies on the edge of the search region.
+    """
+    rows = [
+        {"p_train": p_train, "crossing": fit.data.selection.get("crossing"), **fit.summary(), "at_edge": fit.at_edge}
+        for p_train, fit in fits.items()
+    ]
+    return pd.DataFrame(rows).astype({"crossing": float}).sort_values("p_train", ignore_index=True)
 
 
 def compare_lines(
