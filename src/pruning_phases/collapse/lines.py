@@ -11,7 +11,7 @@ import pandas as pd
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.compare import compare_ansaetze, nu_relation, which_ansatz
 from pruning_phases.collapse.crossings import crossing_drift, pair_crossings
-from pruning_phases.collapse.data import CollapseData, Window, collapse_data
+from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, Window, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 
 __all__ = [
@@ -63,7 +63,7 @@ def collapse_lines(
         results: tidy table.
         p_train: which; default all in the table.
         half_width: keep p_eval within this distance of `crossing_point`; None keeps ``p_eval_window``. Where no two
-            sizes cross no window can be centred, and the line keeps all its points.
+            sizes cross, or too few points lie in the window, the line keeps all its points.
         p_eval_window: closed window applied first; None takes everything.
         n_window: closed window of N.
         depth: hidden layers.
@@ -71,7 +71,8 @@ def collapse_lines(
         quantity: "loss" or "accuracy".
 
     Returns:
-        Data by p_train; ``selection["crossing"]`` is the crossing point or None.
+        Data by p_train; ``selection["crossing"]`` is the crossing point or None, ``selection["centred"]`` tells whether
+        a window was put around it.
 
     Raises:
         ValueError: see `collapse_data`.
@@ -89,9 +90,14 @@ def collapse_lines(
             quantity=quantity,
         )
         crossing = crossing_point(data)
+        centred = False
         if half_width is not None and crossing is not None:
-            data = data.window((crossing - half_width, crossing + half_width))
-        out[float(value)] = replace(data, selection={**data.selection, "crossing": crossing})
+            inside = np.abs(data.p - crossing) <= half_width + 1e-9
+            counts = [int((inside & (data.n_train == size)).sum()) for size in data.sizes]
+            centred = min(counts) >= MIN_POINTS_PER_SIZE
+            if centred:
+                data = data.window((crossing - half_width, crossing + half_width))
+        out[float(value)] = replace(data, selection={**data.selection, "crossing": crossing, "centred": centred})
     return out
 
 

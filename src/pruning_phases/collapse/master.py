@@ -18,7 +18,8 @@ from pruning_phases.collapse.optimise import minimise
 __all__ = ["Prediction", "SplineFit", "fit_spline", "leave_one_out", "power_law_prediction"]
 
 N_BASIS = 10
-"""Basis functions of the master curve: a step with one bend on either side needs about six, two more on each side."""
+"""Basis functions of the master curve: a step with one bend on either side needs about six, two more on each side. With
+fewer than 30 points a third of their number, but at least the four of a cubic."""
 _CHUNK_ROWS = 256
 
 
@@ -34,6 +35,10 @@ def _basis(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
         right_factor = np.divide(t[..., degree + 1 :] - x, right, out=np.zeros(b[..., 1:].shape), where=right > 0)
         b = left_factor * b[..., :-1] + right_factor * b[..., 1:]
     return b
+
+
+def _n_basis(n_points: int) -> int:
+    return max(4, min(N_BASIS, n_points // 3))
 
 
 def _knots(x: np.ndarray, n_basis: int) -> np.ndarray:
@@ -77,7 +82,7 @@ def fit_spline(
     data: CollapseData,
     ansatz: Ansatz,
     *,
-    n_basis: int = N_BASIS,
+    n_basis: int | None = None,
     n_bootstrap: int = 0,
     seed: int = 0,
 ) -> SplineFit:
@@ -93,6 +98,7 @@ def fit_spline(
         ValueError: bootstrap without realizations, ``n_basis`` below 4 or above n - 4.
     """
     n = data.p.size
+    n_basis = _n_basis(n) if n_basis is None else n_basis
     if not 4 <= n_basis <= n - 4:
         raise ValueError(f"n_basis must lie between 4 and n - 4 = {n - 4}, got {n_basis}")
     search = Search(data, ansatz)
@@ -185,7 +191,7 @@ def leave_one_out(
     ansatz: Ansatz,
     *,
     left_out: float | None = None,
-    n_basis: int = N_BASIS,
+    n_basis: int | None = None,
     n_bootstrap: int = 0,
     seed: int = 0,
 ) -> Prediction:
@@ -198,6 +204,7 @@ def leave_one_out(
         ValueError: unknown size, fewer than three sizes, bootstrap without realizations.
     """
     rest, held = _split(data, left_out)
+    n_basis = _n_basis(rest.p.size) if n_basis is None else n_basis
     search = Search(rest, ansatz)
     best, _ = search.minimum()
 
