@@ -130,6 +130,23 @@ def test_compact_and_read_back(store, tmp_path):
     pd.testing.assert_frame_equal(table, store.read(SWEEP))
 
 
+def test_a_partial_compact_file_holds_what_is_done_and_a_sweep_goes_on_from_it(store, tmp_path):
+    with pytest.raises(StoreError, match="8 of 8 networks are missing"):
+        compact(store, SWEEP, tmp_path / "some.parquet", partial=True)
+    fill(store, SWEEP.networks()[:3])
+    fill(store, SWEEP.networks()[3:4], evaluation=Evaluation(p_eval=(0.0,), passes=3))  # not enough to count as done
+    manifest = compact(store, SWEEP, tmp_path / "next" / "some.parquet", partial=True)
+    assert (manifest["networks"], manifest["networks_of_sweep"]) == (3, 8)
+    following = Store(tmp_path / "next")
+    assert following.done(SWEEP) == set(SWEEP.networks()[:3])
+    fill(following, SWEEP.networks()[3:])
+    whole = compact(following, SWEEP, tmp_path / "all.parquet")
+    assert whole["wall_time_s"] == 3.0
+    table = read_compact(tmp_path / "all.parquet")[0]
+    first = table.merge(store.read(SWEEP)[stores.KEY], on=stores.KEY)
+    assert len(first) == len(store.read(SWEEP))
+
+
 def test_a_compact_file_is_never_overwritten_by_another(store, tmp_path):
     fill(store, SWEEP.networks())
     compact(store, SWEEP, tmp_path / "all.parquet")

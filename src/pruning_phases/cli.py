@@ -97,7 +97,7 @@ def _status(arguments: argparse.Namespace) -> None:
 
 
 def _compact(arguments: argparse.Namespace) -> None:
-    manifest = compact(_store(arguments), _sweep(arguments), arguments.output)
+    manifest = compact(_store(arguments), _sweep(arguments), arguments.output, arguments.partial)
     size = arguments.output.stat().st_size / 1e6
     print(f"{arguments.output}: {manifest['rows']} rows of {manifest['networks']} networks, {size:.1f} MB, SHA-256 {manifest['sha256']}")
 
@@ -131,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
 
     joined = commands.add_parser("compact", parents=[common], help="join the results of a sweep into one file with a manifest")
     joined.add_argument("--output", type=Path, required=True, help="the Parquet file; its manifest gets the ending .json")
+    joined.add_argument("--partial", action="store_true", help="join the networks that are there, although others are missing")
     joined.set_defaults(run=_compact)
 
     notebook = commands.add_parser("notebooks", help="run notebooks, with other parameters if given")

@@ -3,7 +3,8 @@
 A part holds what one batch of networks produced. It is serialised in memory, written to a temporary name, fsynced and renamed to
 `part-<first 16 digits of its SHA-256>.parquet`: a name that a reader can check, that two writers can only share for identical bytes,
 and that never appears before its content is complete. Rows are in `COLUMNS`; the file's metadata (JSON under `METADATA_KEY`) names the
-networks, the protocol, and where the part came from.
+networks, the protocol, and where the part came from. A compact file is read like a part when it lies in the folder with its manifest:
+so a sweep can go on from published results.
 """
 
 from __future__ import annotations
@@ -164,7 +165,19 @@ class Store:
             if hashlib.sha256(content).hexdigest()[:16] != match[1]:
                 _set_aside(path)
                 continue
-            parts.append(_describe(path, pq.read_schema(io.BytesIO(content)).metadata))
+            record = json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
+            networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
+            parts.append(_part(path, record, record["training"], record["evaluation"], networks))
+        return parts + self._compact_files()
+
+    def _compact_files(self) -> list[Part]:
+        parts = []
+        for manifest_path in sorted(self.folder.glob("*.json")):
+            path = manifest_path.with_suffix(".parquet")
+            if path.exists():
+                table, manifest = read_compact(path)
+                names = table[list(Network._fields)].drop_duplicates().itertuples(index=False)
+                parts.append(_part(path, manifest, manifest["sweep"]["training"], manifest["sweep"]["evaluation"], names))
         return parts
 
     def read(self, sweep: Sweep) -> pd.DataFrame:
@@ -211,37 +224,51 @@ def empty() -> pd.DataFrame:
     return _numpy_backed(SCHEMA.empty_table())
 
 
-def compact(store: Store, sweep: Sweep, path: Path) -> dict:
+def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False) -> dict:
     """Join the parts of `sweep` into one zstd Parquet file with a manifest beside it (same name, .json); returns the manifest.
 
-    Raises StoreError if networks are missing, or if the file exists with other content.
+    partial: take the networks that are there instead of asking for all. Raises StoreError if networks are missing (with `partial`: if
+    none is there), or if the file exists with other content.
     """
-    missing = set(sweep.networks()) - store.done(sweep)
-    if missing:
-        raise StoreError(f"{len(missing)} of {len(sweep.networks())} networks are missing from {store.folder}: run the sweep first")
+    done, wanted = store.done(sweep), sweep.networks()
+    if len(done) < (1 if partial else len(wanted)):
+        raise StoreError(f"{len(wanted) - len(done)} of {len(wanted)} networks are missing from {store.folder}: run the sweep first")
     table = store.read(sweep)
-    used = [part for part in store.parts() if part.protocol == sweep.training.protocol and set(part.networks) & set(sweep.networks())]
+    index = pd.MultiIndex.from_frame(table[list(Network._fields)])
+    table = table[index.isin(pd.MultiIndex.from_tuples(sorted(done), names=Network._fields))].reset_index(drop=True)
+    used = [part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)]
     buffer = io.BytesIO()
     arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
     pq.write_table(arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20)
     content = buffer.getvalue()
-    origins = {json.dumps({k: part.metadata.get(k) for k in ("version", "git_commit", "torch", "python", "device")}) for part in used}
     manifest = {
         "format": FORMAT,
         "sha256": hashlib.sha256(content).hexdigest(),
         "rows": len(table),
-        "networks": len(sweep.networks()),
+        "networks": len(done),
+        "networks_of_sweep": len(wanted),
         "protocol": sweep.training.protocol,
         "sweep": sweep.to_dict(),
         "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in used), 1),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "computed_by": [json.loads(origin) for origin in sorted(origins)],
+        "computed_by": _origins(used),
     }
     if path.exists() and path.read_bytes() != content:
         raise StoreError(f"{path} exists with other content: move it away first")
     write_durably(path, content)
     write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return manifest
+
+
+def _origins(parts: Iterable[Part]) -> list[dict]:
+    """Distinct versions and devices that computed the parts (a compact file among them lists its own)."""
+    fields = ("version", "git_commit", "torch", "python", "device")
+    found = []
+    for part in parts:
+        for origin in part.metadata.get("computed_by") or [{field: part.metadata.get(field) for field in fields}]:
+            if origin not in found:
+                found.append(origin)
+    return found
 
 
 def read_compact(path: Path) -> tuple[pd.DataFrame, dict]:
@@ -277,14 +304,13 @@ def write_durably(path: Path, content: bytes) -> None:
         raise StoreError(f"cannot write {path}: {error.strerror}. What was finished before is kept.") from error
 
 
-def _describe(path: Path, metadata: Mapping[bytes, bytes]) -> Part:
-    record = json.loads(metadata[METADATA_KEY])
+def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: Iterable[tuple]) -> Part:
     return Part(
         path=path,
-        training=record["training"],
+        training=training,
         protocol=record["protocol"],
-        evaluation=Evaluation(**record["evaluation"]),
-        networks=tuple(Network(*(one[field] for field in Network._fields)) for one in record["networks"]),
+        evaluation=Evaluation(**evaluation),
+        networks=tuple(Network(*one) for one in networks),
         metadata=record,
     )
 
