@@ -100,7 +100,7 @@ def compare_ansaetze(
         )
         for name, (value, samples, first) in measured.items():
             row[name] = value
-            row[f"{name}_low"], row[f"{name}_high"] = np.quantile(samples, [tail, 1 - tail])
+            row[f"{name}_low"], row[f"{name}_high"] = np.nanquantile(samples, [tail, 1 - tail])
             better = CRITERIA[name] * (samples - first) > 0
             row[f"{name}_better"] = np.nan if i == 0 else float(better.mean())
         row["n_predicted"] = int(common.sum())

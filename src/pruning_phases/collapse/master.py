@@ -173,7 +173,10 @@ class Prediction:
     def rms_samples(self, where: np.ndarray | None = None) -> np.ndarray:
         """`rms` of every bootstrap resample, (B,); points that a resample does not predict are skipped in it."""
         where = np.isfinite(self.predicted) if where is None else where
-        return np.sqrt(np.nanmean((self.samples - self.truth)[:, where] ** 2, axis=1))
+        square = (self.samples - self.truth)[:, where] ** 2
+        predicted = np.isfinite(square)
+        with np.errstate(invalid="ignore"):  # a resample that predicts none of the points: NaN
+            return np.sqrt(np.where(predicted, square, 0.0).sum(axis=1) / predicted.sum(axis=1))
 
 
 def _split(data: CollapseData, left_out: float | None) -> tuple[CollapseData, np.ndarray]:
