@@ -128,6 +128,8 @@ def test_compact_and_read_back(store, tmp_path):
     assert manifest["rows"] == len(table) == 8 * 6
     assert manifest["wall_time_s"] == 3.0
     pd.testing.assert_frame_equal(table, store.read(SWEEP))
+    records = stores.training_records(tmp_path / "all.parquet")
+    assert [Network(*row) for row in records[list(Network._fields)].itertuples(index=False)] == SWEEP.networks()
 
 
 def test_a_partial_compact_file_holds_what_is_done_and_a_sweep_goes_on_from_it(store, tmp_path):

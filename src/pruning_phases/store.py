@@ -70,7 +70,10 @@ def device_name(device: torch.device) -> str:
     """The hardware that computed a part, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return f"{model or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
 
 
 def provenance(device: torch.device) -> dict[str, object]:
@@ -175,9 +178,11 @@ class Store:
         for manifest_path in sorted(self.folder.glob("*.json")):
             path = manifest_path.with_suffix(".parquet")
             if path.exists():
-                table, manifest = read_compact(path)
-                names = table[list(Network._fields)].drop_duplicates().itertuples(index=False)
-                parts.append(_part(path, manifest, manifest["sweep"]["training"], manifest["sweep"]["evaluation"], names))
+                manifest, content = _verified(path)
+                records = _records(content)
+                names = [tuple(one[field] for field in Network._fields) for one in records]
+                sweep = manifest["sweep"]
+                parts.append(_part(path, {**manifest, "networks": records}, sweep["training"], sweep["evaluation"], names))
         return parts
 
     def read(self, sweep: Sweep) -> pd.DataFrame:
@@ -237,8 +242,10 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False) -> di
     index = pd.MultiIndex.from_frame(table[list(Network._fields)])
     table = table[index.isin(pd.MultiIndex.from_tuples(sorted(done), names=Network._fields))].reset_index(drop=True)
     used = [part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)]
+    records = {Network(*(one[field] for field in Network._fields)): one for part in used for one in part.metadata["networks"]}
+    metadata = {METADATA_KEY: json.dumps([records[one] for one in sorted(done)])}
     buffer = io.BytesIO()
-    arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
+    arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
     pq.write_table(arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20)
     content = buffer.getvalue()
     manifest = {
@@ -273,6 +280,16 @@ def _origins(parts: Iterable[Part]) -> list[dict]:
 
 def read_compact(path: Path) -> tuple[pd.DataFrame, dict]:
     """Tidy table and manifest of a compact file. Raises StoreError if either is missing or the checksum differs."""
+    manifest, content = _verified(path)
+    return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
+
+
+def training_records(path: Path) -> pd.DataFrame:
+    """How each network of a compact file was trained: its name, epochs, best_epoch, stop_reason and last learning_rate."""
+    return pd.DataFrame(_records(_verified(path)[1]))
+
+
+def _verified(path: Path) -> tuple[dict, bytes]:
     try:
         manifest = json.loads(path.with_suffix(".json").read_text())
         content = path.read_bytes()
@@ -280,7 +297,11 @@ def read_compact(path: Path) -> tuple[pd.DataFrame, dict]:
         raise StoreError(f"{error.filename} is missing: run `make reference`, or take it from the repository") from error
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
-    return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
+    return manifest, content
+
+
+def _records(content: bytes) -> list[dict]:
+    return json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
 
 
 def write_durably(path: Path, content: bytes) -> None:
