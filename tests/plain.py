@@ -19,11 +19,15 @@ from pruning_phases.data import MNIST
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def field(keys: np.ndarray, n_neurons: int, n_samples: int, first_sample: int = 0, stride: int | None = None) -> np.ndarray:
+def field(
+    keys: np.ndarray, n_neurons: int, n_samples: int, first_sample: int = 0, stride: int | None = None
+) -> np.ndarray:
     """Uniform field [H, B] of one key pair by 64-bit integer arithmetic in numpy."""
     stride = n_samples + first_sample if stride is None else stride
     mask = np.uint64(0xFFFFFFFF)
-    count = (np.arange(n_neurons)[:, None] * stride + np.arange(first_sample, first_sample + n_samples)).astype(np.uint64)
+    count = (np.arange(n_neurons)[:, None] * stride + np.arange(first_sample, first_sample + n_samples)).astype(
+        np.uint64
+    )
     x = (count * np.uint64(0x9E3779B1) & mask) ^ np.uint64(0x80000000)
     k0, k1 = (np.uint64(int(key) & 0xFFFFFFFF) for key in keys)
     x = (x + k0) & mask
@@ -76,7 +80,10 @@ def train_plain(one: Network, training: Training, data: MNIST) -> PlainResult:
         model.parameters(), lr=training.learning_rate, betas=(training.beta1, training.beta2), eps=training.adam_epsilon
     )
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=training.scheduler_factor, patience=training.scheduler_patience, threshold=training.scheduler_threshold
+        optimizer,
+        factor=training.scheduler_factor,
+        patience=training.scheduler_patience,
+        threshold=training.scheduler_threshold,
     )
     losses: list[float] = []
     best, best_epoch, best_state = float("inf"), 0, None

@@ -6,7 +6,20 @@ import pytest
 
 from pruning_phases.cli import main
 
-SMALL = ["--preset", "smoke", "--width", "20", "--n-train", "200", "--p-train", "0,0.5", "--realizations", "1", "--max-epochs", "2"]
+SMALL = [
+    "--preset",
+    "smoke",
+    "--width",
+    "20",
+    "--n-train",
+    "200",
+    "--p-train",
+    "0,0.5",
+    "--realizations",
+    "1",
+    "--max-epochs",
+    "2",
+]
 
 
 def test_sweep_status_compact(tmp_path, capsys):

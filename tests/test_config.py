@@ -60,7 +60,10 @@ def test_overrides_replace_an_axis_in_every_grid_and_none_keeps_it():
 
 
 def test_networks_of_overlapping_grids_are_listed_once():
-    grids = (Grid(n_train=(500,), p_train=(0, 0.5), realizations=2), Grid(n_train=(500, 1000), p_train=(0.5,), realizations=3))
+    grids = (
+        Grid(n_train=(500,), p_train=(0, 0.5), realizations=2),
+        Grid(n_train=(500, 1000), p_train=(0.5,), realizations=3),
+    )
     networks = Sweep(grids=grids, evaluation=Evaluation(p_eval=(0,))).networks()
     assert len(networks) == len(set(networks)) == 8
     assert networks == sorted(networks)
@@ -68,7 +71,9 @@ def test_networks_of_overlapping_grids_are_listed_once():
 
 
 def test_equal_rates_written_differently_are_the_same_network():
-    assert Grid(n_train=(500,), p_train=(0.1 + 0.2,), realizations=1) == Grid(n_train=(500,), p_train=(0.3,), realizations=1)
+    assert Grid(n_train=(500,), p_train=(0.1 + 0.2,), realizations=1) == Grid(
+        n_train=(500,), p_train=(0.3,), realizations=1
+    )
 
 
 def test_the_protocol_changes_with_every_field_and_only_then():

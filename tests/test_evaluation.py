@@ -25,7 +25,10 @@ def batch(request, mnist):
 def test_loss_and_accuracy_equal_a_direct_forward_pass(batch, mnist):
     loss, n_correct = evaluate(batch.networks, batch.parameters, QUICK, EVALUATION, mnist)
     for m, one in enumerate(batch.networks):
-        layers = [(w[m, 0].numpy(), b[m, 0, :, 0].numpy()) for w, b in zip(batch.parameters.weights, batch.parameters.biases, strict=True)]
+        layers = [
+            (w[m, 0].numpy(), b[m, 0, :, 0].numpy())
+            for w, b in zip(batch.parameters.weights, batch.parameters.biases, strict=True)
+        ]
         model = Plain(layers, 0.0, torch.float64)
         for k in range(EVALUATION.passes):
             keys = streams.evaluation_keys(QUICK, one.realization, k, one.depth)
@@ -33,8 +36,12 @@ def test_loss_and_accuracy_equal_a_direct_forward_pass(batch, mnist):
                 masks = [torch.as_tensor(field(key, one.width, N_TEST) < np.float32(1 - p)).T.double() for key in keys]
                 with torch.no_grad():
                     logits = model(mnist.test_images.double(), masks, p)
-                assert loss[m, e, k] == pytest.approx(float(torch.nn.functional.cross_entropy(logits, mnist.test_labels)), rel=1e-5)
-                assert abs(n_correct[m, e, k] - int((logits.argmax(1) == mnist.test_labels).sum())) <= 1  # a tie may fall either way
+                assert loss[m, e, k] == pytest.approx(
+                    float(torch.nn.functional.cross_entropy(logits, mnist.test_labels)), rel=1e-5
+                )
+                assert (
+                    abs(n_correct[m, e, k] - int((logits.argmax(1) == mnist.test_labels).sum())) <= 1
+                )  # a tie may fall either way
 
 
 def test_results_do_not_depend_on_the_size_of_chunks(batch, mnist, monkeypatch):
@@ -53,7 +60,9 @@ def test_without_pruning_every_pass_is_identical_and_with_pruning_none(batch, mn
 
 def test_further_p_eval_and_passes_leave_the_others_unchanged(batch, mnist):
     few, _ = evaluate(batch.networks, batch.parameters, QUICK, EVALUATION, mnist)
-    more, _ = evaluate(batch.networks, batch.parameters, QUICK, Evaluation(p_eval=(0.0, 0.3, 0.5, 0.8), passes=3), mnist)
+    more, _ = evaluate(
+        batch.networks, batch.parameters, QUICK, Evaluation(p_eval=(0.0, 0.3, 0.5, 0.8), passes=3), mnist
+    )
     np.testing.assert_allclose(more[:, [0, 1, 3], :2], few, rtol=1e-5)
 
 

@@ -22,7 +22,13 @@ def fill(store, networks, training=SWEEP.training, evaluation=EVALUATION):
     seeds = [hash(one) % 2**32 for one in networks]
     loss = np.stack([np.random.default_rng(seed).exponential(size=shape[1:]) for seed in seeds])
     correct = np.stack([np.random.default_rng(seed).integers(0, 10_001, shape[1:]) for seed in seeds])
-    path = store.write(tidy(networks, evaluation, loss, correct), training, evaluation, [one._asdict() for one in networks], {"wall_time_s": 1.5})
+    path = store.write(
+        tidy(networks, evaluation, loss, correct),
+        training,
+        evaluation,
+        [one._asdict() for one in networks],
+        {"wall_time_s": 1.5},
+    )
     return path, loss, correct
 
 
@@ -35,7 +41,17 @@ def test_what_is_written_is_what_is_read(store):
     networks = SWEEP.networks()
     _, loss, correct = fill(store, networks)
     table = store.read(SWEEP)
-    assert list(table.columns) == ["depth", "width", "n_train", "p_train", "realization", "p_eval", "eval_pass", "loss", "n_correct"]
+    assert list(table.columns) == [
+        "depth",
+        "width",
+        "n_train",
+        "p_train",
+        "realization",
+        "p_eval",
+        "eval_pass",
+        "loss",
+        "n_correct",
+    ]
     assert table["loss"].dtype == np.float32
     assert table["n_correct"].dtype == np.uint16
     for m, one in enumerate(networks):

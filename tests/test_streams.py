@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -70,7 +72,7 @@ def test_masks_are_monotone_in_p():
     dropout(0, h)
     kept = h[0] > 0
     assert kept[0].all()
-    for low, high in zip(kept[:-1], kept[1:], strict=True):
+    for low, high in itertools.pairwise(kept):
         assert (low | ~high).all()
         assert high.sum() < low.sum()
 

@@ -16,7 +16,13 @@ from pruning_phases.training import train
 RATES = (0.0, 0.3, 0.7, 0.95)
 # fast enough to see several networks stop at different epochs and several reductions of the learning rate
 SHORT = Training(
-    precision="float64", learning_rate=5e-3, n_validation=300, max_epochs=14, early_stopping_patience=3, scheduler_patience=1, batch_size=64
+    precision="float64",
+    learning_rate=5e-3,
+    n_validation=300,
+    max_epochs=14,
+    early_stopping_patience=3,
+    scheduler_patience=1,
+    batch_size=64,
 )
 
 

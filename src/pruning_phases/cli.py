@@ -61,7 +61,9 @@ def _sweep_arguments() -> argparse.ArgumentParser:
 def _sweep(arguments: argparse.Namespace) -> Sweep:
     from pruning_phases.sweep import sweep_of
 
-    fields = {name.removeprefix("field_"): value for name, value in vars(arguments).items() if name.startswith("field_")}
+    fields = {
+        name.removeprefix("field_"): value for name, value in vars(arguments).items() if name.startswith("field_")
+    }
     return sweep_of(arguments.preset, **fields)
 
 
@@ -78,7 +80,9 @@ def _run_sweep(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
     count = run(sweep, store, executor=arguments.executor, device=arguments.device)
     present = len(sweep.networks()) - count
-    print(f"{count} networks trained in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}")
+    print(
+        f"{count} networks trained in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}"
+    )
 
 
 def _status(arguments: argparse.Namespace) -> None:
@@ -99,7 +103,9 @@ def _status(arguments: argparse.Namespace) -> None:
 def _compact(arguments: argparse.Namespace) -> None:
     manifest = compact(_store(arguments), _sweep(arguments), arguments.output, arguments.partial)
     size = arguments.output.stat().st_size / 1e6
-    print(f"{arguments.output}: {manifest['rows']} rows of {manifest['networks']} networks, {size:.1f} MB, SHA-256 {manifest['sha256']}")
+    print(
+        f"{arguments.output}: {manifest['rows']} rows of {manifest['networks']} networks, {size:.1f} MB, SHA-256 {manifest['sha256']}"
+    )
 
 
 def _notebooks(arguments: argparse.Namespace) -> None:
@@ -116,27 +122,41 @@ def _notebooks(arguments: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    main_parser = argparse.ArgumentParser(prog="pruning-phases", description="Phases of randomly pruned neural networks, from MNIST to a book.")
+    main_parser = argparse.ArgumentParser(
+        prog="pruning-phases", description="Phases of randomly pruned neural networks, from MNIST to a book."
+    )
     main_parser.add_argument("--version", action="version", version=__version__)
     commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = _sweep_arguments()
 
-    sweep = commands.add_parser("sweep", parents=[common], help="train, evaluate and store the networks that a store lacks")
-    sweep.add_argument("--executor", default="auto", help="auto, in-process, or loky:N for N worker processes (default: %(default)s)")
+    sweep = commands.add_parser(
+        "sweep", parents=[common], help="train, evaluate and store the networks that a store lacks"
+    )
+    sweep.add_argument(
+        "--executor", default="auto", help="auto, in-process, or loky:N for N worker processes (default: %(default)s)"
+    )
     sweep.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     sweep.set_defaults(run=_run_sweep)
 
     status = commands.add_parser("status", parents=[common], help="show what a store has and lacks of a sweep")
     status.set_defaults(run=_status)
 
-    joined = commands.add_parser("compact", parents=[common], help="join the results of a sweep into one file with a manifest")
-    joined.add_argument("--output", type=Path, required=True, help="the Parquet file; its manifest gets the ending .json")
-    joined.add_argument("--partial", action="store_true", help="join the networks that are there, although others are missing")
+    joined = commands.add_parser(
+        "compact", parents=[common], help="join the results of a sweep into one file with a manifest"
+    )
+    joined.add_argument(
+        "--output", type=Path, required=True, help="the Parquet file; its manifest gets the ending .json"
+    )
+    joined.add_argument(
+        "--partial", action="store_true", help="join the networks that are there, although others are missing"
+    )
     joined.set_defaults(run=_compact)
 
     notebook = commands.add_parser("notebooks", help="run notebooks, with other parameters if given")
     notebook.add_argument("name", nargs="*", help="notebooks by name, such as 01_phase_diagram (default: all)")
-    notebook.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (YAML value)")
+    notebook.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (YAML value)"
+    )
     notebook.add_argument("--output", type=Path, help="the executed notebook (default: book/sections/NAME.ipynb)")
     notebook.add_argument("--list", action="store_true", help="list the notebooks")
     notebook.set_defaults(run=_notebooks)
@@ -155,7 +175,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"pruning-phases: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("pruning-phases: interrupted; finished batches are stored, the same command goes on from there", file=sys.stderr)
+        print(
+            "pruning-phases: interrupted; finished batches are stored, the same command goes on from there",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     return 0
 

@@ -45,7 +45,9 @@ def _integer(name: str, value: object, low: int, high: int | None = None) -> int
     return int(value)
 
 
-def _number(name: str, value: object, low: float, high: float, *, closed_low: bool = False, closed_high: bool = False) -> float:
+def _number(
+    name: str, value: object, low: float, high: float, *, closed_low: bool = False, closed_high: bool = False
+) -> float:
     real = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     above = real and (value >= low if closed_low else value > low)
     below = real and (value <= high if closed_high else value < high)
@@ -246,7 +248,28 @@ _P_EVAL_FINE = tuple(k / 40 for k in range(40))  # 0, 0.025, …, 0.975
 _P_PLANE = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975)
 _P_COLLAPSE = (0.05, 0.1, 0.15, 0.2, 0.25)
 _P_SHAPES = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
-_P_PAPER = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.825, 0.85, 0.875, 0.9, 0.95, 0.975)
+_P_PAPER = (
+    0,
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.3,
+    0.35,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.75,
+    0.8,
+    0.825,
+    0.85,
+    0.875,
+    0.9,
+    0.95,
+    0.975,
+)
 
 PRESETS: dict[str, Sweep] = {
     # every code path in under a minute; too short a training for physics

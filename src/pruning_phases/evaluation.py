@@ -14,12 +14,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pruning_phases import network, streams
+from pruning_phases import streams
 from pruning_phases.config import N_CLASSES, N_TEST, Evaluation, Network, Training
 from pruning_phases.data import MNIST, scaled
 from pruning_phases.network import Parameters
 
-CHUNK_BYTES = {"cpu": 2**20, "cuda": 2**30}  # of one activation buffer: within a core's second-level cache; within free GPU memory
+CHUNK_BYTES = {
+    "cpu": 2**20,
+    "cuda": 2**30,
+}  # of one activation buffer: within a core's second-level cache; within free GPU memory
 
 
 def evaluate(
@@ -49,7 +52,9 @@ def evaluate(
         for start in range(0, N_TEST, chunk):
             x, y = images[start : start + chunk], labels[start : start + chunk]
             masks = _Masks(rates, depth, width, start, len(x))
-            firsts = [torch.relu(torch.addmm(parameters.biases[0][m, 0], parameters.weights[0][m, 0], x.T)) for m in members]
+            firsts = [
+                torch.relu(torch.addmm(parameters.biases[0][m, 0], parameters.weights[0][m, 0], x.T)) for m in members
+            ]
             for k in range(n_passes):
                 masks.draw(keys[k])
                 for m, first in zip(members, firsts, strict=True):

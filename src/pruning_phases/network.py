@@ -44,7 +44,9 @@ class Parameters:
         return self.map(lambda tensor: tensor[realization : realization + 1, slot : slot + 1])
 
 
-def initial(training: Training, realizations: list[int], n_slots: int, depth: int, width: int, device: torch.device) -> Parameters:
+def initial(
+    training: Training, realizations: list[int], n_slots: int, depth: int, width: int, device: torch.device
+) -> Parameters:
     """Initial parameters: the P networks of a realization start alike."""
     dtype = DTYPES[training.precision]
     drawn = [streams.initial_parameters(training, r, depth, width) for r in realizations]
@@ -75,7 +77,9 @@ def forward_(
             shared = (n_realizations, -1)
             torch.bmm(weight.view(*shared, weight.shape[-1]), x.mT, out=h.view(*shared, h.shape[-1]))
         else:
-            torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=h.view(n_realizations * n_slots, *h.shape[2:]))
+            torch.bmm(
+                weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=h.view(n_realizations * n_slots, *h.shape[2:])
+            )
         h.add_(bias)
         if layer < parameters.depth:
             h.relu_()

@@ -57,9 +57,16 @@ def git_commit() -> str:
     """Commit of the source tree, with "+" if it was changed since; "" outside a git checkout."""
     folder = Path(__file__).parent
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True).stdout
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        ).stdout
         changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "."], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+            ["git", "status", "--porcelain", "--", "."],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
@@ -72,7 +79,9 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
     return f"{model or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
 
 
@@ -124,7 +133,9 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
 
-    def write(self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping) -> Path:
+    def write(
+        self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping
+    ) -> Path:
         """Add a part; returns its path. `networks` holds the name and training record of each network, `run` its provenance.
 
         Raises StoreError if the folder cannot be written.
@@ -182,7 +193,9 @@ class Store:
                 records = _records(content)
                 names = [tuple(one[field] for field in Network._fields) for one in records]
                 sweep = manifest["sweep"]
-                parts.append(_part(path, {**manifest, "networks": records}, sweep["training"], sweep["evaluation"], names))
+                parts.append(
+                    _part(path, {**manifest, "networks": records}, sweep["training"], sweep["evaluation"], names)
+                )
         return parts
 
     def read(self, sweep: Sweep) -> pd.DataFrame:
@@ -211,14 +224,20 @@ class Store:
         differing = {}
         for part in self.parts():
             if part.protocol != training.protocol:
-                fields = {k: (part.training.get(k), asked.get(k)) for k in {*part.training, *asked} if part.training.get(k) != asked.get(k)}
+                fields = {
+                    k: (part.training.get(k), asked.get(k))
+                    for k in {*part.training, *asked}
+                    if part.training.get(k) != asked.get(k)
+                }
                 differing[part.protocol] = dict(sorted(fields.items()))
         return differing
 
 
 def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     """Rows of a tidy table that belong to a sweep, sorted by key, each once."""
-    wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(table.dtypes[list(Network._fields)].to_dict())
+    wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(
+        table.dtypes[list(Network._fields)].to_dict()
+    )
     rows = table[table["p_eval"].isin(sweep.evaluation.p_eval) & (table["eval_pass"] < sweep.evaluation.passes)]
     rows = rows.merge(wanted, on=list(Network._fields))
     return rows.drop_duplicates(KEY).sort_values(KEY, ignore_index=True)
@@ -237,16 +256,24 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False) -> di
     """
     done, wanted = store.done(sweep), sweep.networks()
     if len(done) < (1 if partial else len(wanted)):
-        raise StoreError(f"{len(wanted) - len(done)} of {len(wanted)} networks are missing from {store.folder}: run the sweep first")
+        raise StoreError(
+            f"{len(wanted) - len(done)} of {len(wanted)} networks are missing from {store.folder}: run the sweep first"
+        )
     table = store.read(sweep)
     index = pd.MultiIndex.from_frame(table[list(Network._fields)])
     table = table[index.isin(pd.MultiIndex.from_tuples(sorted(done), names=Network._fields))].reset_index(drop=True)
-    used = [part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)]
-    records = {Network(*(one[field] for field in Network._fields)): one for part in used for one in part.metadata["networks"]}
+    used = [
+        part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
+    ]
+    records = {
+        Network(*(one[field] for field in Network._fields)): one for part in used for one in part.metadata["networks"]
+    }
     metadata = {METADATA_KEY: json.dumps([records[one] for one in sorted(done)])}
     buffer = io.BytesIO()
     arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
-    pq.write_table(arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20)
+    pq.write_table(
+        arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20
+    )
     content = buffer.getvalue()
     manifest = {
         "format": FORMAT,
@@ -294,7 +321,9 @@ def _verified(path: Path) -> tuple[dict, bytes]:
         manifest = json.loads(path.with_suffix(".json").read_text())
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise StoreError(f"{error.filename} is missing: run `make reference`, or take it from the repository") from error
+        raise StoreError(
+            f"{error.filename} is missing: run `make reference`, or take it from the repository"
+        ) from error
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
     return manifest, content
@@ -343,7 +372,11 @@ def _set_aside(path: Path) -> None:
         action = f"set aside as {aside.name}"
     except OSError:
         action = "left out"
-    warnings.warn(f"{path} is damaged (its checksum differs from its name): {action}, its networks count as missing", StoreWarning, stacklevel=3)
+    warnings.warn(
+        f"{path} is damaged (its checksum differs from its name): {action}, its networks count as missing",
+        StoreWarning,
+        stacklevel=3,
+    )
 
 
 def _numpy_backed(table: pa.Table) -> pd.DataFrame:

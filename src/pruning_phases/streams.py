@@ -10,6 +10,7 @@ Shapes: R realizations, H neurons of a layer, B samples.
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import numpy as np
 import torch
@@ -33,12 +34,14 @@ def split(training: Training, realization: int) -> tuple[np.ndarray, np.ndarray]
     return order[training.n_validation :], order[: training.n_validation]
 
 
-def initial_parameters(training: Training, realization: int, depth: int, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def initial_parameters(
+    training: Training, realization: int, depth: int, width: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Initial weights [out, in] and biases [out] of each layer: U(±1/√fan_in), the default of `torch.nn.Linear`."""
     draw = generator("weights", training.seed, realization, depth, width)
     sizes = [N_PIXELS] + [width] * depth + [N_CLASSES]
     layers = []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in itertools.pairwise(sizes):
         bound = 1 / np.sqrt(fan_in)
         layers.append((draw.uniform(-bound, bound, (fan_out, fan_in)), draw.uniform(-bound, bound, fan_out)))
     return layers
@@ -49,19 +52,25 @@ def minibatch_order(training: Training, realization: int, n_train: int, epoch: i
     return generator("minibatch", training.seed, realization, n_train, epoch).permutation(n_train)
 
 
-def dropout_keys(training: Training, realization: int, n_train: int, epoch: int, n_steps: int, depth: int) -> np.ndarray:
+def dropout_keys(
+    training: Training, realization: int, n_train: int, epoch: int, n_steps: int, depth: int
+) -> np.ndarray:
     """Keys of the training fields of one epoch: int32 [n_steps, depth, 2]."""
     draw = generator("dropout", training.seed, realization, n_train, epoch)
     return draw.integers(-(2**31), 2**31, (n_steps, depth, 2), dtype=np.int32)
 
 
-def evaluation_keys(training: Training, realization: int, eval_pass: int, depth: int, stage: str = "test") -> np.ndarray:
+def evaluation_keys(
+    training: Training, realization: int, eval_pass: int, depth: int, stage: str = "test"
+) -> np.ndarray:
     """Keys of the fields of one evaluation pass: int32 [depth, 2]; `stage` is "test" or, with validation dropout, "validation"."""
     draw = generator(stage, training.seed, realization, eval_pass)
     return draw.integers(-(2**31), 2**31, (depth, 2), dtype=np.int32)
 
 
-def counters(n_neurons: int, n_samples: int, device: torch.device, first_sample: int = 0, stride: int | None = None) -> torch.Tensor:
+def counters(
+    n_neurons: int, n_samples: int, device: torch.device, first_sample: int = 0, stride: int | None = None
+) -> torch.Tensor:
     """Counter of every (neuron, sample) of a field: int32 [H, B], distinct for samples below `stride` (default B)."""
     stride = n_samples + first_sample if stride is None else stride
     neurons = torch.arange(n_neurons, dtype=torch.int64, device=device)[:, None] * stride
@@ -69,7 +78,9 @@ def counters(n_neurons: int, n_samples: int, device: torch.device, first_sample:
     return (count * 0x9E3779B1 & 0xFFFFFFFF).sub_(2**31).to(torch.int32)  # odd multiplier: a bijection of 32 bits
 
 
-def uniform_field(keys: torch.Tensor, count: torch.Tensor, out: torch.Tensor, bits: torch.Tensor, spare: torch.Tensor) -> torch.Tensor:
+def uniform_field(
+    keys: torch.Tensor, count: torch.Tensor, out: torch.Tensor, bits: torch.Tensor, spare: torch.Tensor
+) -> torch.Tensor:
     """Uniform field u in [0, 1), shared by all networks of a realization.
 
     A keyed bijection of the counter, three rounds of xor-shift-multiply of 32-bit integers, keeping 24 bits. A neuron stays where

@@ -77,7 +77,12 @@ def _mnist():
 
 
 def run_batch(
-    networks: list[Network], training: Training, evaluation: Evaluation, folder: str, device: str = "cpu", threads: int | None = None
+    networks: list[Network],
+    training: Training,
+    evaluation: Evaluation,
+    folder: str,
+    device: str = "cpu",
+    threads: int | None = None,
 ) -> BatchReport:
     """Train, evaluate and store one batch: the unit of work of every executor."""
     if threads is not None:
@@ -93,7 +98,9 @@ def run_batch(
         )
     ]
     run = {**stores.provenance(torch.device(device)), "wall_time_s": round(wall, 3)}
-    path = Store(folder).write(stores.tidy(batch.networks, evaluation, loss, n_correct), training, evaluation, records, run)
+    path = Store(folder).write(
+        stores.tidy(batch.networks, evaluation, loss, n_correct), training, evaluation, records, run
+    )
     steps = sum(one.n_train * epochs for one, epochs in zip(batch.networks, batch.epochs, strict=True))
     return BatchReport(batch.networks, str(path), steps, wall)
 
@@ -136,7 +143,9 @@ def _executor(kind: str, workers: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def run(sweep: Sweep, store: Store | str | os.PathLike[str] | None = None, executor: str = "auto", device: str = "auto") -> int:
+def run(
+    sweep: Sweep, store: Store | str | os.PathLike[str] | None = None, executor: str = "auto", device: str = "auto"
+) -> int:
     """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
 
     On a CPU each worker process of "loky:N" uses one thread: networks are independent, so N processes waste nothing on waiting for
@@ -168,7 +177,9 @@ def run(sweep: Sweep, store: Store | str | os.PathLike[str] | None = None, execu
         for k, report in reports:
             done += len(report.networks)
             bar.update(costs[k])
-            bar.set_postfix_str(f"{done}/{total} networks, {report.sample_steps / report.wall_time_s * workers:,.0f} samples/s")
+            bar.set_postfix_str(
+                f"{done}/{total} networks, {report.sample_steps / report.wall_time_s * workers:,.0f} samples/s"
+            )
     return total
 
 
@@ -180,7 +191,9 @@ def sweep_of(name: str, **overrides: object) -> Sweep:
     return preset(name).override(**overrides)
 
 
-def results(preset: str = "shipped", *, store: str | os.PathLike[str] | None = None, **overrides: object) -> pd.DataFrame:
+def results(
+    preset: str = "shipped", *, store: str | os.PathLike[str] | None = None, **overrides: object
+) -> pd.DataFrame:
     """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
 
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
@@ -203,11 +216,17 @@ def _restrict(table: pd.DataFrame, chosen: dict[str, object]) -> pd.DataFrame:
             table = table[table[column] < value]
             continue
         if name not in table.columns:
-            raise ConfigError(f"the shipped results have one value of {name}: choose another preset to compute with {name} = {value!r}")
-        values = [round(v, 6) if isinstance(v, float) else v for v in (value if isinstance(value, (list, tuple)) else [value])]
+            raise ConfigError(
+                f"the shipped results have one value of {name}: choose another preset to compute with {name} = {value!r}"
+            )
+        values = [
+            round(v, 6) if isinstance(v, float) else v for v in (value if isinstance(value, (list, tuple)) else [value])
+        ]
         lacking = sorted(set(values) - set(table[name].unique().tolist()))
         if lacking:
             there = ", ".join(f"{v:g}" for v in sorted(table[name].unique()))
-            raise ConfigError(f"the shipped results have no {name} = {lacking}: choose from {there}, or another preset to compute them")
+            raise ConfigError(
+                f"the shipped results have no {name} = {lacking}: choose from {there}, or another preset to compute them"
+            )
         table = table[table[name].isin(values)]
     return table.reset_index(drop=True)

@@ -61,7 +61,13 @@ class Adam:
     factor, so groups are few); on a GPU the update is elementwise with a tensor of rates, so that it can live in a CUDA graph.
     """
 
-    def __init__(self, parameters: Parameters, training: Training, moments: tuple[Parameters, Parameters] | None = None, step: int = 0):
+    def __init__(
+        self,
+        parameters: Parameters,
+        training: Training,
+        moments: tuple[Parameters, Parameters] | None = None,
+        step: int = 0,
+    ):
         self.parameters = parameters
         self.gradients = parameters.map(torch.zeros_like)
         self.mean, self.square = moments or (parameters.map(torch.zeros_like), parameters.map(torch.zeros_like))
@@ -108,7 +114,9 @@ class Adam:
 class _Step:
     """One gradient step on mini-batches of a fixed size: buffers, and on a GPU the captured graph."""
 
-    def __init__(self, adam: Adam, p_train: torch.Tensor, pixels: torch.Tensor, onehot: torch.Tensor, n_samples: int) -> None:
+    def __init__(
+        self, adam: Adam, p_train: torch.Tensor, pixels: torch.Tensor, onehot: torch.Tensor, n_samples: int
+    ) -> None:
         self.adam, self.pixels, self.onehot = adam, pixels, onehot
         weights = adam.parameters.weights
         depth, width, device = adam.parameters.depth, weights[0].shape[2], pixels.device
@@ -167,11 +175,17 @@ class _Step:
             slope = gradients.weights[layer]
             if layer == 0:  # [P·H, B] · [B, 784] for each realization
                 n_realizations, n_samples = self.x.shape[:2]
-                torch.bmm(delta.view(n_realizations, -1, n_samples), self.x, out=slope.view(n_realizations, -1, slope.shape[-1]))
+                torch.bmm(
+                    delta.view(n_realizations, -1, n_samples),
+                    self.x,
+                    out=slope.view(n_realizations, -1, slope.shape[-1]),
+                )
                 return
             h, below = self.h[layer - 1], self.delta[layer - 1]
             torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=slope.view(-1, *slope.shape[2:]))
-            torch.bmm(parameters.weights[layer].flatten(0, 1).mT, delta.flatten(0, 1), out=below.view(-1, *below.shape[2:]))
+            torch.bmm(
+                parameters.weights[layer].flatten(0, 1).mT, delta.flatten(0, 1), out=below.view(-1, *below.shape[2:])
+            )
             torch.ops.aten.threshold_backward.grad_input(below, h, 0, grad_input=below)
             below.mul_(self.dropout.scale)
 
@@ -213,16 +227,22 @@ class _Progress:
         return improved
 
 
-def train(networks: Sequence[Network], training: Training, data: MNIST, device: str | torch.device = "cpu") -> TrainedBatch:
+def train(
+    networks: Sequence[Network], training: Training, data: MNIST, device: str | torch.device = "cpu"
+) -> TrainedBatch:
     """Train networks of one architecture and one N together; each as if it were alone, with the randomness of its realization.
 
     networks: distinct, with common depth, width and n_train. Raises ConfigError if they differ in these, repeat, or do not fit the pool.
     """
     networks = tuple(Network(*one) for one in networks)
     if len({one[:3] for one in networks}) != 1 or len(set(networks)) != len(networks):
-        raise ConfigError("a batch holds distinct networks of one depth, width and n_train: split the list, for example with Sweep.plan")
+        raise ConfigError(
+            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with Sweep.plan"
+        )
     if networks[0].n_train > len(data.train_labels) - training.n_validation:
-        raise ConfigError(f"n_train = {networks[0].n_train} exceeds the pool of {len(data.train_labels) - training.n_validation} images")
+        raise ConfigError(
+            f"n_train = {networks[0].n_train} exceeds the pool of {len(data.train_labels) - training.n_validation} images"
+        )
     return _BatchTrainer(networks, training, data, torch.device(device)).run()
 
 
@@ -258,7 +278,9 @@ class _BatchTrainer:
         self._set_rates()
 
     def _set_rates(self) -> None:
-        self.adam.set_rates(np.array([0.0 if i < 0 else self.progress[i].rate for i in self.slots.flat]).reshape(self.slots.shape))
+        self.adam.set_rates(
+            np.array([0.0 if i < 0 else self.progress[i].rate for i in self.slots.flat]).reshape(self.slots.shape)
+        )
 
     def run(self) -> TrainedBatch:
         tf32 = torch.backends.cuda.matmul.allow_tf32
@@ -287,7 +309,9 @@ class _BatchTrainer:
         device = self.pixels.device
         named = [(self.training, r, self.n_train, epoch) for r in self.realizations]
         order = torch.as_tensor(np.stack([streams.minibatch_order(*name) for name in named]), device=device)
-        keys = torch.as_tensor(np.stack([streams.dropout_keys(*name, n_steps, self.depth) for name in named], axis=1), device=device)
+        keys = torch.as_tensor(
+            np.stack([streams.dropout_keys(*name, n_steps, self.depth) for name in named], axis=1), device=device
+        )
         order = self.pools.gather(1, order)
         for k in range(n_steps):
             index = order[:, k * batch_size : (k + 1) * batch_size]
@@ -305,14 +329,19 @@ class _BatchTrainer:
         for start in range(0, n_validation, VALIDATION_CHUNK):
             x = self.x_validation[:, start : start + VALIDATION_CHUNK]
             dropout = self._validation_dropout(epoch, start, x.shape[1]) if self.training.validation_dropout else None
-            logits = network.forward_(self.adam.parameters, x, network.buffers(self.adam.parameters, x.shape[1]), dropout)
+            logits = network.forward_(
+                self.adam.parameters, x, network.buffers(self.adam.parameters, x.shape[1]), dropout
+            )
             labels = self.y_validation[:, None, start : start + VALIDATION_CHUNK].expand(*self.slots.shape, -1)
             total += network.cross_entropy(logits, labels).sum(-1)
         return (total / n_validation).cpu().numpy()
 
     def _validation_dropout(self, epoch: int, start: int, n_samples: int) -> network.Dropout:
         dropout = network.Dropout(self.p_train, self.depth, self.width, n_samples)
-        keys = [streams.evaluation_keys(self.training, r, f"{self.n_train}/{epoch}/{start}", self.depth, "validation") for r in self.realizations]
+        keys = [
+            streams.evaluation_keys(self.training, r, f"{self.n_train}/{epoch}/{start}", self.depth, "validation")
+            for r in self.realizations
+        ]
         dropout.draw(torch.as_tensor(np.stack(keys), device=self.pixels.device))
         return dropout
 
@@ -350,7 +379,9 @@ class _BatchTrainer:
             return
         device = self.pixels.device
         row_index = torch.as_tensor(rows, device=device)
-        column_index = torch.as_tensor(np.maximum(_pack(columns), 0), device=device)  # an empty slot repeats slot 0, frozen
+        column_index = torch.as_tensor(
+            np.maximum(_pack(columns), 0), device=device
+        )  # an empty slot repeats slot 0, frozen
 
         def select(tensor: torch.Tensor) -> torch.Tensor:
             return tensor[row_index[:, None], column_index].contiguous()

@@ -26,9 +26,19 @@ from pruning_phases.evaluation import evaluate
 from pruning_phases.training import _BatchTrainer, train
 
 N_TRAIN, N_NETWORKS = 6_400, 20
-FLOP_PER_SAMPLE = 4 * 78_400 + 6 * 11_000  # two products with the first layer's weights, three with the others
+CURVES = {
+    "networks": (1, 2, 4, 8, 16, 32),
+    "width": (25, 50, 100, 200, 400),
+    "depth": (1, 2, 3, 4, 5),
+    "n_train": (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000),
+}
 RATES = [round(0.975 * k / (N_NETWORKS - 1), 6) for k in range(N_NETWORKS)]
 TARGETS = {"dataloader": 12, "sequential_fused": 4, "vmap": 2.3, "jax": 1.8}
+
+
+def flop_per_sample(depth: int = 2, width: int = 100) -> int:
+    """Two products with the weights of the first layer (no gradient with respect to the input), three with those of the others."""
+    return 4 * 784 * width + 6 * ((depth - 1) * width**2 + 10 * width)
 
 
 def seconds(function: Callable[[], object], device: torch.device) -> float:
@@ -51,12 +61,33 @@ def sgemm(device: torch.device, n: int = 2048, repeats: int = 5) -> Callable[[],
     return run
 
 
-def engine(data, device: torch.device, realizations: int, precision: str = "float32") -> peers.Peer:
-    """One epoch of the engine, without validation, as the peers."""
-    networks = tuple(Network(2, 100, N_TRAIN, p, r) for r in range(realizations) for p in RATES)
-    trainer = _BatchTrainer(networks, Training(precision=precision), data, device)
+def engine(data, device: torch.device, realizations: int, precision: str = "float32", **shape: int) -> peers.Peer:
+    """One epoch of the engine, without validation, as the peers; `shape`: other depth, width, n_train or number of networks."""
+    n_train, count = shape.get("n_train", N_TRAIN), shape.get("networks", N_NETWORKS)
+    rates = [round(0.975 * k / max(count - 1, 1), 6) for k in range(count)]
+    names = [
+        Network(shape.get("depth", 2), shape.get("width", 100), n_train, p, r)
+        for r in range(realizations)
+        for p in rates
+    ]
+    trainer = _BatchTrainer(tuple(names), Training(precision=precision), data, device)
     epochs = iter(range(10**6))
-    return (lambda: trainer._train_epoch(next(epochs))), len(networks) * N_TRAIN
+    return (lambda: trainer._train_epoch(next(epochs))), len(names) * n_train
+
+
+def curves(device: torch.device, realizations: int, repeats: int) -> dict[str, list[dict[str, float]]]:
+    """How the engine's speed depends on one thing at a time (N = 2 560 otherwise, to keep it short)."""
+    data, found = load_mnist(), {}
+    for name, values in CURVES.items():
+        found[name] = []
+        for value in values:
+            shape = {"n_train": 2_560, name: value}
+            run, samples = engine(data, device, realizations, **shape)
+            run()
+            rate = samples / statistics.median(seconds(run, device) for _ in range(repeats))
+            flops = rate * flop_per_sample(shape.get("depth", 2), shape.get("width", 100))
+            found[name].append({"value": value, "samples_per_s": rate, "flop_per_s": flops})
+    return found
 
 
 def throughput(device: torch.device, realizations: int, repeats: int) -> dict[str, float]:
@@ -70,7 +101,7 @@ def throughput(device: torch.device, realizations: int, repeats: int) -> dict[st
         except ImportError:
             print(f"{name} is not installed and left out")
     n_gemm = 8 if device.type == "cpu" else 50
-    contestants["ceiling"] = (sgemm(device, repeats=n_gemm), n_gemm * 2 * 2048**3 / FLOP_PER_SAMPLE)
+    contestants["ceiling"] = (sgemm(device, repeats=n_gemm), n_gemm * 2 * 2048**3 / flop_per_sample())
     for run, _ in contestants.values():
         run()  # compilation, caches, graphs
     times = {name: [] for name in contestants}
@@ -78,6 +109,17 @@ def throughput(device: torch.device, realizations: int, repeats: int) -> dict[st
         for name, (run, _) in contestants.items():
             times[name].append(seconds(run, device))
     return {name: contestants[name][1] / statistics.median(times[name]) for name in contestants}
+
+
+def validation_speed(device: torch.device) -> float:
+    """Validation images·networks per second."""
+    trainer = _BatchTrainer(tuple(Network(2, 100, N_TRAIN, p, 0) for p in RATES), Training(), load_mnist(), device)
+    trainer._validate(0)
+    return (
+        N_NETWORKS
+        * Training().n_validation
+        / statistics.median(seconds(lambda: trainer._validate(0), device) for _ in range(5))
+    )
 
 
 def mixed_batch(device: torch.device) -> dict[str, float]:
@@ -116,9 +158,11 @@ def bandwidth(device: torch.device) -> float:
 def machine(device: torch.device) -> str:
     """The hardware, in words."""
     if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info()
+        _free, total = torch.cuda.mem_get_info()
         return f"{torch.cuda.get_device_name()}, {total / 2**30:.0f} GiB, torch {torch.__version__}"
-    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
+    )
     return f"{model}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
@@ -131,7 +175,9 @@ def main() -> None:
     """Measure, print the tables, write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--realizations", type=int, help="realizations the engine trains at once (default: 1 on a CPU, 50 on a GPU)")
+    parser.add_argument(
+        "--realizations", type=int, help="realizations the engine trains at once (default: 1 on a CPU, 50 on a GPU)"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
@@ -139,13 +185,21 @@ def main() -> None:
     realizations = arguments.realizations or (1 if device.type == "cpu" else 50)
 
     rates = throughput(device, realizations, arguments.repeats)
-    print(f"\n{machine(device)}; 784-100-100-10, batch 128, N = {N_TRAIN}, {N_NETWORKS} p_train x {realizations} realization(s)")
+    print(
+        f"\n{machine(device)}; 784-100-100-10, batch 128, N = {N_TRAIN}, {N_NETWORKS} p_train x {realizations} realization(s)"
+    )
     print(f"{'':18} {'samples·networks/s':>20} {'engine is':>10} {'target':>7}")
     for name, rate in rates.items():
         ratio = rates["engine"] / rate
         target = TARGETS.get(name, 0.45 if name == "ceiling" else None)
         print(f"{name:18} {rate:20,.0f} {ratio:9.2f}x {'' if target is None else f'{target:6}x'}")
-    record = {**rates, "machine": machine(device), "device": str(device), "realizations": realizations, "repeats": arguments.repeats}
+    record = {
+        **rates,
+        "machine": machine(device),
+        "device": str(device),
+        "realizations": realizations,
+        "repeats": arguments.repeats,
+    }
 
     record["bandwidth"] = bandwidth(device)
     if device.type == "cuda":
@@ -153,13 +207,29 @@ def main() -> None:
         run()
         record["engine_tf32"] = samples / statistics.median(seconds(run, device) for _ in range(arguments.repeats))
         memory_ceiling = record["bandwidth"] / (7 * 4 * 89_610 / 128)
-        print(f"bandwidth {record['bandwidth'] / 1e9:,.0f} GB/s: at most {memory_ceiling:,.0f} samples·networks/s of optimiser traffic")
-        print(f"engine with TF32 {record['engine_tf32']:,.0f}; peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        print(
+            f"bandwidth {record['bandwidth'] / 1e9:,.0f} GB/s: at most {memory_ceiling:,.0f} samples·networks/s of optimiser traffic"
+        )
+        print(
+            f"engine with TF32 {record['engine_tf32']:,.0f}; peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
+        )
         record |= {"memory_ceiling": memory_ceiling, "peak_memory_bytes": torch.cuda.max_memory_allocated()}
+    record["validation_images_per_s"] = validation_speed(device)
     record["mixed_batch"] = mixed_batch(device)
-    print("mixed batch: {efficiency:.2f} of the full batch's speed, {wall_s:.1f} s, {shortest_epochs} to {longest_epochs} epochs".format(**record["mixed_batch"]))
+    print(
+        "mixed batch: {efficiency:.2f} of the full batch's speed, {wall_s:.1f} s, {shortest_epochs} to {longest_epochs} epochs".format(
+            **record["mixed_batch"]
+        )
+    )
     record["evaluation"] = evaluation_share(device)
-    print("evaluation: {evaluate_s:.1f} s, {share:.2f} of the {train_s:.1f} s of training at N = 8000".format(**record["evaluation"]))
+    print(
+        "evaluation: {evaluate_s:.1f} s, {share:.2f} of the {train_s:.1f} s of training at N = 8000".format(
+            **record["evaluation"]
+        )
+    )
+    record["curves"] = curves(device, realizations, arguments.repeats)
+    for name, points in record["curves"].items():
+        print(f"{name}: " + ", ".join("{value:g}: {samples_per_s:,.0f}/s".format(**point) for point in points))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(record, indent=1) + "\n")
     print(f"written: {arguments.output}")

@@ -7,6 +7,7 @@ samples·networks it trains on. All use the network 784-100-100-10 with dropout,
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -27,7 +28,9 @@ def module(p: float) -> nn.Sequential:
 def dataloader(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
     """One network after the other, fed by a DataLoader that fetches sample by sample."""
     device = x.device
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x.cpu(), y.cpu()), batch_size=BATCH, shuffle=True)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(x.cpu(), y.cpu()), batch_size=BATCH, shuffle=True
+    )
     models = [module(p).to(device) for p in rates[:1]]
     optimizers = [torch.optim.Adam(model.parameters(), lr=RATE) for model in models]
 
@@ -68,11 +71,15 @@ def vmap(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
     optimizer = torch.optim.Adam(parameters.values(), lr=RATE, fused=True)
     p = torch.tensor(rates, device=x.device)
 
-    def loss(weights: dict[str, torch.Tensor], rate: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def loss(
+        weights: dict[str, torch.Tensor], rate: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
         # nn.Dropout takes its rate as a number: with rates that differ between networks the mask is written out
         h = inputs
         for k in (0, 3):
-            h = torch.relu(torch.func.functional_call(skeleton[k], {n: weights[f"{k}.{n}"] for n in ("weight", "bias")}, h))
+            h = torch.relu(
+                torch.func.functional_call(skeleton[k], {n: weights[f"{k}.{n}"] for n in ("weight", "bias")}, h)
+            )
             h = h * (torch.rand_like(h) >= rate) / (1 - rate)
         h = torch.func.functional_call(skeleton[6], {n: weights[f"6.{n}"] for n in ("weight", "bias")}, h)
         return nn.functional.cross_entropy(h, labels)
@@ -106,7 +113,7 @@ def jax(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
         keys = jx.random.split(key, 6)
         return [
             (draw(keys[2 * k], (m, n), 1 / np.sqrt(m)), draw(keys[2 * k + 1], (n,), 1 / np.sqrt(m)))
-            for k, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for k, (m, n) in enumerate(itertools.pairwise(sizes))
         ]
 
     def loss(weights, rate, key, inputs, labels):
@@ -126,7 +133,9 @@ def jax(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
         mean = jx.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, slopes)
         square = jx.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, square, slopes)
         first, second = 1 - 0.9**count, 1 - 0.999**count
-        weights = jx.tree.map(lambda w, m, v: w - RATE * (m / first) / (jnp.sqrt(v / second) + 1e-8), weights, mean, square)
+        weights = jx.tree.map(
+            lambda w, m, v: w - RATE * (m / first) / (jnp.sqrt(v / second) + 1e-8), weights, mean, square
+        )
         return (weights, mean, square, count), None
 
     @functools.partial(jx.jit, donate_argnums=0)
@@ -137,7 +146,10 @@ def jax(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
         return jx.lax.scan(step, state, batches)[0]
 
     weights = jx.vmap(initial)(jx.random.split(jx.random.key(0), len(rates)))
-    memory = {"state": (weights, jx.tree.map(jnp.zeros_like, weights), jx.tree.map(jnp.zeros_like, weights), jnp.zeros(())), "epoch": 0}
+    memory = {
+        "state": (weights, jx.tree.map(jnp.zeros_like, weights), jx.tree.map(jnp.zeros_like, weights), jnp.zeros(())),
+        "epoch": 0,
+    }
 
     def run() -> None:
         memory["state"] = jx.block_until_ready(epoch(memory["state"], jx.random.key(memory["epoch"])))
