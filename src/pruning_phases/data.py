@@ -222,7 +222,3 @@ def main() -> None:
     except DataError as error:
         raise SystemExit(f"error: {error}") from error
     print(f"MNIST is ready in {root / 'MNIST' / 'raw'} (checksums verified)")
-
-
-if __name__ == "__main__":
-    main()
