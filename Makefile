@@ -6,11 +6,13 @@
 #                    make env TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 #                    (remembered in .venv; TORCH_INDEX_URL= goes back to PyPI)
 #   PRESET           the sweep that `make reference` computes (default reference)
+#   DEVICE           what `make bench` measures: cpu (default) or cuda
 #   WORKERS          number of test processes (default 2)
 #   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 WORKERS ?= 2
+DEVICE ?= cpu
 PRESET ?= reference
 
 VENV := .venv
@@ -95,7 +97,9 @@ reference: data ## compute data/reference.parquet again (PRESET=reference: hours
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
 	$(BIN)/python -m pruning_phases.method_check systems coverage
 
-bench: env ## time training and analysis beside what a user would write instead
+bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
+	$(INSTALL) -r tests/benchmarks/requirements.txt
+	$(BIN)/python tests/benchmarks/bench_training.py --device $(DEVICE)
 	$(PYTEST) -m 'not book' tests/benchmarks -s
 
 lint: env ## ruff: lint and format check of code and notebooks

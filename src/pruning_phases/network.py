@@ -120,6 +120,7 @@ class Dropout:
         streams.uniform_field(keys, self._count, self.u, self._bits, self._spare)
 
     def __call__(self, layer: int, h: torch.Tensor) -> None:
+        """Mask the outputs h [R, P, H, B] of hidden layer `layer` in place."""
         # comparing into a float buffer is one vectorised pass; a boolean mask would cost several
         torch.lt(self.u[:, layer, None], self.keep, out=self._mask)
         h.mul_(self._mask).mul_(self.scale)
