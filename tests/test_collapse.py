@@ -27,6 +27,7 @@ from pruning_phases.collapse import (
     fit_lines,
     fit_spline,
     fit_table,
+    interval_table,
     landscape,
     leave_one_out,
     nu_relation,
@@ -458,6 +459,9 @@ def test_lines_follow_the_crossing_and_keep_what_never_crosses():
     bkt, algebraic = (fit_lines(lines, a, n_bootstrap=20) for a in (BKT(), Algebraic()))
     fits = fit_table(bkt).set_index("p_train")
     assert fits.loc[0.2, "p_c"] == pytest.approx(0.55, abs=0.02)
+    shown = interval_table(fit_table(bkt), ["p_train"])
+    low, high = bkt[0.2].nu_contour
+    assert shown.loc[0.2, "nu, contour"] == f"{low:.2f} – {high:.2f}"
     relation = relation_table(bkt, algebraic).set_index("p_train")
     assert relation.loc[0.0, "ratio"] == pytest.approx(1.0, abs=0.2)
     two = {p: lines[p] for p in (0.0, 0.2)}

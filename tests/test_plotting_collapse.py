@@ -101,6 +101,12 @@ def test_crossings_and_scans_are_drawn(lines):
     assert [t.get_text() for t in ax.get_xticklabels()] == ["all", "0.3–0.6"]
 
 
+def test_known_system_shows_every_observable():
+    data = synthetic_collapse(noise=0.1, n_train=(8, 16, 32, 64))
+    figure = pc.known_system({"a": data, "b": data}, {"a": "first", "b": "second"}, (0.2, 0.7), "T")
+    assert [ax.get_ylabel() for ax in figure.axes[:2]] == ["first", "second"]
+
+
 def test_calibration_is_drawn():
     table = coverage_table(coverage_fits([SyntheticCase("BKT", 1.0, 0.1, 0.05)], 3, 5))
     ax = pc.coverage_strip(table)

@@ -4,7 +4,7 @@ The results that the book shows are made once, by
 
     python -m pruning_phases.method_check systems coverage
 
-(about an hour on one core), which writes ``data/known_systems.parquet``, ``data/method_check.parquet`` and a
+(about half an hour on one core), which writes ``data/known_systems.parquet``, ``data/method_check.parquet`` and a
 provenance file beside each.
 """
 
@@ -22,13 +22,14 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, reduced_chi_squared
+from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
 from pruning_phases.synthetic import synthetic_collapse
 
 __all__ = [
     "Case",
     "chi_squared_bias",
     "coverage_fits",
+    "coverage_range",
     "coverage_table",
     "known_answer_table",
     "load_coverage",
@@ -41,6 +42,8 @@ ANSAETZE: dict[str, Ansatz] = {"BKT": BKT(), "algebraic": Algebraic()}
 P_C = 0.4537
 """True p_c of all synthetic sets: not a point of any of the grids, as in real data."""
 WINDOW = (0.1, 0.8)
+TRUTH = ["true_ansatz", "true_nu", "true_noise", "true_spacing", "true_correlation"]
+"""Columns that tell the cases apart."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,9 @@ def coverage_table(fits: pd.DataFrame) -> pd.DataFrame:
         parameters the fraction of contour and bootstrap intervals that hold the truth; ``n_sets``.
     """
     rows = []
-    keys = ["true_ansatz", "true_nu", "true_noise", "true_spacing", "true_correlation"]
-    for key, group in fits.groupby(keys, sort=True):
+    for key, group in fits.groupby(TRUTH, sort=True):
         truth = {"p_c": P_C, "nu": key[1]}
-        row: dict[str, object] = {name.removeprefix("true_"): value for name, value in zip(keys, key, strict=True)}
+        row: dict[str, object] = {name.removeprefix("true_"): value for name, value in zip(TRUTH, key, strict=True)}
         row |= {"n_sets": len(group), "chi_squared": group["chi_squared"].mean()}
         for name, true in truth.items():
             row[f"{name}_bias"] = group[name].mean() - true
@@ -118,10 +120,22 @@ def coverage_table(fits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def coverage_range(coverage: pd.DataFrame) -> dict[str, float]:
+    """Smallest and largest coverage in percent, and the largest bias, over cases and parameters of `coverage_table`.
+
+    Keys: contour_low, contour_high, bootstrap_low, bootstrap_high, and bias (of nu, in percent of nu).
+    """
+    out = {"bias": float((100 * coverage["nu_bias"] / coverage["nu"]).abs().max())}
+    for kind in ("contour", "bootstrap"):
+        held = 100 * coverage[[f"p_c_{kind}_coverage", f"nu_{kind}_coverage"]].to_numpy()
+        out |= {f"{kind}_low": float(held.min()), f"{kind}_high": float(held.max())}
+    return out
+
+
 def known_answer_table(cases: Sequence[Case] = CASES, seed: int = 12345, n_bootstrap: int = 200) -> pd.DataFrame:
-    """One data set of every case: truth beside the fit with both kinds of interval."""
+    """One data set of every case: truth (index) beside the fit with both kinds of interval (`interval_table`)."""
     fits = coverage_fits(cases, 1, n_bootstrap, seed)
-    return fits.drop(columns=["set", "ansatz"])
+    return interval_table(fits, TRUTH).drop(columns="status")
 
 
 def chi_squared_bias(
@@ -161,11 +175,11 @@ def chi_squared_bias(
 
 
 def simulate_known_systems() -> pd.DataFrame:
-    """The shipped Monte Carlo: percolation and the XY model (about 25 minutes on one core)."""
+    """The shipped Monte Carlo: percolation and the XY model (about seven minutes on one core)."""
     from pruning_phases.known_systems import percolation, xy_model  # numba is compiled only when asked for
 
     bonds = percolation((16, 32, 64, 128), np.linspace(0.44, 0.56, 41), n_realizations=20, n_samples=1000, seed=1)
-    spins = xy_model((8, 12, 16, 24, 32, 48, 64, 128), n_realizations=12, n_warm=150, n_measure=1000, seed=2)
+    spins = xy_model((8, 12, 16, 24, 32, 48, 64), n_realizations=10, n_warm=150, n_measure=800, seed=2)
     return pd.concat([bonds, spins], ignore_index=True)
 
 

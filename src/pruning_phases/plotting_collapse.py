@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from pruning_phases.collapse import CollapseData, CollapseFit, Drifting, landscape
+from pruning_phases.collapse import BKT, CollapseData, CollapseFit, Drifting, fit_collapse, landscape
 from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
 from pruning_phases.plotting.style import (
     SEQUENTIAL_CMAP,
@@ -35,6 +35,7 @@ __all__ = [
     "crossing_and_collapse",
     "crossing_drift_line",
     "gallery",
+    "known_system",
     "landscape_map",
     "nu_and_quality",
     "nu_relation_curves",
@@ -203,6 +204,24 @@ def gallery(fits: Mapping[float, CollapseFit]) -> Figure:
         crossing_and_collapse(fit, axes[2 * k], legend=last, log=True)
         landscape_map(fit, axes[2 * k + 1], n_grid=81)
         axes[2 * k].set_title(rf"$p_\mathrm{{train}}={p_train:g}$", loc="left")
+    return figure
+
+
+def known_system(
+    data: Mapping[str, CollapseData], names: Mapping[str, str], window: tuple[float, float], xlabel: str
+) -> Figure:
+    """Observables of a system with a known BKT transition, each with its BKT-like collapse over a window.
+
+    Args:
+        data: all points, by observable.
+        names: label of each observable.
+        window: of the control parameter, fitted.
+        xlabel: of the horizontal axis.
+    """
+    figure, axes = panels(len(data))
+    for ax, (key, points) in zip(axes, data.items(), strict=True):
+        fit = fit_collapse(points.window(window), BKT(), n_bootstrap=0)
+        crossing_and_collapse(fit, ax, points, xlabel=xlabel, ylabel=names[key])
     return figure
 
 

@@ -22,6 +22,7 @@ from pruning_phases.collapse.lines import (
     drift_lines,
     fit_lines,
     fit_table,
+    interval_table,
     relation_table,
 )
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
@@ -53,6 +54,7 @@ __all__ = [
     "fit_lines",
     "fit_spline",
     "fit_table",
+    "interval_table",
     "landscape",
     "leave_one_out",
     "nu_relation",

@@ -23,6 +23,7 @@ __all__ = [
     "drift_lines",
     "fit_lines",
     "fit_table",
+    "interval_table",
     "relation_table",
 ]
 
@@ -126,6 +127,29 @@ def fit_table(fits: Mapping[float, CollapseFit]) -> pd.DataFrame:
         for p_train, fit in fits.items()
     ]
     return pd.DataFrame(rows).astype({"crossing": float}).sort_values("p_train", ignore_index=True)
+
+
+def interval_table(
+    table: pd.DataFrame, labels: Sequence[str], quantities: Sequence[str] = ("p_c", "nu"), decimals: int = 2
+) -> pd.DataFrame:
+    """A table of fits to read: values with both intervals as text, chi-squared, status.
+
+    Args:
+        table: rows of `CollapseFit.summary`, from `fit_table`, `scan_windows` or similar.
+        labels: columns that tell the rows apart; they become the index.
+        quantities: parameters to show.
+        decimals: of all numbers.
+    """
+    out = table[list(labels)].copy()
+    for name in quantities:
+        out[name] = table[name].round(decimals)
+        for kind in ("contour", "bootstrap"):
+            low, high = table[f"{name}_{kind}_low"], table[f"{name}_{kind}_high"]
+            out[f"{name}, {kind}"] = [f"{a:.{decimals}f} – {b:.{decimals}f}" for a, b in zip(low, high, strict=True)]
+    out["chi_squared"] = table["chi_squared"].round(decimals)
+    if "status" in table:
+        out["status"] = table["status"]
+    return out.set_index(list(labels))
 
 
 def compare_lines(
