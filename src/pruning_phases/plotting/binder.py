@@ -58,6 +58,8 @@ def binder_curves(
             elinewidth=0.8,
         )
     ax.set_xlabel(P_EVAL)
+    if not part["binder"].notna().any():
+        ax.text(0.5, 0.6, "too few samples in these results", ha="center", transform=ax.transAxes)
     # few networks throw single estimates far out; the axis shows the bulk
     shown = [3, *part["binder"].dropna().quantile([0.02, 0.95]), *band]
     ax.set_ylim(max(0, min(shown) - 1), 1.3 * max(shown))

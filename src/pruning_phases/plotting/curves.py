@@ -66,6 +66,8 @@ def size_curves(
             label=size_label(n_train),
             capsize=1.5,
             elinewidth=1,
+            markevery=max(1, len(curve) // 20),  # about twenty markers at most, so that neighbours stay apart
+            errorevery=max(1, len(curve) // 20),
         )
     if guessing is not None:
         ax.axhline(guessing, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
