@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pruning_phases import streams
+from pruning_phases import network, streams
 from pruning_phases.config import N_CLASSES, N_TEST, Evaluation, Network, Training
 from pruning_phases.data import MNIST, scaled
 from pruning_phases.network import Parameters
@@ -52,9 +52,7 @@ def evaluate(
         for start in range(0, N_TEST, chunk):
             x, y = images[start : start + chunk], labels[start : start + chunk]
             masks = _Masks(rates, depth, width, start, len(x))
-            firsts = [
-                torch.relu(torch.addmm(parameters.biases[0][m, 0], parameters.weights[0][m, 0], x.T)) for m in members
-            ]
+            firsts = [_first(parameters.network(m, 0), x) for m in members]
             for k in range(n_passes):
                 masks.draw(keys[k])
                 for m, first in zip(members, firsts, strict=True):
@@ -75,7 +73,7 @@ def predict(
     depth, width = parameters.depth, parameters.weights[0].shape[2]
     images = images.to(parameters.weights[0])
     masks = _Masks(images.new_tensor([[p_eval]]), depth, width, 0, len(images))
-    first = torch.relu(torch.addmm(parameters.biases[0][0, 0], parameters.weights[0][0, 0], images.T))
+    first = _first(parameters, images)
     answers = []
     for k in range(n_passes):
         masks.draw(torch.as_tensor(streams.evaluation_keys(training, realization, k, depth), device=images.device))
@@ -103,11 +101,16 @@ class _Masks:
         self.factors.mul_(1 / self.keep)
 
 
+def _first(parameters: Parameters, x: torch.Tensor) -> torch.Tensor:
+    """First hidden layer [H, B] of one network before dropout; x [B, 784]."""
+    return network.product(parameters.weights[0][0, 0], x.T).add_(parameters.biases[0][0, 0]).relu_()
+
+
 def _logits(parameters: Parameters, first: torch.Tensor, masks: _Masks) -> torch.Tensor:
     """Logits [C, E, B] of one network from its first hidden layer [H, B] before dropout."""
     h = torch.mul(first[:, None], masks.factors[0], out=masks.work)
     for layer in range(1, parameters.depth + 1):
-        z = parameters.weights[layer][0, 0] @ h.flatten(1)
+        z = network.product(parameters.weights[layer][0, 0], h.flatten(1))
         z.add_(parameters.biases[layer][0, 0])
         if layer == parameters.depth:
             return z.view(N_CLASSES, *h.shape[1:])

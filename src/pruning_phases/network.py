@@ -60,27 +60,46 @@ def initial(
     return Parameters(weights, biases)
 
 
+_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Matrix product a [m, k] · b [k, n], on a CPU in float32 by oneDNN.
+
+    torch's own product calls MKL, which uses AVX-512 on Intel processors alone; oneDNN, which torch calls for linear layers of compiled
+    models, uses it on every processor that has it (measured on a Zen 5: 2.2 times as fast).
+    """
+    if _ONEDNN and a.dtype == torch.float32 and a.device.type == "cpu":
+        return torch.ops.mkldnn._linear_pointwise(a, b.mT, None, "none", [], "")
+    return a @ b
+
+
+def shared_product(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+    """Products [R, m, k] · [R, k, n], into `out` or, for one realization, a new tensor of its shape."""
+    if len(a) == 1 and not a.is_cuda:
+        return product(a[0], b[0]).view_as(out)
+    torch.bmm(a, b, out=out.view(len(a), a.shape[1], b.shape[2]))
+    return out
+
+
 def forward_(
     parameters: Parameters,
     x: torch.Tensor,
     out: list[torch.Tensor],
     dropout_: Callable[[int, torch.Tensor], None] | None = None,
 ) -> torch.Tensor:
-    """Forward pass into preallocated buffers (Eq. 1): h⁽ˡ⁾ = ReLU(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾), then dropout; logits without activation.
+    """Forward pass (Eq. 1): h⁽ˡ⁾ = ReLU(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾), then dropout; logits without activation.
 
-    x: [R, B, 784]; out: L buffers [R, P, H, B] and one [R, P, C, B], overwritten with the layers' outputs.
-    dropout_(l, h) masks hidden layer l in place. Returns out[-1], the logits.
+    x: [R, B, 784]; out: list of L buffers [R, P, H, B] and one [R, P, C, B]; afterwards it holds the layers' outputs (the first may be
+    a new tensor). dropout_(l, h) masks hidden layer l in place. Returns out[-1], the logits.
     """
-    n_realizations, n_slots = parameters.weights[0].shape[:2]
-    for layer, (weight, bias, h) in enumerate(zip(parameters.weights, parameters.biases, out, strict=True)):
+    n_realizations = len(x)
+    for layer, (weight, bias) in enumerate(zip(parameters.weights, parameters.biases, strict=True)):
         if layer == 0:  # the input is common to the P networks of a realization: one product for all of them
-            shared = (n_realizations, -1)
-            torch.bmm(weight.view(*shared, weight.shape[-1]), x.mT, out=h.view(*shared, h.shape[-1]))
+            out[0] = shared_product(weight.view(n_realizations, -1, weight.shape[-1]), x.mT, out[0])
         else:
-            torch.bmm(
-                weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=h.view(n_realizations * n_slots, *h.shape[2:])
-            )
-        h.add_(bias)
+            torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=out[layer].flatten(0, 1))
+        h = out[layer].add_(bias)
         if layer < parameters.depth:
             h.relu_()
             if dropout_ is not None:

@@ -59,6 +59,7 @@ class Adam:
 
     On a CPU torch's fused kernel runs over the networks that share a learning rate (rates differ only by powers of the scheduler's
     factor, so groups are few); on a GPU the update is elementwise with a tensor of rates, so that it can live in a CUDA graph.
+    `gradients` are in the order of `Parameters.tensors`; the first layer's may be replaced by a new tensor before each step.
     """
 
     def __init__(
@@ -67,27 +68,27 @@ class Adam:
         training: Training,
         moments: tuple[Parameters, Parameters] | None = None,
         step: int = 0,
-    ):
+    ) -> None:
         self.parameters = parameters
-        self.gradients = parameters.map(torch.zeros_like)
+        self.gradients = [torch.zeros_like(tensor) for tensor in parameters.tensors]
         self.mean, self.square = moments or (parameters.map(torch.zeros_like), parameters.map(torch.zeros_like))
         self.betas, self.epsilon = (training.beta1, training.beta2), training.adam_epsilon
         device, dtype = parameters.weights[0].device, parameters.weights[0].dtype
         self.count = torch.tensor(float(step), device=device)
         self.rates = torch.zeros(*parameters.weights[0].shape[:2], 1, 1, device=device, dtype=dtype)
-        self._groups: list[tuple[float, list[list[torch.Tensor]]]] = []
+        self._groups: list[tuple[float, list[int], list[list[torch.Tensor]]]] = []
 
     def set_rates(self, rates: np.ndarray) -> None:
         """Learning rate of each slot, [R, P]; 0 freezes a slot."""
         self.rates.copy_(torch.as_tensor(rates)[..., None, None])
         if self.rates.is_cuda:
             return
-        families = [family.tensors for family in (self.parameters, self.gradients, self.mean, self.square)]
+        families = (self.parameters.tensors, self.gradients, self.mean.tensors, self.square.tensors)
         self._groups = []
         for rate in sorted(set(rates[rates > 0])):
-            slots = np.argwhere(rates == rate)
-            views = [[tensor[r, p] for r, p in slots for tensor in family] for family in families]
-            self._groups.append((float(rate), views))
+            slots = np.flatnonzero(rates == rate).tolist()
+            views = [[tensor.flatten(0, 1)[slot] for tensor in family for slot in slots] for family in families]
+            self._groups.append((float(rate), slots, views))
 
     def step(self) -> None:
         """One update of every slot from `gradients`."""
@@ -95,17 +96,29 @@ class Adam:
         if self.rates.is_cuda:
             self._step_elementwise()
             return
-        for rate, (values, gradients, mean, square) in self._groups:
+        first_layer = self.gradients[0].flatten(0, 1).unbind(0)
+        for rate, slots, (values, gradients, mean, square) in self._groups:
             torch._fused_adam_(
-                values, gradients, mean, square, [], [self.count] * len(values),
-                lr=rate, beta1=self.betas[0], beta2=self.betas[1], weight_decay=0.0, eps=self.epsilon, amsgrad=False, maximize=False,
-            )  # fmt: skip
+                values,
+                [first_layer[slot] for slot in slots] + gradients[len(slots) :],
+                mean,
+                square,
+                [],
+                [self.count] * len(values),
+                lr=rate,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                weight_decay=0.0,
+                eps=self.epsilon,
+                amsgrad=False,
+                maximize=False,
+            )
 
     def _step_elementwise(self) -> None:
         beta1, beta2 = self.betas
         correction1, correction2 = 1 - beta1**self.count, (1 - beta2**self.count).sqrt()
-        families = (self.parameters, self.gradients, self.mean, self.square)
-        for value, gradient, mean, square in zip(*(family.tensors for family in families), strict=True):
+        families = (self.parameters.tensors, self.gradients, self.mean.tensors, self.square.tensors)
+        for value, gradient, mean, square in zip(*families, strict=True):
             mean.lerp_(gradient, 1 - beta1)
             square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             value.sub_(mean / ((square.sqrt() / correction2).add_(self.epsilon)) * (self.rates / correction1))
@@ -168,24 +181,18 @@ class _Step:
         self.adam.step()
 
     def _backward(self) -> None:
-        parameters, gradients = self.adam.parameters, self.adam.gradients
-        for layer in reversed(range(parameters.depth + 1)):
+        weights, gradients = self.adam.parameters.weights, self.adam.gradients
+        n_layers, n_realizations = len(weights), len(self.x)
+        for layer in reversed(range(n_layers)):
             delta = self.delta[layer]
-            torch.sum(delta, -1, keepdim=True, out=gradients.biases[layer])
-            slope = gradients.weights[layer]
+            torch.sum(delta, -1, keepdim=True, out=gradients[n_layers + layer])
             if layer == 0:  # [P·H, B] · [B, 784] for each realization
-                n_realizations, n_samples = self.x.shape[:2]
-                torch.bmm(
-                    delta.view(n_realizations, -1, n_samples),
-                    self.x,
-                    out=slope.view(n_realizations, -1, slope.shape[-1]),
-                )
+                rows = delta.view(n_realizations, -1, delta.shape[-1])
+                gradients[0] = network.shared_product(rows, self.x, gradients[0])
                 return
             h, below = self.h[layer - 1], self.delta[layer - 1]
-            torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=slope.view(-1, *slope.shape[2:]))
-            torch.bmm(
-                parameters.weights[layer].flatten(0, 1).mT, delta.flatten(0, 1), out=below.view(-1, *below.shape[2:])
-            )
+            torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=gradients[layer].flatten(0, 1))
+            torch.bmm(weights[layer].flatten(0, 1).mT, delta.flatten(0, 1), out=below.flatten(0, 1))
             torch.ops.aten.threshold_backward.grad_input(below, h, 0, grad_input=below)
             below.mul_(self.dropout.scale)
 

@@ -12,7 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import torchvision
 from torch import nn
+
+from pruning_phases.data import data_folder
 
 BATCH, WIDTH, RATE = 128, 100, 1e-3
 Peer = tuple[Callable[[], None], int]
@@ -26,28 +29,29 @@ def module(p: float) -> nn.Sequential:
 
 
 def dataloader(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
-    """One network after the other, fed by a DataLoader that fetches sample by sample."""
+    """One network after the other, fed by a DataLoader over torchvision's MNIST, sample by sample."""
     device = x.device
-    loader = torch.utils.data.DataLoader(
-        torch.utils.data.TensorDataset(x.cpu(), y.cpu()), batch_size=BATCH, shuffle=True
-    )
-    models = [module(p).to(device) for p in rates[:1]]
-    optimizers = [torch.optim.Adam(model.parameters(), lr=RATE) for model in models]
+    everything = torchvision.datasets.MNIST(data_folder(), train=True, transform=torchvision.transforms.ToTensor())
+    dataset = torch.utils.data.Subset(everything, range(len(x)))
+    loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH, shuffle=True)
+    model = module(rates[len(rates) // 2]).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
 
     def run() -> None:
-        for model, optimizer in zip(models, optimizers, strict=True):
-            for inputs, labels in loader:
-                optimizer.zero_grad()
-                nn.functional.cross_entropy(model(inputs.to(device)), labels.to(device)).backward()
-                optimizer.step()
+        for images, labels in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images.flatten(1).to(device)), labels.to(device)).backward()
+            optimizer.step()
         synchronize(device)
 
-    return run, len(models) * len(x)
+    return run, len(x)
 
 
 def sequential_fused(x: torch.Tensor, y: torch.Tensor, rates: list[float]) -> Peer:
     """One network after the other, mini-batches sliced from tensors, fused Adam."""
-    models = [module(p).to(x.device) for p in rates[:2]]
+    models = [
+        module(p).to(x.device) for p in rates[len(rates) // 2 :][:2]
+    ]  # without dropout, p = 0, it would be faster
     optimizers = [torch.optim.Adam(model.parameters(), lr=RATE, fused=True) for model in models]
 
     def run() -> None:
