@@ -104,22 +104,18 @@ def test_chi_squared_broadcasts_and_ignores_row_order():
     np.testing.assert_allclose(again, grid, rtol=1e-12)
 
 
-@pytest.mark.parametrize("ansatz", [BKT(), Algebraic()])
-@pytest.mark.parametrize("row", [0, 1, 18, 37])
-def test_ties_are_finite_and_continuous(ansatz, row):
+# nu = 3 makes 500 and 4000 commensurate (a factor of two in x), so that the whole grid ties, up to rounding.
+@pytest.mark.parametrize(("ansatz", "nu"), [(BKT(), 1.3), (Algebraic(), 1.3), (Algebraic(), 3.0)])
+def test_ties_are_finite_and_continuous(ansatz, nu):
     data = synthetic_collapse(ansatz, noise=0.05)
-    tie = np.unique(data.p)[row]
+    ties = np.unique(data.p)
     arguments = (data.p, data.n_train, data.y, data.sigma, ansatz)
-    at = reduced_chi_squared(*arguments, tie, 1.3)
-    below = reduced_chi_squared(*arguments, tie - 1e-10, 1.3)
-    above = reduced_chi_squared(*arguments, tie + 1e-10, 1.3)
+    at, below, above = (reduced_chi_squared(*arguments, ties + shift, nu) for shift in (0.0, -1e-9, 1e-9))
     assert np.isfinite([at, below, above]).all()
-    # The tied points themselves keep their prediction through the tie; only the next point on either side changes its
-    # neighbour. The value at the tie is the branch below.
-    assert at == pytest.approx(below, rel=1e-6)
-    everything = np.abs(at - above) * (data.p.size - 2)
-    two_points = 2 * ((np.ptp(data.y) / data.sigma.min()) ** 2)
-    assert everything < two_points
+    # The value at a tie is the branch of lower p_c. The other branch differs only because untied points next to a tie
+    # change the neighbour that predicts them, which is part of the definition.
+    np.testing.assert_allclose(at, below, rtol=1e-5)
+    np.testing.assert_allclose(at, above, rtol=0.1)
 
 
 def test_ties_with_equal_values_are_continuous_from_both_sides():
@@ -461,7 +457,7 @@ def test_lines_follow_the_crossing_and_keep_what_never_crosses():
     assert fits.loc[0.2, "p_c"] == pytest.approx(0.55, abs=0.02)
     shown = interval_table(fit_table(bkt), ["p_train"])
     low, high = bkt[0.2].nu_contour
-    assert shown.loc[0.2, "nu, contour"] == f"{low:.2f} – {high:.2f}"
+    assert shown.loc[0.2, "nu, contour"] == f"{round(low, 2):.2f} – {round(high, 2):.2f}"
     relation = relation_table(bkt, algebraic).set_index("p_train")
     assert relation.loc[0.0, "ratio"] == pytest.approx(1.0, abs=0.2)
     two = {p: lines[p] for p in (0.0, 0.2)}

@@ -50,10 +50,6 @@ class Ansatz:
         """dx/dp for each size; positive and increasing in ``n_train``."""
         raise NotImplementedError
 
-    def rate(self, n_train: np.ndarray, nu: np.ndarray) -> np.ndarray:
-        """-dx/dp_c for each size: orders points whose x coincide exactly (see ``quality``)."""
-        return self.scale(n_train, nu)
-
     def x(
         self,
         p: np.ndarray,
@@ -161,12 +157,8 @@ class NoTransition(Ansatz):
 
     def centre(self, n_train: np.ndarray, p_c: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
         """Shift of the curve of each size."""
-        return p_c * self.rate(n_train, nu)
+        return p_c * (np.log(n_train) / np.log(self.n_ref)) ** (1.0 / nu)
 
     def scale(self, n_train: np.ndarray, nu: np.ndarray) -> np.ndarray:
         """1: no curve is stretched."""
         return np.ones(np.broadcast_shapes(np.shape(n_train), np.shape(nu)))
-
-    def rate(self, n_train: np.ndarray, nu: np.ndarray) -> np.ndarray:
-        """[ln N / ln n_ref]^(1/nu), the derivative of the shift."""
-        return (np.log(n_train) / np.log(self.n_ref)) ** (1.0 / nu)

@@ -144,7 +144,7 @@ def interval_table(
     for name in quantities:
         out[name] = table[name].round(decimals)
         for kind in ("contour", "bootstrap"):
-            low, high = table[f"{name}_{kind}_low"], table[f"{name}_{kind}_high"]
+            low, high = (table[f"{name}_{kind}_{end}"].round(decimals) for end in ("low", "high"))
             out[f"{name}, {kind}"] = [f"{a:.{decimals}f} – {b:.{decimals}f}" for a, b in zip(low, high, strict=True)]
     out["chi_squared"] = table["chi_squared"].round(decimals)
     if "status" in table:

@@ -14,13 +14,15 @@ __all__ = ["Points", "chi_squared_rows", "degrees_of_freedom", "reduced_chi_squa
 
 # Rows evaluated together: 128 rows x 300 points x 8 bytes x ~8 temporaries stay inside a 2-3 MB cache.
 _CHUNK_VALUES = 40_000
+_TIE = 1e-12
+"""Gaps below this fraction of the range of x count as ties; rounding makes gaps of about 1e-16 of it."""
+_SHIFT = 1e-10
 
 
 class Points:
     """The fixed part of a collapse: p, sizes and variances, sorted by (n_train, p) once.
 
-    Sorting by size first makes a stable sort by x resolve exact ties in x in the order that they take for p_c just
-    below the tie, whatever the order of the input rows.
+    Sorting by size first makes the result independent of the order of the input rows.
     """
 
     def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike, ansatz: Ansatz) -> None:
@@ -67,27 +69,39 @@ def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False) -
     return dof
 
 
-def _neighbour_gaps(x: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _neighbour_gaps(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gaps a = x_right - x, b = x - x_left, g = x_right - x_left to the two points that predict each sorted point.
 
-    At the ends both points lie on the same side (linear extrapolation), so a or b is negative there. Where all three
-    x coincide the gaps are replaced by those of an infinitesimally smaller p_c, in which the prediction has a limit.
+    At the ends both points lie on the same side (linear extrapolation), so a or b is negative there.
     """
-
-    def gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        d = np.diff(values, axis=-1)
-        a = np.concatenate((d[:, :1] + d[:, 1:2], d[:, 1:], -d[:, -1:]), axis=-1)
-        b = np.concatenate((-d[:, :1], d[:, :-1], d[:, -1:] + d[:, -2:-1]), axis=-1)
-        g = np.concatenate((d[:, 1:2], d[:, :-1] + d[:, 1:], d[:, -2:-1]), axis=-1)
-        return a, b, g
-
-    a, b, g = gaps(x)
-    tied = (a == 0) & (b == 0)
-    if tied.any():
-        a, b, g = (np.where(tied, limit, value) for limit, value in zip(gaps(rate), (a, b, g), strict=True))
-        same = tied & (a == 0) & (b == 0)  # repeated measurements of one (N, p): plain average
+    d = np.diff(x, axis=-1)
+    a = np.concatenate((d[:, :1] + d[:, 1:2], d[:, 1:], -d[:, -1:]), axis=-1)
+    b = np.concatenate((-d[:, :1], d[:, :-1], d[:, -1:] + d[:, -2:-1]), axis=-1)
+    g = np.concatenate((d[:, 1:2], d[:, :-1] + d[:, 1:], d[:, -2:-1]), axis=-1)
+    same = (a == 0) & (b == 0)  # repeated measurements of one (N, p): plain average
+    if same.any():
         a, b, g = (np.where(same, value, gap) for value, gap in ((1.0, a), (1.0, b), (2.0, g)))
     return a, b, g
+
+
+def _sorted_x(points: Points, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted collapse variable (m, n) and the stable order, with ties resolved.
+
+    Where two x coincide (p_c meets a grid point, or sizes and grid are commensurate), the prediction is a quotient of
+    vanishing gaps and the order is up to rounding, but both have a limit as p_c approaches from below. Such rows are
+    evaluated at a p_c lower by 1e-10 of the range of p, far below any grid and far above rounding.
+    """
+    x = points.x(*parameters.T)
+    order = np.argsort(x, axis=-1, kind="stable")
+    x = np.take_along_axis(x, order, axis=-1)
+    rows = (np.diff(x, axis=-1) <= _TIE * (x[:, -1:] - x[:, :1])).any(axis=-1)
+    if rows.any():
+        shifted = parameters[rows].copy()
+        shifted[:, 0] -= _SHIFT * np.ptp(points.p)
+        moved = points.x(*shifted.T)
+        order[rows] = np.argsort(moved, axis=-1, kind="stable")
+        x[rows] = np.take_along_axis(moved, order[rows], axis=-1)
+    return x, order
 
 
 def chi_squared_rows(
@@ -111,14 +125,8 @@ def chi_squared_rows(
     step = max(1, _CHUNK_VALUES // (n * (y.shape[0] if shared else 1)))
     for start in range(0, m, step):
         rows = slice(start, min(start + step, m))
-        theta = parameters[rows].T
-        x = points.x(*theta)
-        order = np.argsort(x, axis=-1, kind="stable")
-        x = np.take_along_axis(x, order, axis=-1)
-        rate = np.broadcast_to(points.ansatz.rate(points.sizes, theta[1][:, None]), (x.shape[0], points.sizes.size))
-        tied = (x[:, 1:] == x[:, :-1]).any()
-        rate = np.take_along_axis(rate, points.index[order], axis=-1) if tied else x
-        a, b, g = _neighbour_gaps(x, rate)
+        x, order = _sorted_x(points, parameters[rows])
+        a, b, g = _neighbour_gaps(x)
         # Written with the gap g as common factor (w_left = a/g, w_right = b/g) no quotient of vanishing gaps is ever
         # formed, so near and exact ties give the same limit.
         variance = points.variance[order]
