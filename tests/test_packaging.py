@@ -158,7 +158,7 @@ def test_make_help_lists_every_target_and_setting():
     listed = re.findall(r"^  ([a-z-]+) +\S", shown, re.MULTILINE)
     assert sorted(listed) == sorted(phony)
     settings = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
-    assert settings == {"PRESET", "PYTHON", "TORCH_INDEX_URL", "WORKERS"}
+    assert {"PYTHON", "TORCH_INDEX_URL"} <= settings
     assert settings <= set(re.findall(r"^  ([A-Z_]+) ", shown, re.MULTILINE))
 
 
