@@ -47,7 +47,7 @@ def binder_curves(
         ax.axhline(smallest["gaussian_median"], color="#777777", linewidth=1, linestyle="--", zorder=0)
     ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
     for n_train, curve in part.sort_values("p_eval").groupby("n_train", sort=True):
-        ax.errorbar(
+        _, _, bars = ax.errorbar(
             curve["p_eval"],
             curve["binder"],
             curve["binder_error"].fillna(0),
@@ -57,6 +57,7 @@ def binder_curves(
             linestyle="none",
             elinewidth=0.8,
         )
+        bars[0].set_alpha(0.4)  # many and long where networks are few: behind the values they belong to
     ax.set_xlabel(P_EVAL)
     if not part["binder"].notna().any():
         ax.text(0.5, 0.6, "too few samples in these results", ha="center", transform=ax.transAxes)
