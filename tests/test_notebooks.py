@@ -33,11 +33,17 @@ smooth: bool = False  # draw a line
 """
 
 
-def scratch_notebook(folder: Path, name: str, *, body: str = "n_train, p_max", parameters: str = PARAMETERS) -> Path:
-    """A notebook that keeps the contract and imports next to nothing."""
+def scratch_notebook(
+    folder: Path,
+    name: str,
+    *,
+    imports: str = "import math",
+    parameters: str = PARAMETERS,
+    check: str = "checked = True",
+    body: str = "n_train, p_max",
+) -> Path:
+    """A notebook of the usual form; it imports next to nothing, to be quick."""
     tagged = new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    check = "check_parameters()"
-    imports = "from pruning_phases.notebooks import check_parameters"
     cells = [new_markdown_cell("# What?"), new_code_cell(imports), tagged, new_code_cell(check), new_code_cell(body)]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     path = folder / f"{name}.ipynb"
@@ -61,7 +67,7 @@ def scratch(tmp_path, monkeypatch) -> Path:
 
 def text_outputs(path: Path) -> list[str]:
     cells = nbformat.read(path, as_version=4).cells
-    return [out["data"]["text/plain"] for c in cells if c.cell_type == "code" for out in c.outputs if "data" in out]
+    return [out["data"]["text/plain"] for out in cells[-1].outputs]
 
 
 # The runner
@@ -214,13 +220,28 @@ def test_provenance_page(scratch):
     assert "`passes = 5` |" in text
 
 
+def test_main_makes_the_sections_of_the_book_or_renews_outputs(scratch, capsys):
+    notebooks.main(["01_scratch"])
+    assert {path.name for path in (scratch / "sections").iterdir()} == {
+        "01_scratch.ipynb",
+        "01_scratch.provenance.json",
+        "provenance.md",
+    }
+    notebooks.main(["--in-place", "01_scratch"])
+    assert text_outputs(notebooks.NOTEBOOKS / "01_scratch.ipynb") == ["(None, 0.5)"]
+    with pytest.raises(SystemExit, match="ZeroDivisionError"):
+        notebooks.main([])
+
+
 def papermill(*arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
 
 
 def test_papermill_itself_with_right_and_wrong_parameters(scratch):
-    notebook, output = notebooks.NOTEBOOKS / "01_scratch.ipynb", scratch / "out.ipynb"
+    imports = "from pruning_phases.notebooks import check_parameters"
+    notebook = scratch_notebook(notebooks.NOTEBOOKS, "03_checks", imports=imports, check="check_parameters()")
+    output = scratch / "out.ipynb"
     assert papermill(notebook, output, "-y", "n_train: [500]").returncode == 0
     assert text_outputs(output) == ["([500], 0.5)"]
     wrong = papermill(notebook, output, "-p", "n_trian", "500")
@@ -311,7 +332,8 @@ def test_contract_outputs_are_stored_and_clean(name, cells):
     assert not any({"papermill", "execution"} & set(cell.metadata) for cell in cells)
 
 
-def test_unknown_parameter_stops_papermill_itself(name, tmp_path):
-    process = papermill(NOTEBOOKS / f"{name}.ipynb", tmp_path / "out.ipynb", "-p", "no_such_parameter", "1")
+def test_unknown_parameter_stops_papermill_itself(tmp_path):
+    # One notebook for all: the contract above sees to it that each calls check_parameters.
+    process = papermill(NOTEBOOKS / "01_phase_diagram.ipynb", tmp_path / "out.ipynb", "-p", "no_such_parameter", "1")
     assert process.returncode != 0
     assert "unknown notebook parameter 'no_such_parameter'" in process.stderr

@@ -15,6 +15,7 @@ A `parameters` cell holds annotated assignments of literals, each on one line. N
 
 from __future__ import annotations
 
+import argparse
 import ast
 import datetime
 import difflib
@@ -25,12 +26,11 @@ import os
 import platform
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
@@ -368,18 +368,21 @@ def _ipython():
     return get_ipython()
 
 
-def main() -> None:
-    """Execute every notebook into the book and write its provenance page; `--in-place` renews the stored outputs."""
-    in_place = sys.argv[1:] == ["--in-place"]
-    for name in list_notebooks():
+def main(argv: Sequence[str] | None = None) -> None:
+    """Execute notebooks into the book and write its provenance page; `--in-place` renews their stored outputs."""
+    parser = argparse.ArgumentParser(prog="python -m pruning_phases.notebooks", description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
+    parser.add_argument("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
+    arguments = parser.parse_args(argv)
+    for name in arguments.names or list_notebooks():
         print(f"{name} ...", end=" ", flush=True)
         start = time.perf_counter()
         try:
-            renew_outputs(name) if in_place else run_notebook(name)
-        except NotebookError as error:
+            renew_outputs(name) if arguments.in_place else run_notebook(name)
+        except (ConfigError, NotebookError) as error:
             raise SystemExit(f"failed\nerror: {error}") from error
         print(f"{time.perf_counter() - start:.1f} s", flush=True)
-    if not in_place:
+    if not arguments.in_place:
         write_provenance_page()
 
 
