@@ -7,6 +7,7 @@ training-set size, darker for more data. Both families keep their order in greys
 from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
 from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
+from pruning_phases.plotting.performance import contestants, speed_curve
 from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
 from pruning_phases.plotting.schematic import network_schematic
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width
@@ -19,6 +20,7 @@ __all__ = [
     "binder_curves",
     "boundary_against_depth",
     "boundary_line",
+    "contestants",
     "crossing_strip",
     "digit_answers",
     "edge_against_width",
@@ -31,6 +33,7 @@ __all__ = [
     "size_color",
     "size_curves",
     "size_marker",
+    "speed_curve",
     "variance_curves",
     "vector_output",
 ]
