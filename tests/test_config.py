@@ -92,7 +92,8 @@ def test_reference_and_paper_have_the_promised_sizes():
     plane, lines, deep, wide = preset("reference").grids
     assert plane.n_train == lines.n_train == (500, 1000, 2000, 4000, 8000, 16_000, 32_000, 50_000)
     assert len(plane.p_train) >= 16
-    assert (plane.p_train[0], plane.p_train[-1]) == (0, 0.975)
+    assert plane.p_train[0] == 0
+    assert plane.p_train[-1] >= 0.975
     assert plane.realizations >= 8
     assert lines.p_train == (0.05, 0.1, 0.15, 0.2, 0.25)
     assert lines.realizations >= 40
