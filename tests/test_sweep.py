@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases import jobs
 from pruning_phases import sweep as sweeps
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
 from pruning_phases.store import Store
@@ -26,7 +27,7 @@ def complete(tmp_path_factory):
 
 
 def test_a_batch_is_of_one_kind_and_the_longest_comes_first(tmp_path):
-    batches = plan(SWEEP, Store(tmp_path))
+    batches = [job.networks for job in plan(SWEEP, Store(tmp_path)).jobs]
     assert sorted(one for batch in batches for one in batch) == SWEEP.networks()
     for batch in batches:
         assert len({(one.depth, one.width, one.n_train, one.realization) for one in batch}) == 1
@@ -35,8 +36,8 @@ def test_a_batch_is_of_one_kind_and_the_longest_comes_first(tmp_path):
 
 def test_large_groups_are_split_evenly(tmp_path):
     grid = Grid(n_train=(200,), p_train=tuple(k / 50 for k in range(45)), realizations=1)
-    batches = plan(Sweep(grids=(grid,), evaluation=SWEEP.evaluation), Store(tmp_path))
-    assert [len(batch) for batch in batches] == [15, 15, 15]
+    todo = plan(Sweep(grids=(grid,), evaluation=SWEEP.evaluation), Store(tmp_path))
+    assert [len(job.networks) for job in todo.jobs] == [15, 15, 15]
 
 
 def test_a_complete_sweep_has_every_row_and_runs_nothing(complete):
@@ -58,15 +59,15 @@ def test_asking_for_more_trains_only_that(complete, tmp_path):
 def test_an_interrupted_sweep_keeps_what_was_finished_and_goes_on(tmp_path, monkeypatch, complete):
     store, finished = Store(tmp_path), []
 
-    def interrupted(batch, *arguments):
+    def interrupted(*arguments, **options):
         if len(finished) == 2:
             raise KeyboardInterrupt
-        finished.extend([batch] * 1)
-        return real(batch, *arguments)
+        finished.append(1)
+        return real(*arguments, **options)
 
-    real = sweeps.run_batch
+    real = jobs.run_batch
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps, "run_batch", interrupted)
+        patch.setattr(jobs, "run_batch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(SWEEP, store, executor="in-process", device="cpu")
     assert len(store.done(SWEEP)) == 4

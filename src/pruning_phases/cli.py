@@ -1,4 +1,4 @@
-"""The command line: pruning-phases sweep | status | compact | notebooks.
+"""The command line: pruning-phases sweep | status | compact | verify | notebooks.
 
 Every command checks its input before any work is done; bad input is one line on stderr and exit code 2.
 """
@@ -6,13 +6,16 @@ Every command checks its input before any work is done; bad input is one line on
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 
 from pruning_phases import __version__
-from pruning_phases.config import PRESETS, Evaluation, Grid, Sweep, Training
+from pruning_phases.config import PRESETS, ConfigError, Evaluation, Grid, Sweep, Training
 from pruning_phases.data import DataError
 from pruning_phases.store import Store, StoreError, compact
 
@@ -70,15 +73,38 @@ def _sweep(arguments: argparse.Namespace) -> Sweep:
 def _store(arguments: argparse.Namespace) -> Store:
     from pruning_phases.sweep import default_store
 
-    return Store(arguments.store or default_store())
+    return Store(_folder(arguments.store or default_store()))
+
+
+def _folder(path: Path) -> Path:
+    """A path that is a folder or can become one."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return path
+    except (OSError, ValueError) as error:  # too long, below a file, a null character
+        raise ConfigError(f"store = {str(path)!r} is not possible: {getattr(error, 'strerror', error)}") from error
+    if not path.is_dir():
+        raise ConfigError(f"store = {str(path)!r} is not possible: it is not a folder")
+    return path
 
 
 def _run_sweep(arguments: argparse.Namespace) -> None:
-    from pruning_phases.sweep import run
+    from pruning_phases.jobs import plan
+    from pruning_phases.sweep import run, why_again
 
     sweep, store = _sweep(arguments), _store(arguments)
+    if arguments.dry_run:
+        todo = plan(sweep, store)
+        print(
+            f"{todo.n_networks} of {len(sweep.networks())} networks to do in {len(todo.jobs)} batches: "
+            f"{todo.n_networks - todo.n_evaluated} to train, {todo.n_evaluated} to evaluate with kept weights"
+        )
+        if todo.retrained:
+            print(why_again(todo, sweep, store))
+        return
     start = time.perf_counter()
-    count = run(sweep, store, executor=arguments.executor, device=arguments.device)
+    count = run(sweep, store, executor=arguments.executor, device=arguments.device, keep_weights=arguments.keep_weights)
     present = len(sweep.networks()) - count
     print(
         f"{count} networks trained in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}"
@@ -108,6 +134,25 @@ def _compact(arguments: argparse.Namespace) -> None:
     )
 
 
+def _verify(arguments: argparse.Namespace) -> None:
+    from pruning_phases.verification import TOLERANCE, deviating, verify
+
+    found = verify(arguments.source, arguments.networks, arguments.seed)
+    for one in found:
+        what = "the same bits" if one.identical else f"loss deviates by {one.deviation:.2g} (rms of its logarithm)"
+        print(f"{' '.join(f'{name}={value:g}' for name, value in one.network._asdict().items())}: {what}")
+    n_identical = sum(one.identical for one in found)
+    print(f"{len(found)} networks computed again: {n_identical} the same bits, {len(found) - n_identical} not")
+    if wrong := deviating(found):
+        raise StoreError(
+            f"{len(wrong)} networks deviate by more than {TOLERANCE}: {arguments.source} is not reproduced"
+        )
+    if arguments.exact and n_identical < len(found):
+        raise StoreError(
+            "not the same bits, though within the tolerance: made on another machine, with other libraries or versions"
+        )
+
+
 def _notebooks(arguments: argparse.Namespace) -> None:
     from pruning_phases import notebooks
 
@@ -133,9 +178,15 @@ def parser() -> argparse.ArgumentParser:
         "sweep", parents=[common], help="train, evaluate and store the networks that a store lacks"
     )
     sweep.add_argument(
-        "--executor", default="auto", help="auto, in-process, or loky:N for N worker processes (default: %(default)s)"
+        "--executor",
+        default="auto",
+        help="auto, in-process, loky:N for N worker processes, slurm:NAME=VALUE,…, dask:tcp://HOST:PORT (default: %(default)s)",
     )
-    sweep.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    sweep.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    sweep.add_argument(
+        "--keep-weights", action="store_true", help="store the weights too: new p_eval or passes then need no training"
+    )
+    sweep.add_argument("--dry-run", action="store_true", help="say what would be trained, and why, and end")
     sweep.set_defaults(run=_run_sweep)
 
     status = commands.add_parser("status", parents=[common], help="show what a store has and lacks of a sweep")
@@ -152,6 +203,13 @@ def parser() -> argparse.ArgumentParser:
     )
     joined.set_defaults(run=_compact)
 
+    check = commands.add_parser("verify", help="compute a sample of stored networks again and compare")
+    check.add_argument("source", type=Path, help="a compact file (.parquet) or a store")
+    check.add_argument("--networks", type=int, default=3, help="size of the sample (default: %(default)s)")
+    check.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
+    check.add_argument("--exact", action="store_true", help="fail unless every network is the same bits")
+    check.set_defaults(run=_verify)
+
     notebook = commands.add_parser("notebooks", help="run notebooks, with other parameters if given")
     notebook.add_argument("name", nargs="*", help="notebooks by name, such as 01_phase_diagram (default: all)")
     notebook.add_argument(
@@ -163,22 +221,27 @@ def parser() -> argparse.ArgumentParser:
     return main_parser
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"pruning-phases: {message}", file=sys.stderr)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 for a failure at work, 2 for bad input, 130 for Ctrl-C."""
+    argv = sys.argv[1:] if argv is None else argv
     arguments = parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        with warnings.catch_warnings():  # restores the display of warnings
+            warnings.showwarning = _show_warning
+            arguments.run(arguments)
     except ValueError as error:  # ConfigError and the notebooks' parameter errors
         print(f"pruning-phases: error: {error}", file=sys.stderr)
         return 2
-    except (StoreError, DataError, RuntimeError) as error:
+    except (StoreError, DataError, RuntimeError, OSError) as error:
         print(f"pruning-phases: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            "pruning-phases: interrupted; finished batches are stored, the same command goes on from there",
-            file=sys.stderr,
-        )
+        resume = f"pruning-phases {shlex.join(argv)}"
+        print(f"\npruning-phases: interrupted; finished batches are stored. To go on: {resume}", file=sys.stderr)
         return INTERRUPTED
     return 0
 

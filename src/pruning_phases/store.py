@@ -12,14 +12,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import functools
 import hashlib
 import io
 import json
 import os
-import platform
 import re
-import subprocess
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping
@@ -29,7 +26,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from pruning_phases.config import Evaluation, Network, Sweep, Training
 
@@ -41,6 +37,8 @@ COLUMNS = {
 }  # fmt: skip
 KEY = list(COLUMNS)[:7]
 SCHEMA = pa.schema(list(COLUMNS.items()))
+# What reading a file raises that is not one of ours: not Parquet or JSON, no such key, a value of another type
+_NOT_OURS = (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError)
 _PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
 
 
@@ -50,53 +48,6 @@ class StoreError(RuntimeError):
 
 class StoreWarning(UserWarning):
     """A part cannot be used; its networks count as missing."""
-
-
-@functools.cache
-def git_commit() -> str:
-    """Commit of the source tree, with "+" if it was changed since; "" outside a git checkout."""
-    folder = Path(__file__).parent
-    try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "."],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return commit.strip() + ("+" if changed.strip() else "")
-
-
-def device_name(device: torch.device) -> str:
-    """The hardware that computed a part, in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-    return f"{model or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
-
-
-def provenance(device: torch.device) -> dict[str, object]:
-    """Package version, git commit, torch version and device of this process."""
-    from pruning_phases import __version__
-
-    return {
-        "version": __version__,
-        "git_commit": git_commit(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": device_name(device),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +114,10 @@ class Store:
         probe.unlink()
 
     def parts(self) -> list[Part]:
-        """Every readable part; one that is damaged is set aside (renamed to *.damaged) with a StoreWarning."""
+        """Every readable part; one that is damaged is set aside (renamed to *.damaged) with a StoreWarning.
+
+        Files that are not ours are left alone; one that is named like a part is told of in a StoreWarning.
+        """
         if not self.folder.exists():
             return []
         if not self.folder.is_dir():
@@ -176,26 +130,36 @@ class Store:
                 content = path.read_bytes()
             except FileNotFoundError:  # set aside by another process in the meantime
                 continue
+            except OSError as error:
+                raise StoreError(f"cannot read {path}: {error.strerror}: repair it or move it away") from error
             if hashlib.sha256(content).hexdigest()[:16] != match[1]:
-                _set_aside(path)
+                set_aside(path)
                 continue
-            record = json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
-            networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
-            parts.append(_part(path, record, record["training"], record["evaluation"], networks))
+            try:
+                record = json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
+                networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
+                parts.append(_part(path, record, record["training"], record["evaluation"], networks))
+            except _NOT_OURS:
+                _leave_out(path, "is not a part of a store, or of a newer version")
         return parts + self._compact_files()
 
     def _compact_files(self) -> list[Part]:
         parts = []
         for manifest_path in sorted(self.folder.glob("*.json")):
             path = manifest_path.with_suffix(".parquet")
-            if path.exists():
+            if not path.exists():
+                continue
+            try:
                 manifest, content = _verified(path)
                 records = _records(content)
                 names = [tuple(one[field] for field in Network._fields) for one in records]
                 sweep = manifest["sweep"]
-                parts.append(
-                    _part(path, {**manifest, "networks": records}, sweep["training"], sweep["evaluation"], names)
-                )
+                record = {**manifest, "networks": records}
+                parts.append(_part(path, record, sweep["training"], sweep["evaluation"], names))
+            except StoreError as error:
+                _leave_out(path, str(error))
+            except _NOT_OURS:
+                _leave_out(path, "is not a compact file of results")
         return parts
 
     def read(self, sweep: Sweep) -> pd.DataFrame:
@@ -204,17 +168,22 @@ class Store:
         tables = []
         for part in self.parts():
             if part.protocol == sweep.training.protocol and wanted.intersection(part.networks):
-                tables.append(_numpy_backed(pq.read_table(part.path)))
+                tables.append(read_table(part.path))
         return select(pd.concat(tables, ignore_index=True) if tables else empty(), sweep)
 
-    def done(self, sweep: Sweep) -> set[Network]:
-        """Networks of `sweep` for which every p_eval and pass it asks for is here."""
+    def coverage(self, training: Training) -> dict[Network, set[tuple[float, int]]]:
+        """Networks of this protocol with the (p_eval, eval_pass) pairs that are here."""
         covered: dict[Network, set] = {}
         for part in self.parts():
-            if part.protocol == sweep.training.protocol:
+            if part.protocol == training.protocol:
                 cover = part.covers()
                 for one in part.networks:
                     covered[one] = covered.get(one, set()) | cover
+        return covered
+
+    def done(self, sweep: Sweep) -> set[Network]:
+        """Networks of `sweep` for which every p_eval and pass it asks for is here."""
+        covered = self.coverage(sweep.training)
         wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
         return {one for one in sweep.networks() if wanted <= covered.get(one, set())}
 
@@ -266,7 +235,9 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False) -> di
         part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
     ]
     records = {
-        Network(*(one[field] for field in Network._fields)): one for part in used for one in part.metadata["networks"]
+        Network(*(one[field] for field in Network._fields)): {"batch": [part.path.stem[-16:], k], **one}
+        for part in used
+        for k, one in enumerate(part.metadata["networks"])
     }
     metadata = {METADATA_KEY: json.dumps([records[one] for one in sorted(done)])}
     buffer = io.BytesIO()
@@ -311,9 +282,18 @@ def read_compact(path: Path) -> tuple[pd.DataFrame, dict]:
     return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
 
 
-def training_records(path: Path) -> pd.DataFrame:
-    """How each network of a compact file was trained: its name, epochs, best_epoch, stop_reason and last learning_rate."""
-    return pd.DataFrame(_records(_verified(path)[1]))
+def training_records(path: Path, with_batch: bool = False) -> pd.DataFrame:
+    """How each network of a compact file was trained: its name, epochs, best_epoch, stop_reason and last learning_rate.
+
+    with_batch: also (name, place) of the batch it was computed in, where the file has it.
+    """
+    records = pd.DataFrame(_records(_verified(path)[1]))
+    return records if with_batch else records.drop(columns="batch", errors="ignore")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Tidy table of a part."""
+    return _numpy_backed(pq.read_table(path))
 
 
 def _verified(path: Path) -> tuple[dict, bytes]:
@@ -324,7 +304,11 @@ def _verified(path: Path) -> tuple[dict, bytes]:
         raise StoreError(
             f"{error.filename} is missing: run `make reference`, or take it from the repository"
         ) from error
-    if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+    except ValueError as error:
+        raise StoreError(
+            f"the manifest {path.with_suffix('.json')} cannot be read: take it from its source again"
+        ) from error
+    if not isinstance(manifest, dict) or hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
         raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
     return manifest, content
 
@@ -365,7 +349,12 @@ def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: 
     )
 
 
-def _set_aside(path: Path) -> None:
+def _leave_out(path: Path, why: str) -> None:
+    warnings.warn(f"{path} is left out: it {why}" if why.startswith("is") else why, StoreWarning, stacklevel=4)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file to *.damaged, with a StoreWarning; where that is not allowed it is left out."""
     aside = path.with_name(f"{path.name}.damaged")
     try:
         path.rename(aside)

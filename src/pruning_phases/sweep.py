@@ -1,44 +1,30 @@
-"""From a sweep to its results: find the missing networks, group them in batches, run them, store each batch as it is finished."""
+"""From a sweep to its results: plan the missing networks, hand them to an executor, go on where workers were lost."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import functools
-import itertools
 import os
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, as_completed
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from pruning_phases import store as stores
-from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training, preset
-from pruning_phases.data import data_folder, load_mnist, prepare
-from pruning_phases.evaluation import evaluate
-from pruning_phases.store import Store
-from pruning_phases.training import train
+from pruning_phases import weights
+from pruning_phases.config import ConfigError, Sweep, preset
+from pruning_phases.data import data_folder, prepare
+from pruning_phases.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
+from pruning_phases.jobs import BatchReport, Job, Plan, measure, plan, run_batches
+from pruning_phases.progress import LOG, Progress
+from pruning_phases.store import Store, StoreWarning
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "data" / "reference.parquet"
 STORE_VARIABLE = "PRUNING_PHASES_STORE"
-NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
-TYPICAL_EPOCHS = 40  # only weighs batches against each other
-
-
-@dataclasses.dataclass(frozen=True)
-class BatchReport:
-    """What one finished batch cost."""
-
-    networks: tuple[Network, ...]
-    path: str
-    sample_steps: int
-    """Training samples seen, summed over networks and epochs."""
-    wall_time_s: float
+MAX_FRUITLESS = 5  # times in a row that workers may die before any batch is finished
+WORTH_MEASURING = 2e12  # FLOP for one worker, about a minute: a shorter sweep starts without measuring its speed first
 
 
 def default_store() -> Path:
@@ -46,144 +32,156 @@ def default_store() -> Path:
     return Path(os.environ.get(STORE_VARIABLE, "store"))
 
 
-def cost(one: Network, training: Training, evaluation: Evaluation) -> float:
-    """Expected work of one network in FLOP: training, validation after each epoch, evaluation. Only ratios matter."""
-    hidden = (one.depth - 1) * one.width**2 + 10 * one.width
-    first = 784 * one.width
-    epochs = min(TYPICAL_EPOCHS, training.max_epochs)
-    train_flop = epochs * one.n_train * (4 * first + 6 * hidden)
-    validation_flop = epochs * training.n_validation * 2 * (first + hidden)
-    return train_flop + validation_flop + 10_000 * len(evaluation.p_eval) * evaluation.passes * 2 * hidden
-
-
-def plan(sweep: Sweep, store: Store, per_batch: int = NETWORKS_PER_BATCH) -> list[list[Network]]:
-    """Missing networks in batches, longest first; a batch has one depth, width, n_train and realization."""
-    missing = sorted(set(sweep.networks()) - store.done(sweep), key=_group)
-    batches = []
-    for _, group in itertools.groupby(missing, key=_group):
-        members = list(group)
-        n_batches = -(-len(members) // per_batch)
-        batches += [members[k::n_batches] for k in range(n_batches)]
-    return sorted(batches, key=lambda batch: -sum(cost(one, sweep.training, sweep.evaluation) for one in batch))
-
-
-def _group(one: Network) -> tuple:
-    return (one.depth, one.width, one.n_train, one.realization)
-
-
-@functools.cache
-def _mnist():
-    return load_mnist()
-
-
-def run_batch(
-    networks: list[Network],
-    training: Training,
-    evaluation: Evaluation,
-    folder: str,
-    device: str = "cpu",
-    threads: int | None = None,
-) -> BatchReport:
-    """Train, evaluate and store one batch: the unit of work of every executor."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    start = time.perf_counter()
-    batch = train(networks, training, _mnist(), device)
-    loss, n_correct = evaluate(batch.networks, batch.parameters, training, evaluation, _mnist())
-    wall = time.perf_counter() - start
-    records = [
-        {**one._asdict(), "epochs": epochs, "best_epoch": best, "stop_reason": reason, "learning_rate": rate}
-        for one, epochs, best, reason, rate in zip(
-            batch.networks, batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates, strict=True
-        )
-    ]
-    run = {**stores.provenance(torch.device(device)), "wall_time_s": round(wall, 3)}
-    path = Store(folder).write(
-        stores.tidy(batch.networks, evaluation, loss, n_correct), training, evaluation, records, run
-    )
-    steps = sum(one.n_train * epochs for one, epochs in zip(batch.networks, batch.epochs, strict=True))
-    return BatchReport(batch.networks, str(path), steps, wall)
-
-
-class _InProcess(Executor):
-    """Runs each task when its result is asked for, in this process."""
-
-    def submit(self, function: Callable, /, *args: object, **kwargs: object) -> Future:
-        future: Future = Future()
-        future.set_result(function(*args, **kwargs))
-        return future
-
-
-def parse_executor(text: str) -> tuple[str, int]:
-    """("in-process", 1) or ("loky", workers) from "auto", "in-process" or "loky:N". Raises ConfigError otherwise."""
-    kind, _, count = text.partition(":")
-    if text == "auto":
-        cores = os.cpu_count() or 1
-        return ("in-process", 1) if torch.cuda.is_available() or cores == 1 else ("loky", cores)
-    if text == "in-process":
-        return "in-process", 1
-    if kind == "loky" and count.isdigit() and int(count) > 0:
-        return "loky", int(count)
-    raise ConfigError(f"executor = {text!r} is not possible: give auto, in-process, or loky:N with N worker processes")
-
-
-@contextlib.contextmanager
-def _executor(kind: str, workers: int) -> Iterator[Executor]:
-    if kind == "in-process":
-        yield _InProcess()
-        return
-    from loky import ProcessPoolExecutor
-
-    pool = ProcessPoolExecutor(max_workers=workers)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, kill_workers=True)
-        raise
-    pool.shutdown()
-
-
 def run(
-    sweep: Sweep, store: Store | str | os.PathLike[str] | None = None, executor: str = "auto", device: str = "auto"
+    sweep: Sweep,
+    store: Store | str | os.PathLike[str] | None = None,
+    executor: str = "auto",
+    device: str = "auto",
+    keep_weights: bool = False,
 ) -> int:
     """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
 
-    On a CPU each worker process of "loky:N" uses one thread: networks are independent, so N processes waste nothing on waiting for
-    each other. Interrupted, it keeps every finished batch and goes on from there when called again.
+    executor: where, see `executors`. On a CPU each worker process uses one thread: networks are independent, so N processes waste
+    nothing on waiting for each other. keep_weights: store the weights too, so that other p_eval or more passes need no training later.
+    Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
+
+    Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
     """
     store = store if isinstance(store, Store) else Store(store or default_store())
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, workers = parse_executor(executor)
-    batches = plan(sweep, store)
-    if not batches:
+    device, choice = _where(device, executor)
+    if keep_weights:
+        weights.check_available()
+    todo = plan(sweep, store)
+    if not todo.jobs:
         return 0
     prepare(data_folder())  # a missing or damaged data file, and a read-only store, show here, before any work
     store.check_writable()
-    workers = min(workers, len(batches))
-    if workers == 1:
-        kind = "in-process"
-    costs = [sum(cost(one, sweep.training, sweep.evaluation) for one in batch) for batch in batches]
-    total = sum(map(len, batches))
-    with _executor(kind, workers) as pool, tqdm(total=sum(costs), disable=None, unit="FLOP", bar_format=_BAR) as bar:
-        bar.set_postfix_str(f"0/{total} networks")
-        done = 0
-        arguments = (sweep.training, sweep.evaluation, str(store.folder), device, None if kind == "in-process" else 1)
-        if kind == "in-process":
-            reports = ((k, run_batch(batch, *arguments)) for k, batch in enumerate(batches))
-        else:
-            futures = {pool.submit(run_batch, batch, *arguments): k for k, batch in enumerate(batches)}
-            reports = ((futures[future], future.result()) for future in as_completed(futures))
-        for k, report in reports:
-            done += len(report.networks)
-            bar.update(costs[k])
-            bar.set_postfix_str(
-                f"{done}/{total} networks, {report.sample_steps / report.wall_time_s * workers:,.0f} samples/s"
-            )
+    if todo.retrained:
+        warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
+    total, fruitless = todo.n_networks, 0
+    while todo.jobs:
+        before = todo.n_networks
+        lost = _carry_out(todo.jobs, sweep, store, choice, device, keep_weights)
+        if lost is None:
+            break
+        todo = plan(sweep, store)
+        fruitless = fruitless + 1 if todo.n_networks == before else 0
+        if fruitless == MAX_FRUITLESS:
+            raise ExecutorError(
+                f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
+                "finished batches are stored, the same command goes on from there"
+            ) from lost
     return total
 
 
-_BAR = "{percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left, {postfix}"
+def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
+    """Why networks of a plan are trained although the store has them."""
+    covered = store.coverage(sweep.training)
+    p_eval = sorted({p for one in todo.retrained for p in sweep.evaluation.p_eval if (p, 0) not in covered[one]})
+    lacking = f"p_eval = {', '.join(f'{p:g}' for p in p_eval)}" if p_eval else f"{sweep.evaluation.passes} passes"
+    return (
+        f"{len(todo.retrained)} networks are in {store.folder} without {lacking}, and their weights were not kept: "
+        "they are trained again (keep weights, and later only the evaluation is run)"
+    )
+
+
+def _where(device: str, executor: str) -> tuple[str, Choice]:
+    """Device name and executor choice from the two options."""
+    if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdecimal()):
+        raise ConfigError(f"device = {device!r} is not possible: give auto, cpu, cuda or cuda:N")
+    n_gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
+    if device.startswith("cuda") and n_gpus <= int(device[5:] or 0):
+        raise ConfigError(f"device = {device!r} is not possible: {n_gpus} GPUs are visible here")
+    choice = parse_executor(executor, n_gpus if device in ("auto", "cuda") else min(n_gpus, 1))
+    if device == "auto":
+        device = "cuda" if n_gpus else "cpu"
+    return device, choice
+
+
+def _carry_out(
+    jobs: Sequence[Job], sweep: Sweep, store: Store, choice: Choice, device: str, keep_weights: bool
+) -> BaseException | None:
+    """Run jobs until all are finished or lost; returns an error of a lost one, if any."""
+    if choice.kind in ("loky", "gpu") and min(choice.workers, len(jobs)) == 1:
+        choice = Choice("in-process")
+    options = {"keep_weights": keep_weights, "threads": None if choice.kind == "in-process" else 1}
+    if choice.kind != "gpu":
+        options["device"] = device
+    costs = [job.cost(sweep.training) for job in jobs]
+    lost = None
+    with open_executor(choice, len(jobs), store.folder / "slurm") as pool:
+        progress = Progress(costs, [len(job.networks) for job in jobs], pool.capacity, store.folder / LOG)
+        try:
+            if (
+                device == "cpu"
+                and choice.kind in ("in-process", "loky")
+                and sum(costs) / pool.capacity > WORTH_MEASURING
+            ):
+                progress.seconds_per_flop = _measured(pool, jobs[0], sweep, options["threads"])
+            arguments = (sweep.training, str(store.folder.resolve()))
+            for members, future in _futures(pool, jobs, arguments, options, progress):
+                try:
+                    reports: list[BatchReport] = future.result()
+                except Exception as error:
+                    if not is_worker_lost(error):
+                        raise _described(error) from error
+                    lost = error
+                    progress.write(f"worker lost: {type(error).__name__}")
+                    continue
+                for k, report in zip(members, reports, strict=True):
+                    progress.batch_finished(k, report.wall_time_s, report.sample_steps, report.line())
+        finally:
+            progress.close()
+    if lost is None and not progress.finished.all():
+        lost = ExecutorError("the pool of workers broke")
+    return lost
+
+
+def _futures(
+    pool: Executor, jobs: Sequence[Job], arguments: tuple, options: dict, progress: Progress
+) -> Iterator[tuple[list[int], Future]]:
+    """Finished futures with the indices of their jobs. Jobs are submitted as workers become free, to Slurm all at once."""
+    if hasattr(pool, "submit_array"):
+        dealt = [list(range(k, len(jobs), pool.capacity)) for k in range(pool.capacity)]
+        bound = [([jobs[k] for k in members], *arguments, *options.values()) for members in dealt]
+        pending = dict(zip(pool.submit_array(run_batches, bound), dealt, strict=True))
+        waiting: Iterator[int] = iter(())
+    else:
+        pending, waiting = {}, iter(range(len(jobs)))
+    window = 1 if pool.capacity == 1 else 2 * pool.capacity
+    broken = False
+    while True:
+        while not broken and len(pending) < window and (k := next(waiting, None)) is not None:
+            try:
+                pending[pool.submit(run_batches, [jobs[k]], *arguments, **options)] = [k]
+            except Exception as error:
+                if not is_worker_lost(error):
+                    raise
+                broken = True  # the pool takes no more; what it has left comes back as lost
+        if not pending:
+            return
+        finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+        progress.show()
+        for future in finished:
+            yield pending.pop(future), future
+            broken = broken or isinstance(future.exception(), BrokenExecutor)
+
+
+def _measured(pool: Executor, job: Job, sweep: Sweep, threads: int | None) -> float | None:
+    futures = [pool.submit(measure, job.networks[0], sweep.training, threads) for _ in range(pool.capacity)]
+    try:
+        return sum(future.result() for future in futures) / pool.capacity
+    except Exception as error:
+        if not is_worker_lost(error):
+            raise
+        return None  # a worker died: the first finished batch will tell the speed
+
+
+def _described(error: Exception) -> Exception:
+    """The error to raise for a failed job: its own, or for a Slurm job the last line of what it left."""
+    if type(error).__module__.startswith("submitit"):
+        return ExecutorError(f"a Slurm job failed: {str(error).strip().splitlines()[-1]}; finished batches are stored")
+    return error
 
 
 def sweep_of(name: str, **overrides: object) -> Sweep:

@@ -1,0 +1,312 @@
+"""Where batches run, behind one option: this process, worker processes, Slurm, dask, one process per GPU.
+
+| option | runs |
+|---|---|
+| `in-process` | one batch after another, here |
+| `loky:N` | in N worker processes of this machine, one thread each |
+| `slurm:NAME=VALUE,…` | as jobs of a Slurm array, through submitit |
+| `dask:tcp://HOST:PORT` | on the workers of a running dask scheduler |
+| `auto` | one process per visible GPU; without a GPU, one worker process per processor core |
+
+All are `concurrent.futures.Executor`s. A worker that dies loses its unfinished batch alone: `is_worker_lost` tells its error from an
+error of the work itself. Functions and arguments travel to workers by the libraries' own serialisation; nothing of it is stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import os
+import queue
+import re
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+from pruning_phases.config import ConfigError
+
+IDLE_TIMEOUT = 60  # seconds after which an idle worker process ends, so that none outlives a killed parent for long
+POLL = 1.0  # seconds between looks at Slurm jobs
+DASK_TIMEOUT = 20  # seconds to reach a scheduler, and for its first worker to appear
+MAX_JOBS = 1_000  # of one Slurm array: below the usual MaxArraySize of 1001
+
+_SLURM_OPTIONS = {  # our name → submitit's name
+    "partition": "slurm_partition",
+    "account": "slurm_account",
+    "qos": "slurm_qos",
+    "constraint": "slurm_constraint",
+    "parallel": "slurm_array_parallelism",
+    "minutes": "timeout_min",
+    "memory_gb": "mem_gb",
+    "cpus": "cpus_per_task",
+    "gpus": "gpus_per_node",
+}
+_WORDS = ("partition", "account", "qos", "constraint")
+
+
+class ExecutorError(RuntimeError):
+    """The executor cannot be used or has failed; the message says what to do. Finished batches are kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A parsed executor option."""
+
+    kind: str
+    """"in-process", "loky", "gpu", "slurm" or "dask"."""
+    workers: int = 1
+    """Worker processes (loky), GPUs (gpu) or at most so many jobs (slurm)."""
+    address: str = ""
+    """Address of the dask scheduler."""
+    options: tuple[tuple[str, object], ...] = ()
+    """Parameters for submitit."""
+    cluster: str = "slurm"
+    """"slurm", or "local": submitit's stand-in for Slurm on this machine."""
+
+
+def parse_executor(text: str, n_gpus: int = 0) -> Choice:
+    """The choice that an executor option means on a machine with `n_gpus` visible GPUs. Raises ConfigError if it means none."""
+    kind, _, rest = str(text).partition(":")
+    if text == "auto":
+        cores = os.cpu_count() or 1
+        if n_gpus > 1:
+            return Choice("gpu", n_gpus)
+        return Choice("in-process") if n_gpus or cores == 1 else Choice("loky", cores)
+    if text == "in-process":
+        return Choice("in-process")
+    if kind == "loky" and re.fullmatch(r"[1-9][0-9]{0,3}", rest):
+        return Choice("loky", int(rest))
+    if kind == "slurm":
+        return _slurm_choice(text, rest)
+    if kind == "dask" and re.fullmatch(r"(tcp|tls)://[\w.\-\[\]:]+:[0-9]+", rest):
+        return Choice("dask", address=rest)
+    raise ConfigError(
+        f"executor = {text!r} is not possible: give auto, in-process, loky:N with N worker processes, "
+        "slurm:NAME=VALUE,… or dask:tcp://HOST:PORT"
+    )
+
+
+def _slurm_choice(text: str, rest: str) -> Choice:
+    options, jobs, cluster = {}, MAX_JOBS, "slurm"
+    for item in filter(None, rest.split(",")):
+        name, _, value = item.partition("=")
+        if name == "cluster" and value in ("slurm", "local"):
+            cluster = value
+        elif name in _WORDS and re.fullmatch(r"[\w.\-&|*]+", value):
+            options[_SLURM_OPTIONS[name]] = value
+        elif name in (*_SLURM_OPTIONS, "jobs") and name not in _WORDS and re.fullmatch(r"[1-9][0-9]{0,6}", value):
+            if name == "jobs":
+                jobs = int(value)
+            else:
+                options[_SLURM_OPTIONS[name]] = int(value)
+        else:
+            known = ", ".join(f"{word}=NAME" for word in _WORDS)
+            numbers = ", ".join(f"{word}=NUMBER" for word in (*_SLURM_OPTIONS, "jobs") if word not in _WORDS)
+            raise ConfigError(
+                f"executor = {text!r}: {item!r} is not possible: give {known}, {numbers} or cluster=slurm or local"
+            )
+    return Choice("slurm", min(jobs, MAX_JOBS), options=tuple(sorted(options.items())), cluster=cluster)
+
+
+def is_worker_lost(error: BaseException) -> bool:
+    """Whether an error says that a worker died, and not that its work failed."""
+    if isinstance(error, (BrokenExecutor, CancelledError)):
+        return True
+    return any(
+        f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+        in {"distributed.KilledWorker", "distributed.FutureCancelledError", "submitit.UncompletedJobError"}
+        for kind in type(error).__mro__
+    )
+
+
+@contextlib.contextmanager
+def open_executor(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+    """The executor of a choice, for `n_tasks` tasks; `logs` is the folder of Slurm's log files. Leaving by an error ends the workers.
+
+    The executor has an attribute `capacity`: how many tasks run at the same time, as far as known. Raises ExecutorError if it cannot
+    be reached.
+    """
+    opened = {"in-process": _in_process, "loky": _loky, "gpu": _gpus, "slurm": _slurm, "dask": _dask}[choice.kind]
+    with opened(choice, n_tasks, logs) as executor:
+        yield executor
+
+
+class _InProcess(Executor):
+    """Runs each task when it is submitted, in this process."""
+
+    capacity = 1
+
+    def submit(self, function: Callable, /, *args: object, **kwargs: object) -> Future:
+        """Run it now."""
+        future: Future = Future()
+        future.set_result(function(*args, **kwargs))
+        return future
+
+
+@contextlib.contextmanager
+def _in_process(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+    yield _InProcess()
+
+
+def _ignore_interrupt() -> None:
+    """In a worker: Ctrl-C reaches every process of the terminal; the parent alone answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _pool(workers: int) -> Executor:
+    from loky import ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(max_workers=workers, timeout=IDLE_TIMEOUT, initializer=_ignore_interrupt)
+    pool.capacity = workers
+    return pool
+
+
+@contextlib.contextmanager
+def _loky(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+    pool = _pool(min(choice.workers, n_tasks))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, kill_workers=True)
+        raise
+    pool.shutdown()
+
+
+class PerDevice(Executor):
+    """One worker process for each device; a task gets the name of its worker's device as keyword `device`."""
+
+    def __init__(self, devices: list[str]) -> None:
+        self.capacity = len(devices)
+        self._pools = {device: _pool(1) for device in devices}
+        self._free: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for device in devices:
+            self._free.put(device)
+        self._threads = ThreadPoolExecutor(len(devices))
+
+    def submit(self, function: Callable, /, *args: object, **kwargs: object) -> Future:
+        """Run function(*args, device=…, **kwargs) in the next free worker."""
+        return self._threads.submit(self._run, function, args, kwargs)
+
+    def _run(self, function: Callable, args: tuple, kwargs: dict) -> object:
+        device = self._free.get()
+        try:
+            return self._pools[device].submit(function, *args, **{**kwargs, "device": device}).result()
+        finally:
+            self._free.put(device)
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the worker processes: after their work, or at once."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=not kill, kill_workers=kill)
+        self._threads.shutdown(wait=not kill, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _gpus(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+    executor = PerDevice([f"cuda:{k}" for k in range(min(choice.workers, n_tasks))])
+    try:
+        yield executor
+    except BaseException:
+        executor.close(kill=True)
+        raise
+    executor.close()
+
+
+def _extra(module: str, text: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ExecutorError(
+            f"executor {text} needs the package {module}: pip install 'pruning-phases[cluster]'"
+        ) from error
+
+
+class _Submitit(Executor):
+    """Futures for submitit jobs: those submitted inside `with executor.array()` become one job array."""
+
+    def __init__(self, executor: object, capacity: int) -> None:
+        self.capacity = capacity
+        self._executor = executor
+        self._jobs: dict[object, Future] = {}
+        self._closed = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def submit_array(self, function: Callable, arguments: list[tuple]) -> list[Future]:
+        """One job for each tuple of arguments, all in one array."""
+        jobs = self._executor.map_array(function, *zip(*arguments, strict=True))
+        futures = [Future() for _ in jobs]
+        self._jobs = dict(zip(jobs, futures, strict=True))
+        self._watcher.start()
+        return futures
+
+    def _watch(self) -> None:
+        waiting = dict(self._jobs)
+        while waiting and not self._closed.is_set():
+            for job, future in list(waiting.items()):
+                if job.done():
+                    del waiting[job]
+                    try:
+                        future.set_result(job.result())
+                    except Exception as error:  # whatever the job raised belongs to whoever asks for its result
+                        future.set_exception(error)
+            self._closed.wait(POLL)
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Stop watching; cancel what has not finished."""
+        self._closed.set()
+        if cancel:
+            for job, future in self._jobs.items():
+                if not future.done():
+                    job.cancel()
+
+
+@contextlib.contextmanager
+def _slurm(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+    submitit = _extra("submitit", "slurm")
+    if choice.cluster == "slurm" and shutil.which("sbatch") is None:
+        raise ExecutorError(
+            "executor slurm: sbatch is not found: log in where jobs are submitted, or try with slurm:cluster=local"
+        )
+    executor = submitit.AutoExecutor(folder=str(logs / "%j"), cluster=choice.cluster)
+    options = {"cpus_per_task": 1, "timeout_min": 240, "name": "pruning-phases", **dict(choice.options)}
+    if choice.cluster == "local":
+        options = {name: value for name, value in options.items() if not name.startswith("slurm_")}
+    executor.update_parameters(**options)
+    adapter = _Submitit(executor, min(choice.workers, n_tasks))
+    try:
+        yield adapter
+    except BaseException:
+        adapter.close(cancel=True)
+        raise
+    adapter.close()
+
+
+@contextlib.contextmanager
+def _dask(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+    distributed = _extra("distributed", "dask")
+    try:
+        client = distributed.Client(choice.address, timeout=DASK_TIMEOUT, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise ExecutorError(f"no dask scheduler answers at {choice.address}: start `dask scheduler` there") from error
+    with client:
+        deadline = time.monotonic() + DASK_TIMEOUT
+        while not client.nthreads():
+            if time.monotonic() > deadline:
+                raise ExecutorError(
+                    f"the scheduler at {choice.address} has no workers: start some with `dask worker {choice.address} --nthreads 1`"
+                )
+            time.sleep(0.2)
+        executor = client.get_executor(pure=False)
+        executor.capacity = sum(client.nthreads().values())
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+        executor.shutdown()

@@ -1,0 +1,175 @@
+"""The unit of work of every executor: a job trains a batch of networks or loads its kept weights, evaluates it and stores the results."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import time
+from pathlib import Path
+
+import torch
+
+from pruning_phases import store as stores
+from pruning_phases import weights
+from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.data import load_mnist
+from pruning_phases.evaluation import evaluate
+from pruning_phases.network import Parameters
+from pruning_phases.progress import calibrate, cost
+from pruning_phases.provenance import provenance
+from pruning_phases.store import Store
+from pruning_phases.training import train
+
+NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A batch to train, or (with `weights`) to evaluate only."""
+
+    networks: tuple[Network, ...]
+    evaluation: Evaluation
+    weights: str | None = None
+    """File of kept weights of these networks."""
+
+    def cost(self, training: Training) -> float:
+        """Expected work in FLOP."""
+        epochs = 0 if self.weights else None
+        return sum(cost(one, training, self.evaluation, epochs) for one in self.networks)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a sweep still needs."""
+
+    jobs: tuple[Job, ...]
+    """Longest first."""
+    retrained: tuple[Network, ...]
+    """Networks that were trained before, but without a p_eval or pass now asked for and without keeping weights."""
+
+    @property
+    def n_networks(self) -> int:
+        """Networks to train or evaluate."""
+        return sum(len(job.networks) for job in self.jobs)
+
+    @property
+    def n_evaluated(self) -> int:
+        """Networks of these that need no training, as their weights were kept."""
+        return sum(len(job.networks) for job in self.jobs if job.weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchReport:
+    """What one finished job cost."""
+
+    networks: tuple[Network, ...]
+    path: str
+    sample_steps: int
+    """Training samples seen, summed over networks and epochs."""
+    epochs: int
+    """Epochs, summed over networks."""
+    wall_time_s: float
+
+    def line(self) -> str:
+        """The job in one line of the log."""
+        one = self.networks[0]
+        rate = f"{self.sample_steps / self.wall_time_s:.0f}" if self.wall_time_s else "0"
+        return (
+            f"depth={one.depth} width={one.width} n_train={one.n_train} realization={one.realization} "
+            f"networks={len(self.networks)} epochs={self.epochs} samples_per_s={rate} file={self.path.rpartition('/')[2]}"
+        )
+
+
+def plan(sweep: Sweep, store: Store, per_batch: int = NETWORKS_PER_BATCH) -> Plan:
+    """What `store` lacks of `sweep`, in batches of one depth, width, n_train and realization, longest first.
+
+    Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
+    """
+    covered = store.coverage(sweep.training)
+    wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
+    missing = {one for one in sweep.networks() if not wanted <= covered.get(one, set())}
+    jobs = []
+    for file in weights.kept(store, sweep.training) if missing else ():
+        here = [one for one in file.networks if one in missing]
+        if here and weights.intact(file):
+            lacking = {p for one in here for p, _ in wanted - covered.get(one, set())}
+            evaluation = Evaluation(p_eval=tuple(lacking), passes=sweep.evaluation.passes)
+            jobs.append(Job(tuple(here), evaluation, str(file.path)))
+            missing -= set(here)
+    for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group):
+        members = list(group)
+        n_batches = -(-len(members) // per_batch)
+        jobs += [Job(tuple(members[k::n_batches]), sweep.evaluation) for k in range(n_batches)]
+    jobs.sort(key=lambda job: -job.cost(sweep.training))
+    return Plan(tuple(jobs), tuple(sorted(missing & covered.keys())))
+
+
+def _group(one: Network) -> tuple:
+    return (one.depth, one.width, one.n_train, one.realization)
+
+
+@functools.cache
+def mnist():
+    """MNIST, read once in each process."""
+    return load_mnist()
+
+
+def compute(
+    job: Job, training: Training, device: str = "cpu"
+) -> tuple[tuple[Network, ...], Parameters, list[dict], object, object]:
+    """Networks, weights, training records, loss and n_correct of a job; nothing is written."""
+    if job.weights is None:
+        batch = train(job.networks, training, mnist(), device)
+        networks, parameters = batch.networks, batch.parameters
+        fields = (batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates)
+        records = [
+            {**one._asdict(), "epochs": epochs, "best_epoch": best, "stop_reason": reason, "learning_rate": rate}
+            for one, epochs, best, reason, rate in zip(networks, *fields, strict=True)
+        ]
+    else:
+        networks = job.networks
+        parameters, records = weights.load(Path(job.weights), networks, device)
+    loss, n_correct = evaluate(networks, parameters, training, job.evaluation, mnist())
+    return networks, parameters, records, loss, n_correct
+
+
+def run_batch(
+    job: Job,
+    training: Training,
+    folder: str,
+    keep_weights: bool = False,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> BatchReport:
+    """Carry out one job and store its results (and first, if asked, its weights)."""
+    _settle(threads, device)
+    store = Store(folder)
+    start = time.perf_counter()
+    networks, parameters, records, loss, n_correct = compute(job, training, device)
+    wall = time.perf_counter() - start
+    if keep_weights and job.weights is None:
+        weights.keep(store, training, parameters, records)
+    run = {**provenance(torch.device(device)), "wall_time_s": round(wall, 3)}
+    path = store.write(stores.tidy(networks, job.evaluation, loss, n_correct), training, job.evaluation, records, run)
+    epochs = [0 if job.weights else record["epochs"] for record in records]
+    steps = sum(one.n_train * n for one, n in zip(networks, epochs, strict=True))
+    return BatchReport(networks, str(path), steps, sum(epochs), wall)
+
+
+def run_batches(jobs: list[Job], *arguments: object, **options: object) -> list[BatchReport]:
+    """Carry out several jobs one after another, each stored as soon as it is finished (arguments as in `run_batch`)."""
+    return [run_batch(job, *arguments, **options) for job in jobs]
+
+
+def measure(one: Network, training: Training, threads: int | None, device: str = "cpu") -> float:
+    """Seconds per FLOP of this process (`progress.calibrate`)."""
+    _settle(threads, device)
+    return calibrate(one, training, mnist(), device)
+
+
+def _settle(threads: int | None, device: str) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)  # streams and graphs belong to the current device

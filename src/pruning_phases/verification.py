@@ -1,0 +1,135 @@
+"""Stored networks computed again from scratch, and compared.
+
+A sample of networks is drawn from a compact file or a store, and the batches they were computed in are trained and evaluated again with
+the same grouping and the same number of threads: then floating-point sums run in the same order, and on the machine that made them the
+results are the same bits. On another machine training amplifies the last digits; there a network agrees if its loss does, averaged over
+passes, within a relative root-mean-square deviation over p_eval (`TOLERANCE`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pruning_phases import store as stores
+from pruning_phases.config import ConfigError, Evaluation, Network, Training
+from pruning_phases.jobs import Job, compute
+from pruning_phases.store import KEY, Store, StoreError
+
+# Of ln(loss), rms over p_eval. Two realizations of the same point differ by 0.001 to 0.05 (N = 500, width 50, p_train 0 to 0.95).
+TOLERANCE = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Networks that were computed together, as stored."""
+
+    networks: tuple[Network, ...]
+    training: Training
+    evaluation: Evaluation
+    table: pd.DataFrame
+    threads: int
+    known_grouping: bool
+    """Whether `networks` are the whole batch in its order."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One network computed again."""
+
+    network: Network
+    identical: bool
+    """Every loss and every number of correct images is the same."""
+    deviation: float
+    """Rms over p_eval of ln(loss again / loss stored), both averaged over passes."""
+    known_grouping: bool
+
+
+def verify(source: str | Path, n_networks: int = 3, seed: int = 0, device: str = "cpu") -> list[Comparison]:
+    """Compute a random sample of the networks of a compact file (.parquet) or of a store again, with all of their batches.
+
+    Raises StoreError if the source cannot be read or its checksum is wrong.
+    """
+    if n_networks < 1:
+        raise ConfigError(f"networks = {n_networks!r} is not possible: give an integer of at least 1")
+    source = Path(source)
+    batches = _from_compact(source) if source.suffix == ".parquet" else _from_store(source)
+    where = [(k, one) for k, batch in enumerate(batches) for one in batch.networks]
+    if not where:
+        raise StoreError(f"{source} holds no results to verify")
+    drawn = np.random.default_rng(seed).choice(len(where), min(n_networks, len(where)), replace=False)
+    chosen = sorted({where[i][0] for i in drawn})
+    return [found for k in chosen for found in _compare(batches[k], device)]
+
+
+def deviating(comparisons: Sequence[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
+    """Those of the comparisons that are not within the tolerance."""
+    return [one for one in comparisons if not one.deviation <= tolerance]
+
+
+def _from_store(folder: Path) -> list[Batch]:
+    if not folder.is_dir():
+        raise StoreError(f"{folder} is neither a store nor a compact file (.parquet)")
+    batches = []
+    for part in Store(folder).parts():
+        if part.path.name.startswith("part-"):
+            table = stores.read_table(part.path)
+            batches.append(
+                Batch(part.networks, Training(**part.training), part.evaluation, table, _threads([part.metadata]), True)
+            )
+        else:
+            batches += _from_compact(part.path)
+    return batches
+
+
+def _from_compact(path: Path) -> list[Batch]:
+    table, manifest = stores.read_compact(path)
+    records = stores.training_records(path, with_batch=True)
+    sweep = manifest["sweep"]
+    training, evaluation = Training(**sweep["training"]), Evaluation(**sweep["evaluation"])
+    known = "batch" in records and records["batch"].notna().all()
+    if known:
+        records[["batch", "place"]] = records["batch"].tolist()
+        groups, order = ["batch"], "place"
+    else:  # an older file: networks that share their draws probably shared a batch
+        groups, order = ["depth", "width", "n_train", "realization"], "p_train"
+    batches = []
+    for _, members in records.sort_values(order).groupby(groups):
+        networks = tuple(Network(*row) for row in members[list(Network._fields)].itertuples(index=False))
+        first = networks[0]
+        rows = table[(table[["depth", "width", "n_train"]] == first[:3]).all(axis=1)]
+        batches.append(Batch(networks, training, evaluation, rows, _threads(manifest["computed_by"]), known))
+    return batches
+
+
+def _threads(origins: Sequence[dict]) -> int:
+    """Threads that computed something, from the name of its device."""
+    found = {int(match[1]) for one in origins if (match := re.search(r"(\d+) thread", str(one.get("device"))))}
+    return min(found) if found else 1
+
+
+def _compare(batch: Batch, device: str) -> list[Comparison]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(batch.threads)
+    try:
+        networks, _, _, loss, n_correct = compute(Job(batch.networks, batch.evaluation), batch.training, device)
+    finally:
+        torch.set_num_threads(before)
+    again = stores.tidy(networks, batch.evaluation, loss, n_correct)
+    both = again.merge(batch.table, on=KEY, suffixes=("_again", ""))
+    found = []
+    for one in networks:
+        rows = both[(both[list(Network._fields)] == one).all(axis=1)]
+        if len(rows) < len(batch.evaluation.p_eval) * batch.evaluation.passes:
+            raise StoreError(f"rows of {one} are missing from the stored table")
+        identical = (rows.loss == rows.loss_again).all() and (rows.n_correct == rows.n_correct_again).all()
+        means = rows.groupby("p_eval")[["loss", "loss_again"]].mean()
+        deviation = float(np.sqrt(np.mean(np.log(means.loss_again / means.loss) ** 2)))
+        found.append(Comparison(one, bool(identical), deviation, batch.known_grouping))
+    return found
