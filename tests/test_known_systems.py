@@ -40,7 +40,9 @@ def test_self_duality_fixes_the_crossing_probability():
 
 
 def test_percolation_collapses_with_the_exact_exponent():
-    data = system_data(percolation((16, 32, 64), n_realizations=10, n_samples=300), "crossing_probability", (0.44, 0.56))
+    data = system_data(
+        percolation((16, 32, 64), n_realizations=10, n_samples=300), "crossing_probability", (0.44, 0.56)
+    )
     fit = fit_collapse(data, Algebraic(), n_bootstrap=0)
     assert fit.p_c == pytest.approx(0.5, abs=0.003)
     assert fit.nu == pytest.approx(PERCOLATION_NU, rel=0.06)

@@ -101,17 +101,20 @@ def coverage_table(fits: pd.DataFrame) -> pd.DataFrame:
     """Bias, scatter and coverage by case.
 
     Returns:
-        One row per case: bias and standard deviation of p_c and nu over the sets, mean chi-squared, and for both
-        parameters the fraction of contour and bootstrap intervals that hold the truth; ``n_sets``.
+        One row per case: mean chi-squared; fraction of sets whose minimum ran to the edge of the search region
+        (``lost``); for p_c and nu the bias (median minus truth), the scatter (half the distance of the 16 % and 84 %
+        quantiles; both indifferent to the lost sets) and the fraction of contour and bootstrap intervals that hold the
+        truth, lost sets included; ``n_sets``.
     """
     rows = []
     for key, group in fits.groupby(TRUTH, sort=True):
         truth = {"p_c": P_C, "nu": key[1]}
         row: dict[str, object] = {name.removeprefix("true_"): value for name, value in zip(TRUTH, key, strict=True)}
         row |= {"n_sets": len(group), "chi_squared": group["chi_squared"].mean()}
+        row["lost"] = (group["status"] == "edge").mean()
         for name, true in truth.items():
-            row[f"{name}_bias"] = group[name].mean() - true
-            row[f"{name}_scatter"] = group[name].std(ddof=1)
+            row[f"{name}_bias"] = group[name].median() - true
+            row[f"{name}_scatter"] = np.subtract(*group[name].quantile([0.84, 0.16])) / 2
             for kind in ("contour", "bootstrap"):
                 low, high = group[f"{name}_{kind}_low"], group[f"{name}_{kind}_high"]
                 row[f"{name}_{kind}_coverage"] = ((low <= true) & (true <= high)).mean()
@@ -121,11 +124,12 @@ def coverage_table(fits: pd.DataFrame) -> pd.DataFrame:
 
 
 def coverage_range(coverage: pd.DataFrame) -> dict[str, float]:
-    """Smallest and largest coverage in percent, and the largest bias, over cases and parameters of `coverage_table`.
+    """Extremes over cases and parameters of `coverage_table`, in percent.
 
-    Keys: contour_low, contour_high, bootstrap_low, bootstrap_high, and bias (of nu, in percent of nu).
+    Keys: contour_low, contour_high, bootstrap_low, bootstrap_high, lost (largest), bias (largest, of nu, relative).
     """
     out = {"bias": float((100 * coverage["nu_bias"] / coverage["nu"]).abs().max())}
+    out["lost"] = float(100 * coverage["lost"].max())
     for kind in ("contour", "bootstrap"):
         held = 100 * coverage[[f"p_c_{kind}_coverage", f"nu_{kind}_coverage"]].to_numpy()
         out |= {f"{kind}_low": float(held.min()), f"{kind}_high": float(held.max())}

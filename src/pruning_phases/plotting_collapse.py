@@ -102,7 +102,7 @@ def collapse_curves(
     ax.set_xlabel(X_LABELS.get(fit.ansatz.label, "scaling variable $x$"))
     ax.set_ylabel(ylabel)
     if legend:
-        legend_below(ax, "size $N$", columns=4)
+        legend_below(ax, "size", columns=4)
     return ax
 
 
@@ -139,15 +139,16 @@ def crossing_and_collapse(
     if log:
         log_axis(ax.yaxis)
     if inset:
-        # Loss curves rise to the right, so the upper left is free.
-        small = ax.inset_axes((0.12, 0.56, 0.4, 0.4))
+        # The upper corner away from the larger values is free: the left one for rising curves, as those of the loss.
+        rising = np.corrcoef(shown.p, shown.y)[0, 1] > 0
+        small = ax.inset_axes((0.12 if rising else 0.6, 0.56, 0.4, 0.4))
         _size_curves(small, fit.data, fit.ansatz.x(fit.data.p, fit.data.n_train, *fit.parameters), False, 2)
         if log:
             log_axis(small.yaxis)
         small.tick_params(labelsize=8)
         small.set_xlabel("$x$", fontsize=9, labelpad=1)
     if legend:
-        legend_below(ax, "size $N$", columns=4)
+        legend_below(ax, "size", columns=4)
     return ax
 
 
