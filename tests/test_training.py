@@ -11,7 +11,7 @@ from plain import train_plain
 
 from pruning_phases import network
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.training import train
+from pruning_phases.training import Adam, train
 
 RATES = (0.0, 0.3, 0.7, 0.95)
 # fast enough to see several networks stop at different epochs and several reductions of the learning rate
@@ -68,6 +68,15 @@ def test_a_batch_of_one_equals_its_place_in_a_batch_of_many(mnist):
         np.testing.assert_allclose(alone.validation_losses[0], many.validation_losses[m], rtol=1e-9)
         for ours, theirs in zip(alone.parameters.tensors, many.parameters.tensors, strict=True):
             torch.testing.assert_close(ours[0], theirs[m], rtol=1e-8, atol=1e-9)
+
+
+def test_the_update_used_on_a_gpu_equals_the_one_used_on_a_cpu(mnist, monkeypatch):
+    fused = train(networks(), SHORT, mnist)
+    monkeypatch.setattr(Adam, "step", lambda self: (self.count.add_(1), self._step_elementwise()))
+    elementwise = train(networks(), SHORT, mnist)
+    assert fused.epochs == elementwise.epochs
+    for ours, theirs in zip(elementwise.parameters.tensors, fused.parameters.tensors, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
 def test_realizations_of_different_size_share_a_batch(mnist):

@@ -74,7 +74,7 @@ class Adam:
         self.mean, self.square = moments or (parameters.map(torch.zeros_like), parameters.map(torch.zeros_like))
         self.betas, self.epsilon = (training.beta1, training.beta2), training.adam_epsilon
         device, dtype = parameters.weights[0].device, parameters.weights[0].dtype
-        self.count = torch.tensor(float(step), device=device)
+        self.count = torch.tensor(step, dtype=torch.float64, device=device)  # double: 1 − β₂ᵗ cancels at small t
         self.rates = torch.zeros(*parameters.weights[0].shape[:2], 1, 1, device=device, dtype=dtype)
         self._groups: list[tuple[float, list[int], list[list[torch.Tensor]]]] = []
 
