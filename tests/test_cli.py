@@ -27,9 +27,9 @@ def test_sweep_status_compact(tmp_path, capsys):
     assert main(["status", *SMALL, *where]) == 0
     assert "0 of 2 networks" in capsys.readouterr().out
     assert main(["sweep", *SMALL, *where, "--executor", "in-process"]) == 0
-    assert "2 networks trained" in capsys.readouterr().out
+    assert "2 networks computed" in capsys.readouterr().out
     assert main(["sweep", *SMALL, *where]) == 0
-    assert "0 networks trained in 0 s, 2 were there before" in capsys.readouterr().out
+    assert "0 networks computed in 0 s, 2 were there before" in capsys.readouterr().out
     assert main(["status", *SMALL, *where, "--learning-rate", "0.01"]) == 0
     assert "learning_rate = 0.001 instead of 0.01" in capsys.readouterr().out
     assert main(["compact", *SMALL, *where, "--output", str(tmp_path / "all.parquet")]) == 0

@@ -107,7 +107,7 @@ def _run_sweep(arguments: argparse.Namespace) -> None:
     count = run(sweep, store, executor=arguments.executor, device=arguments.device, keep_weights=arguments.keep_weights)
     present = len(sweep.networks()) - count
     print(
-        f"{count} networks trained in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}"
+        f"{count} networks computed in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}"
     )
 
 

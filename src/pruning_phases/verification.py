@@ -103,7 +103,7 @@ def _from_compact(path: Path) -> list[Batch]:
     for _, members in records.sort_values(order).groupby(groups):
         networks = tuple(Network(*row) for row in members[list(Network._fields)].itertuples(index=False))
         first = networks[0]
-        rows = table[(table[["depth", "width", "n_train"]] == first[:3]).all(axis=1)]
+        rows = table[(table[["depth", "width", "n_train"]] == list(first[:3])).all(axis=1)]
         batches.append(Batch(networks, training, evaluation, rows, _threads(manifest["computed_by"]), known))
     return batches
 
@@ -125,7 +125,7 @@ def _compare(batch: Batch, device: str) -> list[Comparison]:
     both = again.merge(batch.table, on=KEY, suffixes=("_again", ""))
     found = []
     for one in networks:
-        rows = both[(both[list(Network._fields)] == one).all(axis=1)]
+        rows = both[(both[list(Network._fields)] == list(one)).all(axis=1)]
         if len(rows) < len(batch.evaluation.p_eval) * batch.evaluation.passes:
             raise StoreError(f"rows of {one} are missing from the stored table")
         identical = (rows.loss == rows.loss_again).all() and (rows.n_correct == rows.n_correct_again).all()
