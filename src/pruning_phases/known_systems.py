@@ -1,7 +1,7 @@
 """Two systems with known critical behaviour, simulated here: yardsticks for the collapse.
 
-- Bond percolation on the square lattice: p_c = 1/2 (Kesten, Commun. Math. Phys. 74, 41 (1980)) and nu = 4/3 exactly; an
-  ordinary continuous transition, for the algebraic ansatz.
+- Bond percolation on the square lattice: p_c = 1/2 exactly (Kesten, Commun. Math. Phys. 74, 41 (1980)) and nu = 4/3 by
+  universality; an ordinary continuous transition, for the algebraic ansatz.
 - The two-dimensional XY model: the Berezinskii-Kosterlitz-Thouless transition at T = 0.8929 (Hasenbusch, J. Phys. A 38,
   5869 (2005); Komura and Okabe, J. Phys. Soc. Jpn. 81, 113001 (2012)) with nu = 1/2, for the BKT ansatz.
 
