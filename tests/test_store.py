@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pruning_phases import store as stores
@@ -117,6 +121,47 @@ def test_foreign_and_temporary_files_are_left_alone(store):
         (store.folder / name).write_text("not ours")
     assert len(store.parts()) == 1
     assert (store.folder / "part-xyz.parquet").read_text() == "not ours"
+
+
+@pytest.mark.parametrize("what", ["text", "parquet", "metadata"])
+def test_a_foreign_file_named_like_a_part_is_told_of_and_left_alone(store, what):
+    fill(store, SWEEP.networks())
+    buffer = io.BytesIO()
+    table = pa.table({"a": [1]})
+    if what == "metadata":
+        table = table.replace_schema_metadata({stores.METADATA_KEY: json.dumps({"networks": [1]})})
+    pq.write_table(table, buffer)
+    content = b"not Parquet" if what == "text" else buffer.getvalue()
+    path = store.folder / f"part-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+    path.write_bytes(content)
+    with pytest.warns(StoreWarning, match="is not a part of a store"):
+        assert store.done(SWEEP) == set(SWEEP.networks())
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"sha256": 1}', "\xff"])
+def test_a_foreign_pair_of_json_and_parquet_is_told_of_and_left_alone(store, manifest):
+    fill(store, SWEEP.networks())
+    (store.folder / "mine.json").write_bytes(manifest.encode("latin-1"))
+    (store.folder / "mine.parquet").write_bytes(b"mine")
+    with pytest.warns(StoreWarning, match="mine"):
+        assert store.done(SWEEP) == set(SWEEP.networks())
+    assert (store.folder / "mine.parquet").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_flipped_bit_and_any_cut_is_found(store, seed):
+    """Whatever happens to the bytes of a part, it is not read."""
+    path, *_ = fill(store, SWEEP.networks()[:2])
+    content, dice = bytearray(path.read_bytes()), np.random.default_rng(seed)
+    place = int(dice.integers(len(content)))
+    if seed % 2:
+        content = content[:place]
+    else:
+        content[place] ^= 1 << int(dice.integers(8))
+    path.write_bytes(content)
+    with pytest.warns(StoreWarning, match="damaged"):
+        assert store.read(SWEEP).empty
 
 
 def test_other_protocols_are_named_with_the_differing_fields(store):

@@ -71,7 +71,7 @@ class Parameter(typing.NamedTuple):
         if value is None and self.default is None:
             return None
         if self.annotation:
-            wanted = eval(self.annotation, {"__builtins__": {}}, dict(_TYPES))
+            wanted = _type(ast.parse(self.annotation, mode="eval").body, self)
         else:
             wanted = typing.Any if self.default is None else type(self.default)
         for candidate in (value, [value]):
@@ -287,6 +287,28 @@ def _check(values: Mapping[str, object], declared: Mapping[str, Parameter]) -> d
             allowed = ", ".join(f"{p.name}: {p.annotation}" if p.annotation else p.name for p in declared.values())
             raise ConfigError(f"unknown notebook parameter {name!r}{hint}; allowed: {allowed or 'none'}")
     return {name: declared[name].checked(value) for name, value in values.items()}
+
+
+def _type(node: ast.expr, parameter: Parameter) -> object:
+    """The type that an annotation means: names of `_TYPES`, None, `a | b`, and `a[b, …]`. Nothing is evaluated."""
+    match node:
+        case ast.Name(id=name) if name in _TYPES:
+            return _TYPES[name]
+        case ast.Constant(value=None):
+            return types.NoneType
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type(left, parameter) | _type(right, parameter)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inside):
+            return typing.Literal[ast.literal_eval(inside)]
+        case ast.Subscript(value=ast.Name(id=name), slice=inside) if name in _TYPES:
+            items = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+            found = tuple(
+                ... if isinstance(one, ast.Constant) and one.value is ... else _type(one, parameter) for one in items
+            )
+            return _TYPES[name][found if len(found) > 1 else found[0]]
+    raise ConfigError(
+        f"the type {parameter.annotation!r} of parameter {parameter.name} is not known: use {', '.join(_TYPES)}"
+    )
 
 
 def _is_a(value: object, wanted: object) -> bool:
