@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import heapq
 import os
 import time
 from collections.abc import Sequence
@@ -115,7 +116,12 @@ class Progress:
         in_flight = max(elapsed * n_running - self._wall, 0.0)
         jobs = left * rate  # in the order of submission: the first ones are running
         jobs[:n_running] = np.maximum(jobs[:n_running] - in_flight / n_running, 0.05 * jobs[:n_running])
-        return max(jobs.sum() / self.capacity, jobs.max())
+        if len(jobs) > 100 * self.capacity:  # so many that the workers end together
+            return float(jobs.sum() / self.capacity)
+        ends = [0.0] * self.capacity
+        for job in jobs:  # the next job goes to the worker that is free first
+            heapq.heapreplace(ends, ends[0] + job)
+        return float(max(ends))
 
     def show(self) -> None:
         """Refresh the bar."""
