@@ -1,0 +1,37 @@
+"""Figures of finite-size scaling: collapses, landscapes, exponents, crossings, calibration.
+
+Like every plotting function here: data in, axes out, nothing saved, no global style.
+"""
+
+from pruning_phases.plotting_collapse.calibration import bias_curves, coverage_strip
+from pruning_phases.plotting_collapse.fits import (
+    X_LABELS,
+    collapse_curves,
+    crossing_and_collapse,
+    gallery,
+    known_system,
+    landscape_map,
+)
+from pruning_phases.plotting_collapse.tables import (
+    comparison_strip,
+    crossing_drift_line,
+    nu_and_quality,
+    nu_relation_curves,
+    scan_curves,
+)
+
+__all__ = [
+    "X_LABELS",
+    "bias_curves",
+    "collapse_curves",
+    "comparison_strip",
+    "coverage_strip",
+    "crossing_and_collapse",
+    "crossing_drift_line",
+    "gallery",
+    "known_system",
+    "landscape_map",
+    "nu_and_quality",
+    "nu_relation_curves",
+    "scan_curves",
+]

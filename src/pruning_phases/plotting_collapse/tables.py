@@ -1,0 +1,194 @@
+"""Figures of many fits: exponents, relation of the two exponents, crossings, scans, comparisons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pruning_phases.collapse import Drifting
+from pruning_phases.plotting.plane import P_TRAIN
+from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+
+BKT_COLOR, ALGEBRAIC_COLOR, QUALITY_COLOR = "#2f6db3", "#c0392b", "#3c8d40"
+ANSATZ_COLORS = {"BKT": BKT_COLOR, "algebraic": ALGEBRAIC_COLOR}
+_OTHER_COLOR = "#666666"
+
+
+def _interval(ax: Axes, x: float, low: float, high: float, width: float, color: str, label: str | None = None) -> None:
+    ax.plot([x, x], [low, high], color=color, linewidth=width, solid_capstyle="butt", label=label)
+
+
+@styled
+def nu_and_quality(
+    table: pd.DataFrame, ax: Axes | None = None, reference: float | None = None, column: str = "nu", legend: bool = True
+) -> Axes:
+    """Fig. 4(c): nu (or p_c) against p_train with both kinds of interval, and chi-squared on a second axis.
+
+    Thin bars: 1.3x contour. Thick bars: bootstrap. Open markers: fits whose status is not "ok".
+
+    Args:
+        table: from `fit_table`.
+        ax: axes to draw on (None: a new figure).
+        reference: dashed line, for example 1/2.
+        column: "nu" or "p_c".
+        legend: name the bars.
+    """
+    ax = axes_or_new(ax)
+    for i, row in enumerate(table.itertuples()):
+        value, ok = getattr(row, column), row.status == "ok"
+        contour = (getattr(row, f"{column}_contour_low"), getattr(row, f"{column}_contour_high"))
+        boot = (getattr(row, f"{column}_bootstrap_low"), getattr(row, f"{column}_bootstrap_high"))
+        _interval(ax, row.p_train, *contour, 1, BKT_COLOR, "1.3 × contour" if i == 0 else None)
+        _interval(ax, row.p_train, *boot, 4, BKT_COLOR, "bootstrap 68 %" if i == 0 else None)
+        ax.plot(row.p_train, value, "o", color=BKT_COLOR, markerfacecolor=BKT_COLOR if ok else "white", markersize=7)
+    if reference is not None:
+        ax.axhline(reference, color="black", linestyle="--", linewidth=1, zorder=0)
+    if column == "nu":
+        log_axis(ax.yaxis)
+    ax.set_xlabel(P_TRAIN)
+    ax.set_ylabel({"nu": r"$\nu$", "p_c": r"$p_c$"}[column], color=BKT_COLOR)
+    other = ax.twinx()
+    other.plot(table["p_train"], table["chi_squared"], "s--", color=QUALITY_COLOR, linewidth=1, markersize=4)
+    other.set_ylabel(r"$\chi^2_\nu$ at the minimum", color=QUALITY_COLOR)
+    log_axis(other.yaxis)
+    if legend:
+        legend_below(ax, "", columns=2)
+    return ax
+
+
+@styled
+def nu_relation_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """The algebraic exponent against p_train beside what the BKT fit implies, nu_BKT <ln(N/l0)>.
+
+    Args:
+        table: from `relation_table`.
+        ax: axes to draw on (None: a new figure).
+    """
+    ax = axes_or_new(ax)
+    ax.plot(table["p_train"], table["predicted"], "o-", color=BKT_COLOR, label=r"$\nu_{BKT}\langle\ln(N/l_0)\rangle$")
+    low = table["nu_algebraic"] - table["predicted"] * table["ratio_low"]
+    high = table["predicted"] * table["ratio_high"] - table["nu_algebraic"]
+    ax.errorbar(
+        table["p_train"],
+        table["nu_algebraic"],
+        np.clip(np.nan_to_num([low, high]), 0, None),
+        fmt="s",
+        color=ALGEBRAIC_COLOR,
+        markerfacecolor="none",
+        markersize=8,
+        label=r"$\nu_{alg}$ fitted",
+    )
+    log_axis(ax.yaxis)
+    ax.set_xlabel(P_TRAIN)
+    ax.set_ylabel(r"algebraic exponent $\nu$")
+    legend_below(ax, "", columns=2)
+    return ax
+
+
+@styled
+def crossing_drift_line(
+    crossings: pd.DataFrame,
+    drift: Drifting | None = None,
+    ax: Axes | None = None,
+    ylabel: str = r"crossing $p^*(N_i,N_j)$",
+    xlabel: str = r"$\sqrt{N_iN_j}$",
+) -> Axes:
+    """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
+
+    Args:
+        crossings: from `pair_crossings`, or several of them with a column p_train.
+        drift: straight line in ln N to draw, from `crossing_drift`.
+        ax: axes to draw on (None: a new figure).
+        ylabel: of the vertical axis.
+        xlabel: of the horizontal axis.
+    """
+    ax = axes_or_new(ax)
+    several = "p_train" in crossings
+    groups = list(crossings.groupby("p_train")) if several else [(None, crossings)]
+    for k, (p_train, group) in enumerate(groups):
+        color = f"C{k}" if several else "black"
+        sure = group["significance"] >= 2
+        ax.errorbar(
+            group.loc[sure, "n_mean"],
+            group.loc[sure, "p_star"],
+            group.loc[sure, "p_star_error"],
+            fmt="o-" if several else "o",
+            color=color,
+            label=None if p_train is None else f"{p_train:g}",
+            markersize=6,
+        )
+        ax.plot(group.loc[~sure, "n_mean"], group.loc[~sure, "p_star"], "o", color=color, markerfacecolor="none")
+    if drift is not None:
+        n = np.array([crossings["n_mean"].min(), crossings["n_mean"].max()])
+        ax.plot(n, drift.intercept + drift.slope * np.log(n / 1000), color="#c0392b")
+    log_axis(ax.xaxis)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if several:
+        legend_below(ax, P_TRAIN, columns=5)
+    return ax
+
+
+@styled
+def scan_curves(
+    table: pd.DataFrame, x: str, ax: Axes | None = None, column: str = "nu", xlabel: str = "", log: bool = True
+) -> Axes:
+    """A fitted parameter against what was varied, with contour intervals (bars) and chi-squared as the colour.
+
+    Args:
+        table: from `scan_l0` or `scan_windows`; rows without a fit are left out.
+        x: column on the horizontal axis; texts and windows are placed evenly.
+        ax: axes to draw on (None: a new figure).
+        column: "nu" or "p_c".
+        xlabel: of the horizontal axis.
+        log: logarithmic horizontal axis.
+    """
+    ax = axes_or_new(ax)
+    rows = table[table[column].notna()]
+    numeric = pd.api.types.is_numeric_dtype(rows[x])
+    position = rows[x].to_numpy(float) if numeric else np.arange(len(rows), dtype=float)
+    low, high = rows[f"{column}_contour_low"], rows[f"{column}_contour_high"]
+    ax.vlines(position, low, high, color="#999999", linewidth=1)
+    points = ax.scatter(position, rows[column], c=rows["chi_squared"], cmap="viridis_r", zorder=3, edgecolor="black")
+    ax.figure.colorbar(points, ax=ax, label=r"$\chi^2_\nu$")
+    if not numeric:
+        labels = [str(v) if isinstance(v, str) else "–".join(f"{w:g}" for w in v) for v in rows[x]]
+        ax.set_xticks(position, labels, rotation=40, ha="right", fontsize=9)
+    elif log:
+        log_axis(ax.xaxis)
+    if column == "nu":
+        log_axis(ax.yaxis)
+    ax.set_xlabel(xlabel or x)
+    ax.set_ylabel({"nu": r"$\nu$", "p_c": r"$p_c$"}[column])
+    return ax
+
+
+@styled
+def comparison_strip(
+    table: pd.DataFrame, criterion: str, ax: Axes | None = None, ylabel: str = "", legend: bool = True
+) -> Axes:
+    """One criterion of `compare_lines` against p_train, a marker for every ansatz with its bootstrap interval.
+
+    Args:
+        table: from `compare_lines`.
+        criterion: "chi_squared", "prediction_error" or "log_likelihood".
+        ax: axes to draw on (None: a new figure).
+        ylabel: of the vertical axis.
+        legend: name the ansätze.
+    """
+    ax = axes_or_new(ax)
+    step = np.min(np.diff(np.unique(table["p_train"]))) if table["p_train"].nunique() > 1 else 0.1
+    groups = [(label, g) for label, g in table.groupby("ansatz", sort=False) if g[criterion].notna().any()]
+    for i, (label, group) in enumerate(groups):
+        color = ANSATZ_COLORS.get(label, _OTHER_COLOR)
+        x = group["p_train"] + (i - (len(groups) - 1) / 2) * 0.18 * step
+        ax.vlines(x, group[f"{criterion}_low"], group[f"{criterion}_high"], color=color, linewidth=2, alpha=0.5)
+        ax.plot(x, group[criterion], "osD"[i % 3], color=color, label=label)
+    if criterion != "log_likelihood":
+        log_axis(ax.yaxis)
+    ax.set_xlabel(P_TRAIN)
+    ax.set_ylabel(ylabel or criterion)
+    if legend:
+        legend_below(ax, "", columns=1)
+    return ax
