@@ -84,8 +84,32 @@ def test_impossible_options_are_refused_by_name(text):
 def test_a_lost_worker_is_told_from_failed_work():
     assert is_worker_lost(concurrent.futures.BrokenExecutor())
     assert is_worker_lost(concurrent.futures.CancelledError())
+    submitit = pytest.importorskip("submitit.core.utils")
+    assert is_worker_lost(submitit.UncompletedJobError("no output"))
+    assert is_worker_lost(submitit.FailedJobError("trace: … UncompletedJobError: Job not requeued because: timed out"))
+    assert not is_worker_lost(submitit.FailedJobError("trace: … StoreError: cannot write"))
     assert not is_worker_lost(MemoryError())
     assert not is_worker_lost(ValueError())
+
+
+def test_gpus_of_this_machine_do_not_matter_to_a_cluster(monkeypatch):
+    monkeypatch.setattr(sweeps.torch.cuda, "is_available", lambda: False)
+    assert sweeps._where("cuda", "slurm:gpus=1")[0] == "cuda"
+    assert sweeps._where("auto", "dask:tcp://head:8786")[0] == "auto"
+    with pytest.raises(ConfigError, match="0 GPUs are visible here"):
+        sweeps._where("cuda", "in-process")
+    assert sweeps._where("auto", "in-process") == ("cpu", Choice("in-process"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["in-process", "slurm:cluster=local,jobs=1"])
+def test_failed_work_is_not_tried_again(executor, tmp_path, monkeypatch):
+    def fail(*arguments, **options) -> None:  # defined here, it travels by value: jobs of Slurm do not know this module
+        raise ValueError("the work itself failed")
+
+    monkeypatch.setattr(sweeps, "run_batches", fail)
+    with pytest.raises((ValueError, ExecutorError), match="the work itself failed"):
+        run(SWEEP, Store(tmp_path), executor=executor, device="cpu")
 
 
 def test_slurm_without_sbatch_is_one_clear_error(tmp_path):

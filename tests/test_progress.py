@@ -99,5 +99,5 @@ def test_expected_epochs_follow_the_measured_ones():
 
 
 def test_calibration_measures_this_machine():
-    seconds_per_flop = calibrate(Network(2, 20, 500, 0.0, 0), Training(), mnist())
+    seconds_per_flop = calibrate([Network(2, 20, 600, p, 0) for p in (0.0, 0.5)], Training(), mnist())
     assert 1e-13 < seconds_per_flop < 1e-7

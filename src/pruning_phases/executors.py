@@ -118,11 +118,12 @@ def is_worker_lost(error: BaseException) -> bool:
     """Whether an error says that a worker died, and not that its work failed."""
     if isinstance(error, (BrokenExecutor, CancelledError)):
         return True
-    return any(
-        f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-        in {"distributed.KilledWorker", "distributed.FutureCancelledError", "submitit.UncompletedJobError"}
-        for kind in type(error).__mro__
-    )
+    kind = type(error)
+    if kind.__module__.startswith(
+        "submitit"
+    ):  # FailedJobError, an error of the work, is a kind of UncompletedJobError there
+        return kind.__name__ == "UncompletedJobError" or "UncompletedJobError" in str(error)  # the latter: out of time
+    return kind.__module__.startswith("distributed") and kind.__name__ in ("KilledWorker", "FutureCancelledError")
 
 
 @contextlib.contextmanager

@@ -142,7 +142,9 @@ def run_batch(
     threads: int | None = None,
     device: str = "cpu",
 ) -> BatchReport:
-    """Carry out one job and store its results (and first, if asked, its weights)."""
+    """Carry out one job and store its results (and first, if asked, its weights). device "auto": a GPU if this worker has one."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     _settle(threads, device)
     store = Store(folder)
     start = time.perf_counter()
@@ -162,10 +164,10 @@ def run_batches(jobs: list[Job], *arguments: object, **options: object) -> list[
     return [run_batch(job, *arguments, **options) for job in jobs]
 
 
-def measure(one: Network, training: Training, threads: int | None, device: str = "cpu") -> float:
+def measure(networks: tuple[Network, ...], training: Training, threads: int | None, device: str = "cpu") -> float:
     """Seconds per FLOP of this process (`progress.calibrate`)."""
     _settle(threads, device)
-    return calibrate(one, training, mnist(), device)
+    return calibrate(networks, training, mnist(), device)
 
 
 def _settle(threads: int | None, device: str) -> None:

@@ -1,13 +1,14 @@
 """How far a sweep is: networks done, samples per second, time left; a bar on a terminal and a log file for each store.
 
-Time left comes from a model of the work of a batch in FLOP (`batch_cost`: how many epochs networks like these took in the shipped
-results, times the arithmetic of an epoch) and the seconds per FLOP of this machine: measured by a short training before the first batch
-has finished (`calibrate`), then from the batches themselves.
+Time left comes from a model of the work of a batch in FLOP (`cost`: how many epochs networks like these took in the shipped results,
+times the arithmetic of an epoch) and the seconds per FLOP of this machine: measured by one epoch of the longest batch before the first
+batch has finished (`calibrate`), then from the batches themselves.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import heapq
 import os
@@ -56,17 +57,18 @@ def cost(one: Network, training: Training, evaluation: Evaluation, epochs: float
     return train_flop + validation_flop + test_flop
 
 
-def calibrate(one: Network, training: Training, data: MNIST, device: str = "cpu") -> float:
-    """Seconds per FLOP of this process for networks like `one`: two short trainings of ten networks, of which the second counts."""
-    short = Training(max_epochs=1, n_validation=2_000, precision=training.precision, batch_size=training.batch_size)
+def calibrate(networks: Sequence[Network], training: Training, data: MNIST, device: str = "cpu") -> float:
+    """Seconds per FLOP of this process: one epoch of a real batch and a short evaluation, after a smaller one to warm up."""
     evaluation = Evaluation(p_eval=(0.0, 0.25, 0.5, 0.75), passes=1)
-    names = [Network(one.depth, one.width, 2_000, k / 10, 0) for k in range(10)]
-    for _ in range(2):
+    short = dataclasses.replace(training, max_epochs=1)
+    seconds = 0.0
+    for n_train in (min(networks[0].n_train, 500), networks[0].n_train):
+        names = [one._replace(n_train=n_train) for one in networks]
         start = time.perf_counter()
         batch = train(names, short, data, device)
         evaluate(batch.networks, batch.parameters, short, evaluation, data)
         seconds = time.perf_counter() - start
-    return seconds / sum(cost(name, short, evaluation, 1) for name in names)
+    return seconds / sum(cost(one, short, evaluation, 1) for one in networks)
 
 
 class Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
@@ -89,6 +90,9 @@ def _where(device: str, executor: str) -> tuple[str, Choice]:
     """Device name and executor choice from the two options."""
     if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdecimal()):
         raise ConfigError(f"device = {device!r} is not possible: give auto, cpu, cuda or cuda:N")
+    choice = parse_executor(executor)
+    if choice.kind in ("slurm", "dask"):  # the workers' GPUs count, not those of this machine
+        return device, choice
     n_gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
     if device.startswith("cuda") and n_gpus <= int(device[5:] or 0):
         raise ConfigError(f"device = {device!r} is not possible: {n_gpus} GPUs are visible here")
@@ -168,7 +172,7 @@ def _futures(
 
 
 def _measured(pool: Executor, job: Job, sweep: Sweep, threads: int | None) -> float | None:
-    futures = [pool.submit(measure, job.networks[0], sweep.training, threads) for _ in range(pool.capacity)]
+    futures = [pool.submit(measure, job.networks, sweep.training, threads) for _ in range(pool.capacity)]
     try:
         return sum(future.result() for future in futures) / pool.capacity
     except Exception as error:
@@ -178,9 +182,11 @@ def _measured(pool: Executor, job: Job, sweep: Sweep, threads: int | None) -> fl
 
 
 def _described(error: Exception) -> Exception:
-    """The error to raise for a failed job: its own, or for a Slurm job the last line of what it left."""
+    """The error to raise for a failed job: its own, or for a Slurm job the last line of its traceback."""
     if type(error).__module__.startswith("submitit"):
-        return ExecutorError(f"a Slurm job failed: {str(error).strip().splitlines()[-1]}; finished batches are stored")
+        trace = re.search(r"-{10,}\n(.*?)\n-{10,}", str(error), re.DOTALL)
+        said = (trace[1] if trace else str(error)).strip().splitlines()[-1]
+        return ExecutorError(f"a Slurm job failed: {said}; finished batches are stored")
     return error
 
 
