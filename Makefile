@@ -3,7 +3,7 @@
 # Settings, on the command line or in the environment:
 #   PYTHON           the interpreter .venv is made with (default: the first of python3, python3.13, 3.12, 3.11 that is >= 3.11)
 #   TORCH_INDEX_URL  package index to take torch and torchvision from instead of PyPI; for CPU-only wheels:
-#                    make env TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+#                    make env TORCH_INDEX_URL=ADDRESS (PyTorch's installation page names the index of its CPU builds)
 #                    (remembered in .venv; TORCH_INDEX_URL= goes back to PyPI)
 #   PRESET           the sweep that `make reference` computes (default reference)
 #   DEVICE           what `make bench` measures: cpu (default) or cuda
@@ -89,6 +89,7 @@ html: env ## build the book from the notebooks as they were last executed (`make
 
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
 	$(BIN)/python -m pruning_phases.notebooks --in-place
+	$(BIN)/python -m pruning_phases.plotting book/assets
 
 reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped)
 	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)

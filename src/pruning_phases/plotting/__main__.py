@@ -1,4 +1,4 @@
-"""`python -m pruning_phases.plotting book/assets` draws the files of Fig. 1 again."""
+"""`python -m pruning_phases.plotting book/assets` draws Fig. 1 and the headline figure again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,33 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from pruning_phases import observables
+from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
+from pruning_phases.plotting.style import panels
+from pruning_phases.sweep import results
+
+
+def headline() -> plt.Figure:
+    """The phase diagram of the shipped results: phases, and the exponent they are told apart by."""
+    rows = results("shipped", depth=2, width=100)
+    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
+    plane = observables.classify(observables.exponents(loss), loss, accuracy)
+    border = observables.boundary(plane)
+    figure, (ax_phase, ax_exponent) = panels(2, letters=False)
+    boundary_line(border, phase_map(plane, ax_phase))
+    boundary_line(border, exponent_map(plane, ax_exponent))
+    return figure
 
 
 def main(folder: str) -> None:
-    """Write figure1.svg (for the page) and figure1.pdf (for the printed book); the same bytes on every run."""
+    """Write figure1.svg (for the page), figure1.pdf (for the printed book) and phase_diagram.png; the same on every run."""
     with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
         figure = figure_1()
         figure.savefig(Path(folder) / "figure1.svg", metadata={"Date": None})
         figure.savefig(Path(folder) / "figure1.pdf", metadata={"CreationDate": None})
-    plt.close(figure)
+    headline().savefig(Path(folder) / "phase_diagram.png", dpi=150)
+    plt.close("all")
 
 
 if __name__ == "__main__":
