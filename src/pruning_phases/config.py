@@ -280,7 +280,7 @@ PRESETS: dict[str, Sweep] = {
     ),
     # the phase diagram in about ten minutes on two cores
     "laptop": Sweep(
-        grids=(Grid(n_train=N_SIZES[:6], p_train=(0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.975), realizations=3),),
+        grids=(Grid(n_train=N_SIZES[:6], p_train=(0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.975), realizations=5),),
         evaluation=Evaluation(p_eval=_P_EVAL_FINE, passes=4),
     ),
     # the plane, the collapse lines, and the other architectures: the shipped results on a CPU
