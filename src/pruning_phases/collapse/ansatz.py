@@ -10,6 +10,7 @@ Shapes: ``n_train`` and the parameters are broadcast against each other by the c
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -26,7 +27,7 @@ class Parameter(NamedTuple):
     high: float
 
 
-class Ansatz:
+class Ansatz(ABC):
     """Base class: a collapse variable with fitted parameters (p_c, nu) and possibly ``extra`` ones."""
 
     label: ClassVar[str]
@@ -46,9 +47,9 @@ class Ansatz:
         """Position in p of x = 0 for each size."""
         return p_c + 0.0 * n_train
 
+    @abstractmethod
     def scale(self, n_train: np.ndarray, nu: np.ndarray) -> np.ndarray:
         """dx/dp for each size; positive and increasing in ``n_train``."""
-        raise NotImplementedError
 
     def x(
         self,
