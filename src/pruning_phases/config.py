@@ -278,7 +278,7 @@ PRESETS: dict[str, Sweep] = {
         evaluation=Evaluation(p_eval=tuple(k / 10 for k in range(10)), passes=2),
         training=Training(max_epochs=15, n_validation=2_000),
     ),
-    # the phase diagram in about ten minutes on two cores
+    # the phase diagram in five to ten minutes on two free cores
     "laptop": Sweep(
         grids=(Grid(n_train=N_SIZES[:6], p_train=(0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.975), realizations=5),),
         evaluation=Evaluation(p_eval=_P_EVAL_FINE, passes=4),
