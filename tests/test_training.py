@@ -9,7 +9,7 @@ import pytest
 import torch
 from plain import train_plain
 
-from pruning_phases import network
+from pruning_phases import network, streams
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.training import Adam, train
 
@@ -48,6 +48,17 @@ def test_every_network_of_a_batch_equals_the_plain_loop(mnist, depth):
         assert batch.learning_rates[m] == pytest.approx(plain.rate)
         np.testing.assert_allclose(batch.validation_losses[m], plain.losses, rtol=1e-8)
         assert_same_weights(batch, m, plain.model, 1e-7)
+
+
+def test_weights_of_pixels_dark_in_all_training_images_keep_their_initial_values(mnist):
+    batch = train(networks(realizations=(3,)), dataclasses.replace(SHORT, max_epochs=3), mnist)
+    pool, _ = streams.split(SHORT, 3)
+    dark = mnist.train_pixels[torch.as_tensor(pool[:300])].amax(0) == 0
+    assert 100 < int(dark.sum()) < 400
+    initial = network.initial(SHORT, [3], len(RATES), 2, 30, torch.device("cpu")).weights[0][0]
+    moved = batch.parameters.weights[0][:, 0] != initial
+    assert not moved[:, :, dark].any()
+    assert moved[:, :, ~dark].float().mean() > 0.5
 
 
 def test_float32_equals_the_plain_loop_within_its_precision(mnist):

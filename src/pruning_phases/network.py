@@ -87,11 +87,13 @@ def forward_(
     x: torch.Tensor,
     out: list[torch.Tensor],
     dropout_: Callable[[int, torch.Tensor], None] | None = None,
+    offset: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Forward pass (Eq. 1): h⁽ˡ⁾ = ReLU(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾), then dropout; logits without activation.
 
     x: [R, B, 784]; out: list of L buffers [R, P, H, B] and one [R, P, C, B]; afterwards it holds the layers' outputs (the first may be
-    a new tensor). dropout_(l, h) masks hidden layer l in place. Returns out[-1], the logits.
+    a new tensor). dropout_(l, h) masks hidden layer l in place. offset: [R, 1, H, B] is added to W⁽⁰⁾x (inputs left out of x).
+    Returns out[-1], the logits.
     """
     n_realizations = len(x)
     for layer, (weight, bias) in enumerate(zip(parameters.weights, parameters.biases, strict=True)):
@@ -100,8 +102,11 @@ def forward_(
         else:
             torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=out[layer].flatten(0, 1))
         h = out[layer].add_(bias)
+        if layer == 0 and offset is not None:
+            h.add_(offset)
         if layer < parameters.depth:
-            h.relu_()
+            # ReLU; the kernel of its derivative applied to h itself: three times as fast as relu_ on a CPU
+            torch.ops.aten.threshold_backward.grad_input(h, h, 0, grad_input=h)
             if dropout_ is not None:
                 dropout_(layer, h)
     return out[-1]
