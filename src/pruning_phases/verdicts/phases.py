@@ -1,0 +1,394 @@
+"""Claims of Secs. III.1 and III.2: three phases, power laws, curves that cross."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import observables
+from pruning_phases.verdicts.evidence import QUARTER, Evidence, alpha
+from pruning_phases.verdicts.rules import (
+    Claim,
+    Estimate,
+    Finding,
+    Undecidable,
+    around,
+    combine,
+    difference,
+    magnitude,
+    negative,
+    reversal,
+    wilson,
+)
+
+INF = np.inf
+ALPHA_ZERO = 0.01
+LOSS_MARGIN = 0.1
+ACCURACY_MARGIN = 0.02
+MIN_P_TRAIN_AMENTIA = 0.95
+NEAR_ONE = 0.9
+
+
+def _corner(evidence: Evidence, high: bool) -> pd.DataFrame:
+    """Points with low p_train and low (or high) p_eval."""
+    plane = evidence.plane
+    eval_side = plane["p_eval"] >= 1 - QUARTER if high else plane["p_eval"] <= QUARTER
+    return plane[(plane["p_train"] <= QUARTER) & eval_side]
+
+
+def _corner_alpha(evidence: Evidence, high: bool) -> Finding:
+    points = _corner(evidence, high)
+    estimate = combine(alpha(points), np.median)
+    return Finding(estimate, f"{len(points)} points, α from {points['alpha'].min():.3f} to {points['alpha'].max():.3f}")
+
+
+def eumentia_alpha(evidence: Evidence) -> Finding:
+    """Median exponent at low p_train and low p_eval."""
+    return _corner_alpha(evidence, high=False)
+
+
+def dementia_alpha(evidence: Evidence) -> Finding:
+    """Median exponent at low p_train and high p_eval."""
+    return _corner_alpha(evidence, high=True)
+
+
+def _last_rate(evidence: Evidence) -> float:
+    p_train = float(evidence.plane["p_train"].max())
+    if p_train < MIN_P_TRAIN_AMENTIA:
+        raise Undecidable(f"the largest p_train of the results is {p_train:g}, below {MIN_P_TRAIN_AMENTIA:g}")
+    return p_train
+
+
+def amentia_alpha(evidence: Evidence) -> Finding:
+    """Largest abs(alpha) over p_eval at the largest p_train."""
+    p_train = _last_rate(evidence)
+    points = evidence.plane[evidence.plane["p_train"] == p_train]
+    return Finding(combine(magnitude(alpha(points, simultaneous=True)), np.max), f"at p_train = {p_train:g}")
+
+
+def _amentia_average(evidence: Evidence, table: pd.DataFrame, guessing: float) -> Finding:
+    p_train = _last_rate(evidence)
+    points = table[table["p_train"] == p_train]
+    interval = around(points["mean"] - guessing, points["sem"], points["n_realizations"], len(points))
+    return Finding(combine(magnitude(interval), np.max), f"at p_train = {p_train:g}, every N and p_eval")
+
+
+def amentia_loss(evidence: Evidence) -> Finding:
+    """Largest distance of the loss from ln 10 at the largest p_train."""
+    return _amentia_average(evidence, evidence.loss, observables.LOSS_OF_GUESSING)
+
+
+def amentia_accuracy(evidence: Evidence) -> Finding:
+    """Largest distance of the accuracy from 1/10 at the largest p_train."""
+    return _amentia_average(evidence, evidence.accuracy, 0.1)
+
+
+@lru_cache(maxsize=64)
+def null_chi_squared(n_sizes: int, n_realizations: int, n_draws: int = 4000, seed: int = 0) -> np.ndarray:
+    """Reduced chi-squared of exact power laws whose standard errors come from few realizations, sorted.
+
+    Divided by estimated variances, chi-squared is larger than its textbook distribution says (by (R - 1)/(R - 3) on
+    average for R realizations), so exact power laws would be refused too often. Simulated for equally precise,
+    equally spaced sizes.
+    """
+    rng = np.random.default_rng([seed, n_sizes, n_realizations])
+    samples = rng.standard_normal((n_draws, n_sizes, n_realizations))
+    y, w = samples.mean(axis=2), n_realizations / samples.var(axis=2, ddof=1)
+    x = np.arange(n_sizes, dtype=float)
+    total = w.sum(axis=1)
+    dx = x - (w @ x / total)[:, None]
+    y = y - ((w * y).sum(axis=1) / total)[:, None]
+    slope = (w * dx * y).sum(axis=1) / (w * dx**2).sum(axis=1)
+    return np.sort((w * (y - slope[:, None] * dx) ** 2).sum(axis=1) / (n_sizes - 2))
+
+
+def acceptable(plane: pd.DataFrame, level: float = 0.05) -> pd.Series:
+    """Whether the power-law fit of each point is acceptable at `level`; NaN without a chi-squared."""
+    limits = {
+        key: np.quantile(null_chi_squared(*key), 1 - level) if key[0] > 2 and key[1] > 1 else np.nan
+        for key in set(zip(plane["n_sizes"], plane["n_realizations"], strict=True))
+    }
+    limit = np.array([limits[key] for key in zip(plane["n_sizes"], plane["n_realizations"], strict=True)])
+    chi2 = plane["chi2_reduced"]
+    return (chi2 <= limit).where(chi2.notna() & np.isfinite(limit)).astype(float)
+
+
+def power_law(evidence: Evidence, phase: str) -> Finding:
+    """Share of a phase's points whose power-law fit over all sizes is acceptable; the note says over which sizes."""
+    points = evidence.plane[evidence.plane["phase"] == phase]
+    good = acceptable(points).dropna()
+    if good.empty:
+        raise Undecidable(f"no fit with a χ² in {phase}: that needs three sizes and two realizations")
+    columns = int(points.loc[good.index, "p_train"].nunique())
+    keys = ["p_train", "p_eval"]
+    sizes, holds = evidence.sizes, None
+    for n_min in sizes[:-3]:
+        window = observables.exponents(evidence.loss, n_min=n_min)
+        window = points[[*keys, "n_realizations"]].merge(window, on=keys)
+        if acceptable(window).mean() >= 0.5:
+            holds = n_min
+            break
+    over = f"N = {holds} to {sizes[-1]}" if holds else "no range of four or more sizes up to the largest"
+    slope = combine(magnitude(alpha(points)), np.median).number
+    note = f"{len(good)} points at {columns} p_train, median |α| {slope:.3f}; most fits are acceptable over {over}"
+    return Finding(wilson(good.mean(), columns), note)
+
+
+def power_law_eumentia(evidence: Evidence) -> Finding:
+    """`power_law` in eumentia."""
+    return power_law(evidence, "eumentia")
+
+
+def power_law_dementia(evidence: Evidence) -> Finding:
+    """`power_law` in dementia."""
+    return power_law(evidence, "dementia")
+
+
+def power_law_amentia(evidence: Evidence) -> Finding:
+    """`power_law` in amentia."""
+    return power_law(evidence, "amentia")
+
+
+def crossing_fixed_p_eval(evidence: Evidence) -> Finding:
+    """Median over high p_eval of how strongly alpha turns from positive to negative as p_train grows."""
+    learning = evidence.learning
+    strengths = []
+    for _, line in learning[learning["p_eval"] >= 1 - QUARTER].groupby("p_eval"):
+        along = alpha(line.sort_values("p_train"), simultaneous=True)
+        strengths.append(reversal(along, negative(along)))
+    return Finding(combine(_stack(strengths), np.median), f"{len(strengths)} lines of fixed p_eval")
+
+
+def crossing_fixed_p_train(evidence: Evidence) -> Finding:
+    """The weakest, over low p_train, of how strongly alpha turns from negative to positive as p_eval grows."""
+    learning = evidence.learning
+    lines = dict(list(learning[learning["p_train"] <= QUARTER].groupby("p_train")))
+    strengths = []
+    for line in lines.values():
+        along = alpha(line.sort_values("p_eval"), simultaneous=True)
+        strengths.append(reversal(negative(along), along))
+    if not strengths:
+        raise Undecidable(f"no network with p_train up to {QUARTER:g} that learns")
+    weakest = min(zip(strengths, lines, strict=True))[1]
+    return Finding(combine(_stack(strengths), np.min), f"{len(lines)} p_train, weakest at {weakest:g}")
+
+
+def _stack(estimates: list[Estimate]) -> Estimate:
+    return Estimate(*np.array(estimates, dtype=float).reshape(-1, 3).T)
+
+
+def critical_rate(line: pd.DataFrame) -> Estimate:
+    """Where alpha turns positive on a line of fixed p_train that learns; [.., 1] where no point is surely positive.
+
+    Without a significant change of sign only the ends are known: above the last p_eval that is surely eumentia, below
+    the first that is surely dementia.
+    """
+    line = line.sort_values("p_eval")
+    p_eval = line["p_eval"].to_numpy()
+    border = observables.boundary(line)
+    if len(border):
+        row = border.iloc[0]
+        return Estimate(*map(float, around(row["p_c"], row["p_c_error"], line["n_realizations"].min())))
+    single, all_ = alpha(line), alpha(line, simultaneous=True)
+    surely_below, surely_above = p_eval[single.high < 0], p_eval[all_.low > 0]
+    below = p_eval[np.asarray(line["alpha"]) < 0]
+    low = surely_below.max() if len(surely_below) else 0.0
+    high = surely_above.min() if len(surely_above) else 1.0
+    return Estimate(float(np.clip(below.max() if len(below) else 0.0, low, high)), float(low), float(high))
+
+
+def _critical_ends(evidence: Evidence) -> tuple[float, Estimate, float, Estimate]:
+    lines = {float(p): line for p, line in evidence.learning.groupby("p_train")}
+    if len(lines) < 2:
+        raise Undecidable(f"{len(lines)} p_train at which networks learn; a trend needs two")
+    first, last = min(lines), max(lines)
+    return first, critical_rate(lines[first]), last, critical_rate(lines[last])
+
+
+def p_c_grows(evidence: Evidence) -> Finding:
+    """p_c at the largest p_train that learns minus that at the smallest p_train."""
+    first, at_first, last, at_last = _critical_ends(evidence)
+    note = f"p_c goes from {at_first.number:.3f} at p_train = {first:g} to {at_last.number:.3f} at {last:g}"
+    return Finding(difference(at_last, at_first), note)
+
+
+def p_c_reaches_one(evidence: Evidence) -> Finding:
+    """p_c at the largest p_train that learns."""
+    _, _, last, at_last = _critical_ends(evidence)
+    ending = "; no p_eval is surely dementia there" if at_last.high == 1.0 else ""
+    return Finding(at_last, f"at p_train = {last:g}{ending}")
+
+
+def _drift(evidence: Evidence, p_train: float) -> Estimate | None:
+    from pruning_phases.collapse import crossing_drift
+
+    data = evidence.whole_lines[p_train]
+    try:
+        drift = crossing_drift(data, evidence.n_bootstrap, evidence.seed)
+    except ValueError:  # fewer than three pairs of sizes cross significantly
+        return None
+    factor = float(np.log(data.sizes[-1] / data.sizes[0]))
+    shift = around(drift.slope * factor, drift.slope_error * factor, len(data.realizations))
+    return Estimate(*map(float, shift))
+
+
+def crossing_one_point(evidence: Evidence) -> Finding:
+    """How far the crossing of neighbouring sizes moves over the whole range of N; median of abs over the rates."""
+    found = {rate: _drift(evidence, rate) for rate in evidence.rates}
+    found = {rate: shift for rate, shift in found.items() if shift is not None}
+    if not found:
+        raise Undecidable("at no p_train do three pairs of neighbouring sizes cross significantly")
+    shifts = _stack(list(found.values()))
+    note = f"{len(found)} of {len(evidence.rates)} p_train allow it; signed: " + ", ".join(
+        f"{shift.number:+.2f} at {rate:g}" for rate, shift in found.items()
+    )
+    return Finding(combine(magnitude(shifts), np.median), note)
+
+
+MAJORITY = (
+    "More than half: a law that most of its points contradict is not the phase's law. Exact power laws give 0.95."
+)
+ZERO = "The sign is the claim."
+POWER_LAW = (
+    "share of the phase's points whose power-law fit over all N is acceptable at 5 %, with χ² limits simulated for this "
+    "number of realizations; Wilson interval counting each p_train once"
+)
+
+CLAIMS = (
+    Claim(
+        "eumentia-alpha",
+        "III.1",
+        "At low dropout in training and testing more data lowers the loss (eumentia, α < 0).",
+        f"median α over p_train ≤ {QUARTER:g}, p_eval ≤ {QUARTER:g}",
+        (-INF, 0.0),
+        ZERO,
+        "01_phase_diagram",
+        eumentia_alpha,
+    ),
+    Claim(
+        "dementia-alpha",
+        "III.1",
+        "At low training dropout and high testing dropout more data raises the loss (dementia, α > 0).",
+        f"median α over p_train ≤ {QUARTER:g}, p_eval ≥ {1 - QUARTER:g}",
+        (0.0, INF),
+        ZERO,
+        "01_phase_diagram",
+        dementia_alpha,
+    ),
+    Claim(
+        "amentia-alpha",
+        "III.1",
+        "At very high training dropout more data changes nothing (amentia, α ≈ 0), whatever the testing dropout.",
+        "largest |α| over all p_eval at the largest p_train",
+        (0.0, ALPHA_ZERO),
+        "At 0.01 the loss changes by 5 % when N grows a hundredfold.",
+        "01_phase_diagram",
+        amentia_alpha,
+    ),
+    Claim(
+        "amentia-loss",
+        "III.1",
+        "In amentia the loss is that of guessing, ln 10.",
+        "largest |⟨L⟩ − ln 10| over all N and p_eval at the largest p_train, in nats",
+        (0.0, LOSS_MARGIN),
+        "0.1 nats: the right class gets 10 % more or less probability than in guessing.",
+        "02_linecuts",
+        amentia_loss,
+    ),
+    Claim(
+        "amentia-accuracy",
+        "III.1",
+        "In amentia the accuracy is that of guessing, 1/10.",
+        "largest |⟨A⟩ − 1/10| over all N and p_eval at the largest p_train",
+        (0.0, ACCURACY_MARGIN),
+        "A network that always answers the same digit scores 0.089 to 0.114, because the test set is not quite balanced.",
+        "01_phase_diagram",
+        amentia_accuracy,
+    ),
+    Claim(
+        "power-law-eumentia",
+        "III.2",
+        "In eumentia the loss is a power law in N.",
+        POWER_LAW,
+        (0.5, 1.0),
+        MAJORITY,
+        "01_phase_diagram",
+        power_law_eumentia,
+    ),
+    Claim(
+        "power-law-dementia",
+        "III.2",
+        "In dementia the loss is a power law in N.",
+        POWER_LAW,
+        (0.5, 1.0),
+        MAJORITY,
+        "01_phase_diagram",
+        power_law_dementia,
+    ),
+    Claim(
+        "power-law-amentia",
+        "III.2",
+        "In amentia too (with an exponent near 0).",
+        POWER_LAW,
+        (0.5, 1.0),
+        MAJORITY,
+        "01_phase_diagram",
+        power_law_amentia,
+    ),
+    Claim(
+        "crossing-fixed-p-eval",
+        "III.2",
+        "At a fixed high testing dropout the curves of different N cross as training dropout grows: dementia, then eumentia.",
+        f"for each p_eval ≥ {1 - QUARTER:g}: the weaker of the largest α and, at larger p_train, the largest −α; median "
+        "over p_eval",
+        (0.0, INF),
+        "Positive if and only if α is positive first and negative later.",
+        "02_linecuts",
+        crossing_fixed_p_eval,
+    ),
+    Claim(
+        "crossing-fixed-p-train",
+        "III.3",
+        "At every fixed low training dropout the curves of different N cross as testing dropout grows: eumentia, then dementia.",
+        f"for each p_train ≤ {QUARTER:g}: the weaker of the largest −α and, at larger p_eval, the largest α; the smallest "
+        "over p_train",
+        (0.0, INF),
+        "Positive if and only if α is negative first and positive later, at every p_train.",
+        "03_bkt_collapse",
+        crossing_fixed_p_train,
+    ),
+    Claim(
+        "crossing-one-point",
+        "III.3",
+        "The curves of all N cross at one point, as scale invariance at the transition asks for.",
+        "shift in p_eval of the crossing of neighbouring sizes over the whole range of N, from a line in ln N; median of "
+        "its size over the five p_train of the collapses",
+        (0.0, 0.05),
+        "Two steps of the grid in p_eval: a smaller shift would look like one crossing in a figure.",
+        "03_bkt_collapse",
+        crossing_one_point,
+    ),
+    Claim(
+        "p-c-grows",
+        "III.3",
+        "The critical testing dropout p_c grows with training dropout.",
+        "p_c (where α = 0) at the largest p_train at which networks learn minus that at the smallest",
+        (0.0, INF),
+        ZERO,
+        "01_phase_diagram",
+        p_c_grows,
+    ),
+    Claim(
+        "p-c-reaches-one",
+        "App. A",
+        "p_c moves up to the edge of the diagram, p_eval = 1.",
+        "p_c (where α = 0) at the largest p_train at which networks learn; if no p_eval is surely dementia, it lies "
+        "between the last eumentia and 1",
+        (NEAR_ONE, 1.0),
+        "Within a tenth of 1, where nine of ten neurons are switched off.",
+        "01_phase_diagram",
+        p_c_reaches_one,
+    ),
+)
