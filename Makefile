@@ -34,7 +34,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html outputs reference method-check bench lint format lock clean
+.PHONY: help env data test unit nbval book html outputs reference method-check sensitivity bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -84,6 +84,7 @@ book: data ## execute every notebook, build the book (warnings are errors), prin
 
 html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
 	@rm -rf _build/html && mkdir -p _build
+	$(BIN)/python -m pruning_phases.book pages
 	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build/log.txt 2>&1 || { cat _build/log.txt; exit 1; }
 	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
 
@@ -97,6 +98,9 @@ reference: data ## compute data/reference.parquet again (PRESET=reference: hours
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
 	$(BIN)/python -m pruning_phases.method_check systems coverage
+
+sensitivity: data ## train again what shows how much our choices matter (about half an hour on 2 cores; goes on where it was stopped)
+	$(BIN)/python -m pruning_phases.sensitivity
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

@@ -20,7 +20,6 @@ from pruning_phases.notebooks import (
     notebook_parameters,
     parse_parameters,
     run_notebook,
-    write_provenance_page,
 )
 
 NOTEBOOKS = notebooks.NOTEBOOKS
@@ -57,7 +56,6 @@ def scratch(tmp_path, monkeypatch) -> Path:
     (tmp_path / "notebooks").mkdir()
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(notebooks, "SECTIONS", tmp_path / "sections")
-    monkeypatch.setattr(write_provenance_page, "__defaults__", (tmp_path / "sections",))
     scratch_notebook(tmp_path / "notebooks", "01_scratch")
     scratch_notebook(
         tmp_path / "notebooks", "02_fails", body="print('so far')\n1 / passes", parameters="passes: int = 0  # n"
@@ -211,21 +209,11 @@ def test_parse_parameters_refuses(wrong):
         parse_parameters([wrong])
 
 
-def test_provenance_page(scratch):
-    with pytest.raises(ConfigError, match="no executed notebook"):
-        write_provenance_page()
-    run_notebook("01_scratch", {"passes": 5})
-    text = write_provenance_page().read_text()
-    assert "| [](./01_scratch.ipynb) |" in text
-    assert "`passes = 5` |" in text
-
-
 def test_main_makes_the_sections_of_the_book_or_renews_outputs(scratch, capsys):
     notebooks.main(["01_scratch"])
     assert {path.name for path in (scratch / "sections").iterdir()} == {
         "01_scratch.ipynb",
         "01_scratch.provenance.json",
-        "provenance.md",
     }
     notebooks.main(["--in-place", "01_scratch"])
     assert text_outputs(notebooks.NOTEBOOKS / "01_scratch.ipynb") == ["(None, 0.5)"]

@@ -34,6 +34,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
+from pruning_phases.provenance import cpu_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -197,11 +198,11 @@ def run_notebook(
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round(time.perf_counter() - clock, 2),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        **_environment(),
+        **environment(),
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    _write(output, executed)
-    _write(output.with_suffix(".provenance.json"), json.dumps(provenance, indent=1, default=str) + "\n")
+    write_text(output, executed)
+    write_text(output.with_suffix(".provenance.json"), json.dumps(provenance, indent=1, default=str) + "\n")
     return output
 
 
@@ -216,33 +217,8 @@ def renew_outputs(name: str) -> Path:
         If a cell fails. The notebook is as before then.
     """
     path = _find(name)
-    _write(path, _execute(path, {}))
+    write_text(path, _execute(path, {}))
     return path
-
-
-def write_provenance_page(folder: Path = SECTIONS) -> Path:
-    """Write ``provenance.md``: when, for how long, and with which parameters each page of the book was computed.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds no executed notebook.
-    """
-    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("*.provenance.json"))]
-    if not runs:
-        raise ConfigError(f"{folder} holds no executed notebook: run them first")
-    lines = ["# How this book was computed", "", "Written when the book was built.", ""]
-    lines += ["| notebook | run at (UTC) | wall time | changed parameters |", "|---|---|---:|---|"]
-    for run in runs:
-        changed = ", ".join(f"`{key} = {run['parameters'][key]!r}`" for key in run["changed"]) or "none"
-        when = run["started"].removesuffix("+00:00").replace("T", " ")
-        lines.append(f"| [](./{run['notebook']}.ipynb) | {when} | {run['wall_seconds']:.1f} s | {changed} |")
-    last = max(runs, key=lambda run: run["started"])
-    versions = ", ".join(f"{package} {version}" for package, version in last["versions"].items())
-    commit = f"`{last['commit']}`" if last["commit"] else "unknown"
-    lines += ["", f"Code: commit {commit}. Machine: {last['machine']}. Versions: {versions}.", ""]
-    _write(folder / "provenance.md", "\n".join(lines))
-    return folder / "provenance.md"
 
 
 def _find(name: str) -> Path:
@@ -360,19 +336,19 @@ def _without_noise(notebook):
     return notebook
 
 
-def _environment() -> dict[str, object]:
-    """Commit, machine and versions."""
+def environment() -> dict[str, object]:
+    """Commit, machine and versions, as recorded with every run."""
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
     try:
         commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):  # no git, or not a checkout
         commit = None
     versions = {name: importlib.metadata.version(name) for name in _RECORDED_PACKAGES}
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    machine = f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}"
     return {"commit": commit, "machine": machine, "versions": {"python": platform.python_version()} | versions}
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write to a temporary name and rename: no reader ever sees half a file."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -391,7 +367,7 @@ def _ipython():
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Execute notebooks into the book and write its provenance page; `--in-place` renews their stored outputs."""
+    """Execute notebooks into the book; `--in-place` renews their stored outputs."""
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.notebooks", description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
     parser.add_argument("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
@@ -404,8 +380,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         except (ConfigError, NotebookError) as error:
             raise SystemExit(f"failed\nerror: {error}") from error
         print(f"{time.perf_counter() - start:.1f} s", flush=True)
-    if not arguments.in_place:
-        write_provenance_page()
 
 
 if __name__ == "__main__":

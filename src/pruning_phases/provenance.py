@@ -24,16 +24,21 @@ def git_commit() -> str:
     return commit.strip() + ("+" if changed.strip() else "")
 
 
-def device_name(device: torch.device) -> str:
-    """The hardware that computed a part, in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+def cpu_model() -> str:
+    """The processor's name as it gives it, or else its architecture."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
     )
-    return f"{model or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+    return f"{model or platform.machine()} CPU"
+
+
+def device_name(device: torch.device) -> str:
+    """The hardware that computed a part, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{cpu_model()}, {torch.get_num_threads()} thread(s)"
 
 
 def provenance(device: torch.device) -> dict[str, object]:

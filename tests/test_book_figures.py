@@ -1,0 +1,97 @@
+"""The line under each figure: what it links to, the command, the time; a page of Sphinx is built for it."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from sphinx.application import Sphinx
+
+from pruning_phases.book.provenance import DRAWINGS
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+FIGURE = {"mystnb": {"figure": {"name": "fig-dot", "caption": "A dot."}, "image": {"alt": "A dot."}}}
+PAGE = """# Page
+
+```{figure} dot.svg
+:figclass: from-01_dots
+
+The dot again.
+```
+
+```{figure} dot.svg
+:figclass: from-figures
+
+A drawing.
+```
+"""
+
+
+def record(folder: Path, name: str, seconds: float, **changed: object) -> None:
+    fields = {"notebook": name, "started": "2026-01-02T03:04:05+00:00", "wall_seconds": seconds, "commit": "abc"}
+    fields |= {"parameters": changed | {"depth": 2}, "changed": sorted(changed), "versions": {}}
+    (folder / f"{name}.provenance.json").write_text(json.dumps(fields))
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    """A book of one notebook, one page and a page of provenance."""
+    sections = tmp_path / "sections"
+    sections.mkdir()
+    shown = new_output("display_data", {"image/png": PIXEL})
+    cells = [
+        new_markdown_cell("# Dots"),
+        new_code_cell("depth: int = 2", metadata={"tags": ["parameters"]}, execution_count=1),
+        new_code_cell("dot()", metadata=FIGURE, outputs=[shown], execution_count=2),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), sections / "01_dots.ipynb")
+    record(sections, "01_dots", 7.6)
+    record(sections, DRAWINGS, 0.2)
+    (sections / "provenance.md").write_text("# Provenance\n\n(provenance-data)=\n## Data\n\nHere.\n")
+    (tmp_path / "dot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>')
+    (tmp_path / "page.md").write_text(PAGE)
+    (tmp_path / "index.md").write_text("# Book\n\n```{toctree}\npage\nsections/01_dots\nsections/provenance\n```\n")
+    return tmp_path
+
+
+def build(source: Path) -> tuple[str, str, str]:
+    """HTML of the notebook's page and of the other page, and the warnings."""
+    options = {"extensions": ["myst_nb", "pruning_phases.book.extension"], "nb_execution_mode": "off"}
+    log = source / "log.txt"
+    with log.open("w") as stream:
+        out = source / "out"
+        Sphinx(source, None, out, out / "tree", "html", options, status=None, warning=stream, freshenv=True).build()
+    pages = ((out / name).read_text() for name in ("sections/01_dots.html", "page.html"))
+    return (*pages, log.read_text())
+
+
+def test_line_under_a_figure_of_a_notebook(source):
+    html, page, warnings = build(source)
+    assert warnings == ""
+    line = html[html.index("figure-line") :].partition("</p>")[0]
+    for target in ("provenance.html#provenance-data", "#code-fig-dot", "#parameters-01-dots"):
+        assert f'href="{target}"' in line
+    for anchor in ("code-fig-dot", "parameters-01-dots"):
+        assert f'id="{anchor}"' in html
+    words = "".join(piece.partition(">")[2] for piece in line.split("<"))
+    assert words == "data · code · parameters · run again: pruning-phases notebooks 01_dots (8 s)"
+    first, second = page.split("figure-line")[1:]
+    assert 'href="sections/01_dots.html#parameters-01-dots"' in first.partition("</p>")[0]
+    assert "pruning_phases.plotting" in second.partition("</p>")[0]
+    assert "(1 s)" in second.partition("</p>")[0]
+
+
+def test_command_repeats_the_changed_parameters(source):
+    record(source / "sections", "01_dots", 100, p_train=[0.1, 0.2], preset="smoke")
+    line = build(source)[0].partition("figure-line")[2].partition("</p>")[0]
+    words = "".join(piece.partition(">")[2] for piece in line.split("<"))
+    assert "pruning-phases notebooks 01_dots -p p_train=0.1,0.2 -p preset=smoke (2 min)" in words
+
+
+def test_figures_of_unknown_origin_are_warned_of(source):
+    (source / "page.md").write_text(PAGE.replace(":figclass: from-01_dots\n", ""))
+    assert "does not say where it comes from" in build(source)[2]
+    (source / "sections" / "01_dots.provenance.json").unlink()
+    assert "no record of a run of 01_dots" in build(source)[2]
