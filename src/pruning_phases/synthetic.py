@@ -222,7 +222,8 @@ def synthetic_plane(
         loss: exact loss (nats) of every row; default `plane_loss`.
         accuracy: exact accuracy of every row; default `plane_accuracy`.
         deviate: what becomes of a network's standard normal deviate of the accuracy; default `plane_deviate`.
-        noise: relative standard deviation of a network's loss, shared along p_eval; a hundredth of it for a pass.
+        noise: relative standard deviation of the loss of a network that learns, shared along p_eval; a hundredth of it
+            for a pass, a fiftieth in amentia.
         noise_accuracy: standard deviation of a network's accuracy, likewise.
         seed: of the noise.
 
@@ -244,6 +245,6 @@ def synthetic_plane(
     exact = np.asarray(accuracy(grid), dtype=float)
     right = exact + noise_accuracy * deviate(grid, z_accuracy)
     return grid.assign(
-        loss=(np.asarray(loss(grid), dtype=float) * np.exp(noise * z_loss)).astype(np.float32),
+        loss=(np.asarray(loss(grid), dtype=float) * np.exp(noise * (0.02 + learned(grid)) * z_loss)).astype(np.float32),
         n_correct=np.rint(np.clip(right, 0, 1) * N_TEST).astype(np.uint16),
     )
