@@ -17,7 +17,7 @@ from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_C
 P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
 
 
-def _edges(centres: np.ndarray) -> np.ndarray:
+def cell_edges(centres: np.ndarray) -> np.ndarray:
     """Cell edges half-way between samples; the outer cells are as wide as their inner half."""
     if len(centres) == 1:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
@@ -40,7 +40,7 @@ def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.
     if table.duplicated(["p_train", "p_eval"]).any():
         raise ValueError(f"several rows per point of the plane; select one value of {', '.join(several) or 'the rest'}")
     grid = table.pivot(index="p_eval", columns="p_train", values=column).sort_index().sort_index(axis=1)
-    return _edges(grid.columns.to_numpy(dtype=float)), _edges(grid.index.to_numpy(dtype=float)), grid
+    return cell_edges(grid.columns.to_numpy(dtype=float)), cell_edges(grid.index.to_numpy(dtype=float)), grid
 
 
 def _label(ax: Axes) -> Axes:

@@ -1,0 +1,191 @@
+/* What the live figures share: starting them, elements, the theme's colours, formats, plotly's defaults.
+   Plain scripts without a build step; each figure registers itself in pruningPhases.figures. */
+(() => {
+  "use strict";
+  const live = (window.pruningPhases ??= {});
+  live.figures = {};
+
+  /* Starting: a figure's script calls live.start(kind, draw) when it has loaded. The static picture goes only when drawing succeeded. */
+  live.start = (kind, draw) => {
+    live.figures[kind] = draw;
+    const run = () => {
+      for (const root of document.querySelectorAll(`.pp-live[data-live="${kind}"]:not([data-ready])`)) {
+        const payload = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+        const body = live.h("div", { class: "pp-body" });
+        root.append(body);
+        try {
+          draw(body, payload);
+        } catch (error) {
+          body.remove();
+          throw error;
+        }
+        root.querySelector(".pp-static")?.remove();
+        root.dataset.ready = "";
+      }
+    };
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
+    else run();
+  };
+
+  /* Element with attributes (on…: listeners) and children. */
+  live.h = (tag, attributes = {}, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (value === true) node.setAttribute(name, "");
+      else if (value !== false && value != null) node.setAttribute(name, value);
+    }
+    node.append(...children);
+    return node;
+  };
+
+  let count = 0;
+  /* A labelled control; label may hold markup of ours (subscripts). */
+  live.field = (label, control, output) => {
+    control.id ||= `pp-${++count}`;
+    const text = live.h("label", { for: control.id });
+    text.innerHTML = label;
+    return live.h("div", { class: "pp-field" }, text, control, ...(output ? [output] : []));
+  };
+
+  live.select = (options, onchange) => {
+    const node = live.h("select", { onchange: () => onchange(node.value) });
+    for (const [value, text] of options) node.append(live.h("option", { value }, text));
+    return node;
+  };
+
+  live.slider = (low, high, step, value, oninput) => {
+    const node = live.h("input", { type: "range", min: low, max: high, step, value });
+    node.addEventListener("input", () => oninput(Number(node.value)));
+    return node;
+  };
+
+  /* Small print; the markup is ours. */
+  live.hint = (html) => {
+    const node = live.h("p", { class: "pp-hint" });
+    node.innerHTML = html;
+    return node;
+  };
+
+  live.button = (text, onclick) => live.h("button", { type: "button", class: "pp-button", onclick }, text);
+
+  /* Text that screen readers announce when it has stopped changing; what is seen changes at once. */
+  live.readout = (name) => {
+    const seen = live.h("p", { class: "pp-readout", "data-readout": name, "aria-hidden": "true" });
+    const heard = live.h("p", { class: "pp-heard", "aria-live": "polite" });
+    let timer;
+    return {
+      nodes: [seen, heard],
+      set(html) {
+        seen.innerHTML = html;
+        clearTimeout(timer);
+        timer = setTimeout(() => (heard.textContent = seen.textContent), 400);
+      },
+    };
+  };
+
+  /* Theme: the book's switch sets <html data-theme>. */
+  live.theme = () => {
+    const style = getComputedStyle(document.documentElement);
+    const dark = document.documentElement.dataset.theme === "dark";
+    const get = (name, light, night) => style.getPropertyValue(name).trim() || (dark ? night : light);
+    return {
+      dark,
+      text: get("--pst-color-text-base", "#222832", "#ced6dd"),
+      muted: get("--pst-color-text-muted", "#48566b", "#9ca4af"),
+      paper: get("--pst-color-background", "#ffffff", "#14181e"),
+      grid: dark ? "rgba(255,255,255,0.13)" : "rgba(0,0,0,0.1)",
+      of: (size) => (dark ? size.dark : size.light),
+    };
+  };
+  live.onTheme = (redraw) =>
+    new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+
+  /* Numbers as the book prints them. */
+  live.size = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+  live.fixed = (value, decimals) => (value === null || !isFinite(value) ? "–" : value.toFixed(decimals).replace("-", "−"));
+  live.short = (value, digits = 3) => {
+    if (value === null || !isFinite(value)) return "–";
+    return (Math.abs(value) >= 1e5 ? value.toExponential(digits - 1) : String(Number(value.toPrecision(digits)))).replace("-", "−");
+  };
+  /* Value ± error with as many decimals as the error has in two digits. */
+  live.withError = (value, error) => {
+    if (value === null) return "–";
+    if (error === null || !(error > 0)) return live.fixed(value, 3);
+    const decimals = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error))));
+    return `${live.fixed(value, decimals)} ± ${live.fixed(error, decimals)}`;
+  };
+
+  /* Colour at fraction t of equally spaced stops "#rrggbb". */
+  live.ramp = (stops, t) => {
+    const at = Math.min(1, Math.max(0, t)) * (stops.length - 1);
+    const i = Math.min(stops.length - 2, Math.floor(at));
+    const channel = (k) => {
+      const [a, b] = [stops[i], stops[i + 1]].map((stop) => parseInt(stop.slice(1 + 2 * k, 3 + 2 * k), 16));
+      return Math.round(a + (b - a) * (at - i));
+    };
+    return `rgb(${channel(0)},${channel(1)},${channel(2)})`;
+  };
+
+  /* Legend of a colour scale, or of named colours. */
+  live.scaleBar = (stops, low, high, title) =>
+    live.h("div", { class: "pp-scale" }, live.h("span", {}, low),
+      live.h("span", { class: "pp-gradient", style: `background:linear-gradient(90deg,${stops.join(",")})` }), live.h("span", {}, high),
+      live.h("span", { class: "pp-scale-title" }, title));
+  live.sizeLegend = (sizes) => {
+    const theme = live.theme();
+    const items = sizes.map((size) => {
+      const sign = live.h("span", { style: `color:${theme.of(size)}`, "aria-hidden": "true" }, size.sign);
+      return live.h("span", { class: "pp-key" }, sign, live.size(size.n));
+    });
+    return live.h("div", { class: "pp-legend" }, live.h("span", { class: "pp-key" }, "N ="), ...items);
+  };
+
+  /* Plotly. */
+  live.config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false, showTips: false };
+  live.axis = (title, extra = {}) => {
+    const theme = live.theme();
+    return {
+      title: { text: title, standoff: 6, font: { size: 13 } }, color: theme.text, gridcolor: theme.grid, linecolor: theme.muted,
+      showline: true, zeroline: false, ticks: "outside", ticklen: 4, tickcolor: theme.muted, fixedrange: true, automargin: false, ...extra,
+    };
+  };
+  /* Plain decimal ticks on a logarithmic axis from low to high: 1, 2, 5 of each decade, or fewer. */
+  live.logAxis = (title, low, high, extra = {}) => {
+    const span = high / low;
+    const factors = span < 20 ? [1, 2, 5] : span < 300 ? [1, 3] : [1];
+    const ticks = [];
+    for (let k = Math.floor(Math.log10(low)) - 1; k <= Math.ceil(Math.log10(high)); k++) {
+      for (const factor of factors) ticks.push(Number(`${factor}e${k}`));
+    }
+    const inside = ticks.filter((v) => v >= low && v <= high);
+    const range = [Math.log10(low), Math.log10(high)];
+    const ticktext = inside.map((v) => (v >= 1000 ? live.size(v) : String(v)));
+    return live.axis(title, { type: "log", range, tickvals: inside, ticktext, ...extra });
+  };
+  live.layout = (extra = {}) => ({
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest", dragmode: false,
+    margin: { l: 62, r: 12, t: 30, b: 46 },
+    font: { family: '"DejaVu Sans", Verdana, sans-serif', size: 12, color: live.theme().text },
+    hoverlabel: { font: { family: '"DejaVu Sans", Verdana, sans-serif', size: 12 } },
+    ...extra,
+  });
+  live.title = (text) => ({ text, x: 0, xref: "paper", xanchor: "left", y: 0.98, yanchor: "top", font: { size: 12.5 } });
+  live.plot = (node, traces, layout) => Plotly.react(node, traces, layout, live.config);
+
+  /* Base64 of little-endian numbers. */
+  live.decode = (text, type) => new type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+
+  /* Runs `work` once in the next frame however often it was asked for. */
+  live.soon = (work) => {
+    let asked = false;
+    return () => {
+      if (asked) return;
+      asked = true;
+      requestAnimationFrame(() => {
+        asked = false;
+        work();
+      });
+    };
+  };
+})();

@@ -1,0 +1,117 @@
+"""A live figure as notebook output: HTML with its data inside for the book, a picture for print and for pages without scripts."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from dataclasses import dataclass, field
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+# Loads each file once per page, in order. Sphinx writes the way to the book's root into <html data-content_root>.
+_LOADER = """
+(() => {
+  const base = (document.documentElement.dataset.content_root ?? "../") + "_static/";
+  for (const name of NAMES) {
+    const style = name.endsWith(".css"), key = style ? "href" : "src";
+    if (document.querySelector(`[${key}="${base + name}"]`)) continue;
+    const node = document.createElement(style ? "link" : "script");
+    if (style) node.rel = "stylesheet"; else node.async = false;
+    node[key] = base + name;
+    document.head.append(node);
+  }
+})();
+"""
+PLOTLY = "plotly/plotly-basic.min.js"
+_ALSO = {
+    "collapse": ["live/chi2.js"],
+    "digit": ["live/pruned.js"],
+}  # scripts that a kind of figure needs besides its own
+PRINT_DPI, FALLBACK_DPI, FALLBACK_COLORS = 150, 80, 48
+
+
+@dataclass(frozen=True, eq=False)
+class LiveFigure:
+    """What `phase_figure`, `collapse_figure` and `digit_figure` return; Jupyter and the book show it as the last line of a cell.
+
+    Attributes:
+        kind: name of the script in ``book/assets/live`` that draws it, and of its function ``pruningPhases.figures[kind]``.
+        payload: plain data for that script; no NaN (None instead).
+        picture: the static picture, PNG.
+        alt: what the picture shows, in words.
+    """
+
+    kind: str
+    payload: dict[str, object]
+    picture: bytes = field(repr=False)
+    alt: str = field(repr=False)
+
+    def json(self) -> str:
+        """The payload as compact JSON that may stand inside a script element.
+
+        Raises:
+            ValueError: NaN or infinity in the payload.
+        """
+        return json.dumps(self.payload, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+
+    def html(self) -> str:
+        """The element that the script fills, with data and fallback inside."""
+        names = ["live/live.css", PLOTLY, "live/common.js", *_ALSO.get(self.kind, []), f"live/{self.kind}.js"]
+        picture = base64.b64encode(_small(self.picture)).decode()
+        return (
+            f'<div class="pp-live" id="live-{self.kind}" data-live="{self.kind}">\n'
+            f'<img class="pp-static" alt="{html.escape(self.alt)}" src="data:image/png;base64,{picture}">\n'
+            f'<script type="application/json">{self.json()}</script>\n</div>\n'
+            f"<script>{_LOADER.replace('NAMES', json.dumps(names))}</script>"
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {
+            "text/html": self.html(),
+            "image/png": base64.b64encode(self.picture).decode(),
+            "text/plain": f"<live figure: {self.kind}>",
+        }
+
+
+def rendered(figure: Figure) -> bytes:
+    """The PNG of a matplotlib figure, which is closed."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PRINT_DPI, metadata={"Software": None})
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _small(picture: bytes) -> bytes:
+    """The picture for the page: fewer pixels and colours, about a tenth of the bytes."""
+    with Image.open(io.BytesIO(picture)) as image:
+        size = tuple(round(side * FALLBACK_DPI / PRINT_DPI) for side in image.size)
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(FALLBACK_COLORS)
+    buffer = io.BytesIO()
+    small.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+def plain(values: np.ndarray, digits: int | None = None, decimals: int | None = None) -> list:
+    """An array as nested lists of numbers rounded to significant digits or decimals; None where it is not finite."""
+    values = np.asarray(values, dtype=float)
+    if digits is not None:
+        magnitude = np.floor(np.log10(np.where((values != 0) & np.isfinite(values), np.abs(values), 1)))
+        places = (digits - 1 - magnitude).astype(int)
+        rounded = np.array([round(float(v), int(k)) for v, k in zip(values.ravel(), places.ravel(), strict=True)])
+        values = rounded.reshape(values.shape)
+    elif decimals is not None:
+        values = np.round(values, decimals)
+
+    def listed(a: np.ndarray) -> list | float | int | None:
+        if a.ndim:
+            return [listed(one) for one in a]
+        if not np.isfinite(a):
+            return None
+        return int(a) if float(a).is_integer() else float(a)
+
+    return listed(values)
