@@ -1,0 +1,168 @@
+"""Numbers in prose are glued from notebooks, not typed; a typed one must be of a kind that no result can change."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "book").glob("*.md"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# What is not prose, taken out before numbers are looked for. A role that cites leaves a mark: see the kind "literature".
+CITED = "\N{REFERENCE MARK}"
+NOT_PROSE = (
+    (r"^```\w*\n.*?^```", ""),  # blocks of code (directives such as ```{figure} stay)
+    (r"^\$\$.*?^\$\$[^\n]*", ""),  # displayed equations: constants of the theory
+    (r"\{cite:\w\}`[^`]*`", CITED),
+    (r"\{[\w:]+\}`[^`]*`", ""),  # glue and references
+    (r"`[^`\n]*`", ""),  # inline code
+    (r"\]\([^)\s]*\)", "]"),  # addresses of links
+    (r"^\([\w-]+\)=$", ""),  # labels
+    (r"^:[\w-]+:[^\n]*$", ""),  # options of directives
+    (r"\$\\l?n ?10\$|\\ln ?10", "ln"),  # the loss of guessing among ten classes
+)
+SPACES = " \u00a0\u2009\u202f"
+NUMBER = re.compile(rf"(?<![\w.,^_-])[-−]?\d+(?:(?:[{SPACES}]|\\,)\d{{3}}(?!\d))*(?:\.\d+)?(?!\w)(?:[{SPACES}]?[%×])?")
+
+# Kinds of numbers that may be typed: a pattern on the number, marked «», in its surroundings.
+KINDS = {
+    "a count up to ten, an exponent, a simple fraction": r"«[-−]?(?:[0-9]|10)»(?! ?(?:s|min|h|ms|kB|GB|MB)\b)(?!\.\d)",
+    "a size fixed by the data or the standard network": r"«(?:28|784|255|100|10 ?000|60 ?000)»",
+    "a level of a statistical convention": r"«(?:5|68|95) %»|«0\.(?:68|95)»|«1\.3(?: ×)?»",
+    "the number of an equation or figure of the paper": r"(?:Eqs?|Figs?)\.[^.]*«\d+»",
+    "from the literature, in the sentence that cites it": rf"{CITED}(?:[^.]|\.\d)*«[^»]*»|«[^»]*»(?:[^.]|\.\d)*{CITED}",
+    "a version of Python": r"Python «3\.\d+»",
+}
+# Numbers of a set-up may be typed where the code that sets them up is named here and holds the same number.
+SET_UP = {
+    "protocol.md": ["src/pruning_phases/config.py", "src/pruning_phases/observables/scaling.py"],
+    "scaling_out.md": ["src/pruning_phases/executors.py", "src/pruning_phases/verification.py"],
+    "09_method_check.ipynb": [
+        "src/pruning_phases/method_check.py",
+        "src/pruning_phases/known_systems.py",
+        "src/pruning_phases/synthetic.py",
+    ],
+    "10_performance.ipynb": ["tests/benchmarks/bench_training.py", "tests/benchmarks/peers.py"],
+}
+SIZES = [500, 1000, 2000, 4000, 8000, 16000, 32000, 50000]
+LOGS = [math.log(size) for size in SIZES]
+MIDDLE, HALF = (math.log(50000) + math.log(500)) / 2, (math.log(50000) - math.log(500)) / 2
+MEAN_LOG = sum(LOGS) / len(LOGS)
+# Worked examples of the theory: arithmetic on numbers that the text itself assumes, done again here. Value → what it must be.
+EXAMPLES = {
+    "finite_size_scaling.md": {
+        "500": SIZES[0],
+        "50 000": SIZES[-1],
+        "8.5": round(MIDDLE, 1),
+        "2.3": round(HALF, 1),
+        "2 %": round(100 * HALF**2 / (4 * MIDDLE**2)),
+        "50": 50,  # the l₀ assumed for the next one
+        "0.55": round((MEAN_LOG - math.log(50)) / MEAN_LOG, 2),
+        "30 %": round(100 * (1.3 - 1)),
+        "0.3": round(1.3 - 1, 1),
+    },
+    "protocol.md": {"500": SIZES[0], "50 000": SIZES[-1], "391": -(-50000 // 128)},
+    "model.md": {"500": SIZES[0], "1000": SIZES[1]},
+}
+
+
+def without_what_is_not_prose(text: str) -> str:
+    """Text without code, addresses, roles and displayed equations."""
+    for pattern, mark in NOT_PROSE:
+        text = re.sub(pattern, mark, text, flags=re.MULTILINE | re.DOTALL)
+    return text
+
+
+def number(text: str) -> str:
+    """A number as it is compared: no spaces between digits, no unit."""
+    return re.sub(rf"[{SPACES}\\,%×_]", "", text)
+
+
+def set_up_numbers(name: str) -> set[str]:
+    code = "\n".join((ROOT / path).read_text(encoding="utf-8") for path in SET_UP.get(name, []))
+    return {number(literal) for literal in re.findall(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?:e-?\d+)?(?!\w)", code)}
+
+
+def command_numbers(text: str) -> set[str]:
+    """Numbers in the blocks of code of a page, which its prose may explain."""
+    return set(re.findall(r"\d+", "\n".join(re.findall(r"^```\w+\n.*?^```", text, flags=re.MULTILINE | re.DOTALL))))
+
+
+def typed_numbers(text: str, name: str = "") -> Iterator[str]:
+    """Numbers of no allowed kind, each with its surroundings."""
+    plain = without_what_is_not_prose(text)
+    allowed = set_up_numbers(name) | command_numbers(text) | {number(value) for value in EXAMPLES.get(name, {})}
+    for match in NUMBER.finditer(plain):
+        before, after = plain[max(0, match.start() - 200) : match.start()], plain[match.end() : match.end() + 200]
+        context = f"{before}«{match[0]}»{after}".replace("\n", " ")
+        context = re.sub(r"(?<=\d)[\u00a0\u2009\u202f]|(?<=\d)\\,", " ", context)
+        if number(match[0]) not in allowed and not any(re.search(kind, context) for kind in KINDS.values()):
+            yield context[max(0, context.index("«") - 50) : context.index("»") + 50]
+
+
+def texts() -> Iterator[tuple[str, str, str]]:
+    """(file, place in it, text): pages, and markdown cells, captions and alternative texts of notebooks."""
+    for page in PAGES:
+        yield page.name, "", page.read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        for position, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+            if cell["cell_type"] == "markdown":
+                yield path.name, f"cell {position}", "".join(cell["source"])
+            figure = cell["metadata"].get("mystnb", {})
+            for text in (figure.get("figure", {}).get("caption"), figure.get("image", {}).get("alt")):
+                if text:
+                    yield path.name, f"figure of cell {position}", text
+
+
+@pytest.mark.parametrize("name", [path.name for path in (*PAGES, *NOTEBOOKS)])
+def test_no_number_is_typed(name):
+    typed = [
+        f"{place}: …{found}…" for file, place, text in texts() if file == name for found in typed_numbers(text, name)
+    ]
+    assert not typed, "glue it from a notebook; the kinds that may be typed are listed above"
+
+
+@pytest.mark.parametrize(("page", "value"), [(page, value) for page, values in EXAMPLES.items() for value in values])
+def test_worked_examples_are_right(page, value):
+    plain = re.sub(
+        rf"(?<=\d)[{SPACES}]", " ", without_what_is_not_prose((ROOT / "book" / page).read_text(encoding="utf-8"))
+    )
+    assert re.search(rf"(?<![\d.]){re.escape(value)}(?![\d])", plain), "no longer in the text"
+    assert float(number(value)) == EXAMPLES[page][value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The loss fell to 0.31.",
+        "It took 7 ms a file.",
+        "We find $\\nu = 1.7$ here.",
+        "About 42 % of the points",
+        "in 300 networks",
+        "trained 12\u202f500 networks",
+        "$\\alpha=-0.20$ was found",
+        "The literature has 0.5 {cite:p}`A2000`. We find 0.6.",
+    ],
+)
+def test_typed_results_are_found(text):
+    assert len(list(typed_numbers(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{glue:text}`x:.2f` of 10 classes",
+        "on $28\\times28$ pixels, 10\u202f000 of them, loss $\\ln10$",
+        "see Eqs. 14–17 of the paper and `n = 12.5`",
+        "```bash\nsleep 512\n```\nwaits 512 s",
+        "the 68 % interval with $\\chi^2_\\nu$ and $\\nu=1/2$",
+        "$T_c=0.893$ {cite:p}`Hasenbusch2005`",
+        "$$\nx = 3.14\n$$ (eq-x)",
+    ],
+)
+def test_what_may_be_typed_passes(text):
+    assert not list(typed_numbers(text))
