@@ -5,6 +5,7 @@ training-set size, darker for more data. Both families keep their order in greys
 """
 
 from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
+from pruning_phases.plotting.choices import difference_strip
 from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
 from pruning_phases.plotting.performance import contestants, speed_curve
@@ -22,6 +23,7 @@ __all__ = [
     "boundary_line",
     "contestants",
     "crossing_strip",
+    "difference_strip",
     "digit_answers",
     "edge_against_width",
     "exponent_map",

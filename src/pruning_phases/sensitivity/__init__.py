@@ -1,0 +1,59 @@
+r"""How much do our choices matter? The phases again, with one value of the protocol changed at a time.
+
+The paper leaves values open (`config.Training`), and we had to choose. Here each chosen value is replaced by others, one
+at a time, and what the book concludes is computed anew: the exponent at anchor points of the plane, the border p_c between
+eumentia and dementia, and the statements that rest on them (`CONCLUSIONS`). All variants share the random streams of their
+realizations with the base, so differences from it are paired, realization by realization.
+
+The results that the book shows are made once, by
+
+    python -m pruning_phases.sensitivity
+
+which writes ``data/sensitivity.parquet`` and its manifest.
+"""
+
+from pruning_phases.sensitivity.conclusions import (
+    CONCLUSIONS,
+    SURVIVAL,
+    VERDICTS,
+    Conclusion,
+    counts,
+    judge,
+    label,
+    largest_shifts,
+    shift_table,
+    shifts,
+    survival,
+)
+from pruning_phases.sensitivity.measure import estimates, jackknife_error
+from pruning_phases.sensitivity.study import collect, load, protocol_table, results, run, ship
+from pruning_phases.sensitivity.variants import ANCHORS, BASE, RISES, SWEEPS, VARIANTS, Variant, choose
+
+__all__ = [
+    "ANCHORS",
+    "BASE",
+    "CONCLUSIONS",
+    "RISES",
+    "SURVIVAL",
+    "SWEEPS",
+    "VARIANTS",
+    "VERDICTS",
+    "Conclusion",
+    "Variant",
+    "choose",
+    "collect",
+    "counts",
+    "estimates",
+    "jackknife_error",
+    "judge",
+    "label",
+    "largest_shifts",
+    "load",
+    "protocol_table",
+    "results",
+    "run",
+    "shift_table",
+    "shifts",
+    "ship",
+    "survival",
+]

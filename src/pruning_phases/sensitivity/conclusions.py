@@ -1,0 +1,173 @@
+"""Which conclusions survive every choice: rules on the estimates, and the tables that show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.sensitivity.measure import KEY
+from pruning_phases.sensitivity.variants import ANCHORS, BASE
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A statement of the book as the sign of one quantity of `estimates`."""
+
+    name: str
+    words: str
+    quantity: str
+    p_train: float
+    sign: int
+    """+1 or -1: the sign that the quantity has if the statement is true."""
+    p_eval: float = np.nan
+
+
+CONCLUSIONS = (
+    Conclusion("eumentia", "more data help at (0.2, 0.2)", "alpha", 0.2, -1, 0.2),
+    Conclusion("eumentia_far", "more data help at (0.7, 0.7)", "alpha", 0.7, -1, 0.7),
+    Conclusion("dementia", "more data hurt at (0, 0.9)", "alpha", 0.0, 1, 0.9),
+    Conclusion("dementia_0.1", "some p_eval has dementia at p_train = 0.1", "alpha_max", 0.1, 1),
+    Conclusion("dementia_0.2", "some p_eval has dementia at p_train = 0.2", "alpha_max", 0.2, 1),
+    Conclusion("dementia_0.3", "some p_eval has dementia at p_train = 0.3", "alpha_max", 0.3, 1),
+    Conclusion("no_dementia", "no p_eval has dementia at p_train = 0.7", "alpha_max", 0.7, -1),
+    Conclusion("rise", "the border rises from p_train = 0 to 0.1", "rise", 0.1, 1),
+    Conclusion("rise_on", "the border rises from p_train = 0.1 to 0.3", "rise", 0.3, 1),
+    Conclusion("amentia", "nothing is learned at p_train = 0.975", "learned", 0.975, -1),
+)
+VERDICTS = ("holds", "undecided", "fails")
+SURVIVAL = (
+    "survives every choice",
+    "not decided for every choice",
+    "contradicted by a choice",
+    "not found in the base",
+)
+
+
+def judge(estimates: pd.DataFrame, conclusions: tuple[Conclusion, ...] = CONCLUSIONS) -> pd.DataFrame:
+    """Every conclusion under every variant.
+
+    The rule: with the interval of the quantity at the level that `estimates` was made with, a conclusion *holds* where the
+    whole interval has the sign it states, *fails* where the whole interval has the other sign, and is *undecided* otherwise,
+    also where the quantity does not exist.
+
+    Returns:
+        One row per conclusion and variant: conclusion, statement, variant, words, value, half_width, verdict. Conclusions
+        about points that the grid lacks are left out.
+    """
+    rows = []
+    for one in conclusions:
+        at = estimates[(estimates["quantity"] == one.quantity) & (estimates["p_train"] == one.p_train)]
+        if one.quantity == "alpha":
+            at = at[at["p_eval"] == one.p_eval]
+        for row in at.itertuples():
+            verdict = "undecided"
+            if one.sign * row.value > row.half_width:
+                verdict = "holds"
+            elif -one.sign * row.value > row.half_width:
+                verdict = "fails"
+            rows.append((one.name, one.words, row.variant, row.words, row.value, row.half_width, verdict))
+    columns = ["conclusion", "statement", "variant", "words", "value", "half_width", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def survival(judged: pd.DataFrame) -> pd.DataFrame:
+    """One line for each conclusion: does it survive every choice?
+
+    Returns:
+        Indexed by statement: base ("value ± half width"), holds, undecided, fails (numbers of variants, the base included),
+        verdict (one of `SURVIVAL`), except (the choices under which it does not hold).
+    """
+    rows = []
+    for statement, block in judged.groupby("statement", sort=False):
+        count = block["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+        base = block[block["variant"] == BASE].iloc[0]
+        if base["verdict"] != "holds":
+            verdict = SURVIVAL[3]
+        elif count["fails"]:
+            verdict = SURVIVAL[2]
+        else:
+            verdict = SURVIVAL[1] if count["undecided"] else SURVIVAL[0]
+        doubted = block[block["verdict"] != "holds"]
+        except_for = ", ".join(f"{row.words} ({row.verdict})" for row in doubted.itertuples())
+        value = f"{base['value']:+.3f} ± {base['half_width']:.3f}"
+        rows.append((statement, value, *count, verdict, except_for or "–"))
+    return pd.DataFrame(rows, columns=["statement", "base", *VERDICTS, "verdict", "except"]).set_index("statement")
+
+
+def shifts(estimates: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """The differences from the base that the reader sees: those of alpha at the anchors and of p_c.
+
+    Among many comparisons some exceed their own interval by chance, so a column tells which do so for all of them together.
+
+    Returns:
+        Rows of `estimates` with quantity alpha or p_c, variants other than the base, a p_value, and two columns more:
+        beyond (the interval of the difference excludes 0) and certain (so it does after Holm's correction (1979) for the
+        number of rows, at 1 - level).
+    """
+    rows = estimates[(estimates["variant"] != BASE) & estimates["quantity"].isin(["alpha", "p_c"])]
+    rows = rows[rows["p_value"].notna()].sort_values("p_value", kind="stable")
+    steps = rows["p_value"] * np.arange(len(rows), 0, -1)
+    return rows.assign(beyond=rows["p_value"] < 1 - level, certain=steps.cummax() < 1 - level).sort_index()
+
+
+def largest_shifts(shifted: pd.DataFrame, estimates: pd.DataFrame) -> pd.DataFrame:
+    """For each quantity its value in the base and the choice that moves it most.
+
+    Returns:
+        Indexed by quantity: base, error (standard error), largest shift, its error, choice.
+    """
+    base = estimates[estimates["variant"] == BASE].set_index(KEY)
+    rows = []
+    for key, block in shifted.groupby(KEY, sort=False, dropna=False):
+        most = block.loc[block["difference"].abs().idxmax()]
+        own = base.loc[[key]].iloc[0]
+        numbers = (own["value"], own["error"], most["difference"], most["difference_error"])
+        rows.append((label(*key), *numbers, most["words"]))
+    return pd.DataFrame(rows, columns=["quantity", "base", "error", "largest shift", "its error", "choice"]).set_index(
+        "quantity"
+    )
+
+
+def shift_table(estimates: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """One row for each variant, one column for each alpha and p_c: the base's value, then differences from it.
+
+    Cells are "value ± standard error"; a star marks a difference whose interval at `level` excludes 0; "none" a border that
+    the variant does not have.
+    """
+    rows = estimates[estimates["quantity"].isin(["alpha", "p_c"])]
+    rows = rows[rows.groupby(KEY, dropna=False)["value"].transform("count") > 0]  # borders that no variant has
+    starred = set(shifts(rows, level).query("beyond").index)
+    cells = {}
+    for row in rows.itertuples():
+        shown = (row.value, row.error) if row.variant == BASE else (row.difference, row.difference_error)
+        sign = "" if row.variant == BASE else "+"
+        text = "none" if np.isnan(shown[0]) else f"{shown[0]:{sign}.3f} ± {shown[1]:.3f}"
+        name = label(row.quantity, row.p_train, row.p_eval)
+        cells.setdefault(name, {})[row.words] = text + (" *" if row.Index in starred else "")
+    return pd.DataFrame(cells).rename_axis("choice")
+
+
+def label(quantity: str, p_train: float, p_eval: float = np.nan) -> str:
+    """Name of a quantity in tables: "p_c at 0.1", "α at (0.2, 0.2), eumentia"."""
+    if quantity == "p_c":
+        return f"p_c at {p_train:g}"
+    phase = next((name for name, point in ANCHORS.items() if point == (p_train, p_eval)), "")
+    return f"α at ({p_train:g}, {p_eval:g}), {phase}"
+
+
+def counts(judged: pd.DataFrame, shifted: pd.DataFrame, level: float = 0.95) -> dict[str, float]:
+    """Numbers for the text: conclusions, survivors, comparisons, shifts beyond their interval, by chance, and certain."""
+    verdicts = survival(judged)["verdict"]
+    return {
+        "n_choices": judged["variant"].nunique() - 1,
+        "n_conclusions": len(verdicts),
+        "n_surviving": (verdicts == SURVIVAL[0]).sum(),
+        "n_undecided": (verdicts == SURVIVAL[1]).sum(),
+        "n_contradicted": (verdicts == SURVIVAL[2]).sum(),
+        "n_comparisons": len(shifted),
+        "n_beyond": shifted["beyond"].sum(),
+        "n_by_chance": (1 - level) * len(shifted),
+        "n_certain": shifted["certain"].sum(),
+    }

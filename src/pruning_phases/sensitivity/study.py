@@ -1,0 +1,182 @@
+"""Running the study: networks of every variant, their table, and the shipped copy of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import sweep as sweeps
+from pruning_phases.config import ConfigError, Network, Sweep
+from pruning_phases.progress import cost
+from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS, Variant, choose
+from pruning_phases.store import Store, StoreError, write_durably
+
+SHIPPED = sweeps.REPOSITORY / "data" / "sensitivity.parquet"
+FEW = 3  # realizations that every variant gets before any gets more
+
+
+def run(
+    store: Store | str | os.PathLike[str],
+    base: Sweep = SWEEPS["laptop"],
+    variants: Sequence[Variant] = VARIANTS,
+    executor: str = "auto",
+    device: str = "auto",
+) -> int:
+    """Train what `store` lacks of the base and of every variant; returns the number of networks trained.
+
+    Resumable like any sweep. First all variants with `FEW` realizations, then the rest: interrupted in between, the
+    study is complete with fewer realizations.
+    """
+    total = max(grid.realizations for grid in base.grids)
+    trained = 0
+    for n in sorted({min(FEW, total), total}):
+        for variant in variants:
+            if variant.rows != variant.name:
+                continue
+            asked = variant.sweep(base).override(realizations=n)
+            work = sum(cost(one, asked.training, asked.evaluation) for one in asked.networks())
+            # so little work takes less time than the start of worker processes
+            where = "in-process" if executor == "auto" and work < sweeps.WORTH_MEASURING else executor
+            trained += sweeps.run(asked, store, where, device)
+    return trained
+
+
+def collect(store: Store, base: Sweep = SWEEPS["laptop"], variants: Sequence[Variant] = VARIANTS) -> pd.DataFrame:
+    """Results of every variant that has networks of its own, the passes of each network averaged.
+
+    Returns:
+        A results table (`observables.RESULT_COLUMNS`) with the columns variant and epochs (of the network's training)
+        added. There is one pass, 0; its loss and n_correct are the means over the passes of the sweep.
+
+    Raises:
+        StoreError: networks are missing.
+    """
+    tables = []
+    for variant in variants:
+        if variant.rows != variant.name:
+            continue
+        asked = variant.sweep(base)
+        if missing := len(set(asked.networks()) - store.done(asked)):
+            raise StoreError(f"{missing} networks of {variant.name} are missing from {store.folder}: run them first")
+        columns = [*Network._fields, "p_eval"]
+        means = store.read(asked).groupby(columns, sort=True)[["loss", "n_correct"]].mean().reset_index()
+        records = {
+            tuple(one[name] for name in Network._fields): one["epochs"]
+            for part in store.parts()
+            if part.protocol == asked.training.protocol
+            for one in part.metadata["networks"]
+        }
+        epochs = [records[one] for one in means[list(Network._fields)].itertuples(index=False, name=None)]
+        means = means.astype({"loss": np.float32, "n_correct": np.float32})
+        tables.append(means.assign(eval_pass=0, epochs=np.array(epochs, np.int16), variant=variant.name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def results(
+    preset: str = "shipped",
+    *,
+    store: str | os.PathLike[str] | None = None,
+    variants: Iterable[str] | None = None,
+    executor: str = "auto",
+    **overrides: object,
+) -> pd.DataFrame:
+    """Table of `collect`: as shipped, or trained where the store lacks networks.
+
+    Args:
+        preset: "shipped" reads the file of the repository; "laptop" and "smoke" name a grid in `SWEEPS`.
+        store: folder of trained networks (None: the default one).
+        variants: names of variants (None: all); the base always comes along.
+        executor: where networks are trained, see `executors`.
+        overrides: fields of the sweep (`Sweep.override`), None meaning the grid's own; not with "shipped".
+
+    Raises:
+        ConfigError: unknown preset or variant, an impossible value, an override of the shipped results.
+    """
+    chosen = choose(variants)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if preset == "shipped":
+        if given:
+            raise ConfigError(f"{', '.join(given)} cannot be changed in the shipped results: choose preset = laptop")
+        table, _ = load()
+        return table[table["variant"].isin([variant.rows for variant in chosen])].reset_index(drop=True)
+    if preset not in SWEEPS:
+        raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped, {', '.join(SWEEPS)}")
+    base, where = SWEEPS[preset].override(**given), Store(store or sweeps.default_store())
+    run(where, base, chosen, executor)
+    return collect(where, base, chosen)
+
+
+def load(path: Path = SHIPPED) -> tuple[pd.DataFrame, dict]:
+    """Shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
+    try:
+        manifest, content = json.loads(path.with_suffix(".json").read_text()), path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"{error.filename} is missing: run `make sensitivity`") from error
+    if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+        raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
+    return pd.read_parquet(path), manifest
+
+
+def ship(
+    store: Store, base: Sweep = SWEEPS["laptop"], variants: Sequence[Variant] = VARIANTS, path: Path = SHIPPED
+) -> dict:
+    """Write the table of all variants and, beside it, its manifest: what was changed, and where, when and how long it ran.
+
+    Returns the manifest. Raises StoreError if networks are missing or the files cannot be written.
+    """
+    table = collect(store, base, variants)
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, compression="zstd", compression_level=19, index=False)
+    content = buffer.getvalue()
+    described, origins = {}, []
+    for variant in variants:
+        training = variant.sweep(base).training
+        parts = [part.metadata for part in store.parts() if part.protocol == training.protocol]
+        for part in parts:
+            origin = {name: part.get(name) for name in ("version", "git_commit", "torch", "python", "device")}
+            if origin not in origins:
+                origins.append(origin)
+        described[variant.name] = {
+            "words": variant.words,
+            "training": dict(variant.training),
+            "drop": variant.drop,
+            "protocol": training.protocol,
+            "networks": len(variant.sweep(base).networks()),
+            "wall_time_s": round(sum(part["wall_time_s"] for part in parts), 1),
+        }
+    manifest = {
+        "command": "python -m pruning_phases.sensitivity",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": len(table),
+        "base": base.to_dict(),
+        "variants": described,
+        "computed_by": origins,
+    }
+    write_durably(path, content)
+    write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    return manifest
+
+
+def protocol_table(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS) -> pd.DataFrame:
+    """What each variant changes, and the median number of epochs its networks trained; indexed by the variant's words."""
+    epochs = rows.groupby("variant")["epochs"].median()
+    table = [
+        {
+            "choice": one.words,
+            "changed": ", ".join(
+                f"{k} = {v:.3g}" if isinstance(v, float) else f"{k} = {v}" for k, v in one.training.items()
+            )
+            or (f"N: {one.drop} left out" if one.drop else "–"),
+            "median epochs": epochs.get(one.rows),
+        }
+        for one in variants
+        if one.rows in epochs.index
+    ]
+    return pd.DataFrame(table).set_index("choice")
