@@ -1,4 +1,4 @@
-"""The command line: pruning-phases sweep | status | compact | verify | notebooks.
+"""The command line: pruning-phases sweep | status | compact | verify | notebooks | verdicts.
 
 Every command checks its input before any work is done; bad input is one line on stderr and exit code 2.
 """
@@ -165,6 +165,15 @@ def _notebooks(arguments: argparse.Namespace) -> None:
         print(notebooks.run_notebook(name, parameters, arguments.output))
 
 
+def _verdicts(arguments: argparse.Namespace) -> None:
+    from pruning_phases import verdicts
+    from pruning_phases.sweep import results
+
+    rows = results(arguments.preset, store=arguments.store)
+    table = verdicts.judge(rows, arguments.claim, n_bootstrap=arguments.n_bootstrap, seed=arguments.seed)
+    print(verdicts.as_json(table) if arguments.json else verdicts.as_text(table))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     main_parser = argparse.ArgumentParser(
@@ -218,6 +227,19 @@ def parser() -> argparse.ArgumentParser:
     notebook.add_argument("--output", type=Path, help="the executed notebook (default: book/sections/NAME.ipynb)")
     notebook.add_argument("--list", action="store_true", help="list the notebooks")
     notebook.set_defaults(run=_notebooks)
+
+    judged = commands.add_parser("verdicts", help="judge the paper's claims by results")
+    judged.add_argument(
+        "--preset", default="shipped", help="which results: shipped (no training, the default), or a sweep to compute"
+    )
+    judged.add_argument("--store", type=Path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)")
+    judged.add_argument("--claim", action="append", metavar="CLAIM", help="judge this claim only (may be repeated)")
+    judged.add_argument("--n-bootstrap", type=int, default=200, help="resamples of every fit (default: %(default)s)")
+    judged.add_argument("--seed", type=int, default=0, help="of the resampling")
+    judged.add_argument(
+        "--json", action="store_true", help="the whole table as JSON: also statistics, rules and reasons"
+    )
+    judged.set_defaults(run=_verdicts)
     return main_parser
 
 

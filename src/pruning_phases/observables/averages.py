@@ -90,7 +90,8 @@ def bootstrap_sem(samples: np.ndarray, n_bootstrap: int = 1000, seed: int = 0) -
         y = y - y.mean(axis=1, keepdims=True)
         weights = bootstrap_counts(n, n_bootstrap, seed) / n - 1 / n
         covariance = weights.T @ weights / n_bootstrap
-        sem[rows] = np.sqrt(np.einsum("ir,rs,is->i", y, covariance, y) * n / (n - 1))
+        variance = np.einsum("ir,rs,is->i", y, covariance, y) * n / (n - 1)
+        sem[rows] = np.sqrt(np.maximum(variance, 0.0))  # equal samples: rounding may leave it just below zero
     return sem
 
 

@@ -62,8 +62,8 @@ def judge(
     Args:
         results: tidy results, any architectures, sizes and rates.
         claims: slugs of `CLAIMS`; None: all.
-        depth: hidden layers of the architecture that most claims are about; None: that with the most networks.
-        width: neurons in each, likewise.
+        depth: hidden layers of the architecture that most claims are about; None: 2, or that with the most networks.
+        width: neurons in each; None: 100, likewise.
         n_bootstrap: resamples of every fit.
         seed: of the resampling.
 

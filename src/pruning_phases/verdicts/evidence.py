@@ -17,6 +17,8 @@ QUARTER = 0.25
 """A rate is "low" in the first and "high" in the last quarter of its axis, for every claim that says low or high."""
 HALF_WIDTH = 0.2
 """p_eval fitted on either side of a crossing, as in the notebooks of the collapses."""
+DEFAULT_SHAPE = (2, 100)
+"""Hidden layers and width of the protocol's default architecture."""
 N_COLLAPSE_RATES = 5
 """Collapses that the paper shows (Figs. 4, 7-10)."""
 
@@ -69,7 +71,8 @@ class Evidence:
 
     Args:
         results: tidy results, any architectures, sizes and rates.
-        depth: hidden layers of the architecture that most claims are about; None: that with the most networks.
+        depth: hidden layers of the architecture that most claims are about; None: `DEFAULT_SHAPE`, or, if the results
+            lack it, the one with the most networks.
         width: neurons in each, likewise.
         n_bootstrap: resamples of every fit.
         seed: of the resampling.
@@ -96,7 +99,7 @@ class Evidence:
                 counts = counts[counts.index.get_level_values(name) == value]
         if counts.empty:
             raise ValueError(f"the results hold no architecture with depth = {depth}, width = {width}")
-        self.depth, self.width = (int(i) for i in counts.idxmax())
+        self.depth, self.width = DEFAULT_SHAPE if DEFAULT_SHAPE in counts.index else map(int, counts.idxmax())
         self.results, self.n_bootstrap, self.seed = results, n_bootstrap, seed
         self.rows = results[(results["depth"] == self.depth) & (results["width"] == self.width)]
         self._fits: dict[tuple[float, Ansatz, int | None], Collapse] = {}
