@@ -102,7 +102,7 @@
     new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 
   /* Numbers as the book prints them. */
-  live.size = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+  live.size = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   live.fixed = (value, decimals) => (value === null || !isFinite(value) ? "–" : value.toFixed(decimals).replace("-", "−"));
   live.short = (value, digits = 3) => {
     if (value === null || !isFinite(value)) return "–";
@@ -170,7 +170,7 @@
     hoverlabel: { font: { family: '"DejaVu Sans", Verdana, sans-serif', size: 12 } },
     ...extra,
   });
-  live.title = (text) => ({ text, x: 0, xref: "paper", xanchor: "left", y: 0.98, yanchor: "top", font: { size: 12.5 } });
+  live.title = (text) => ({ text, x: 0, xref: "paper", xanchor: "left", y: 1, yanchor: "top", pad: { t: 14 }, font: { size: 12.5 } });
   live.plot = (node, traces, layout) => Plotly.react(node, traces, layout, live.config);
 
   /* Base64 of little-endian numbers. */

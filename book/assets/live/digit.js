@@ -155,7 +155,7 @@
         ? `Most frequent answer: <b>${most}</b> (${live.fixed((100 * counts[most]) / MASKS, 0)} % of the masks).`
         : `Right under <b data-value="right">${live.fixed((100 * counts[right]) / MASKS, 0)} %</b> of the masks, mean loss ${live.short(mine, 2)} nats.`;
       readout.set(`<b>${phaseAt(state.network, state.p) ?? "phase not computed here"}</b>. ${said} ` +
-        `All 10${"\u2009"}000 test images: accuracy ${live.fixed(accuracy[at()], 3)}, loss ${live.short(loss[at()], 3)} nats (guessing: ${live.fixed(data.guessing, 2)}).`);
+        `All 10${"\u202f"}000 test images: accuracy ${live.fixed(accuracy[at()], 3)}, loss ${live.short(loss[at()], 3)} nats (guessing: ${live.fixed(data.guessing, 2)}).`);
     });
     update();
     live.onTheme(update);

@@ -137,9 +137,9 @@
           text: n.map(live.size), hovertemplate: "N = %{text}<br>loss %{y:.4g}<extra></extra>",
         },
       ];
-      const title = `<b>${phase}</b>  α = ${live.withError(alpha, data.alpha_error[i][j])}, χ²/d.o.f. = ${live.short(data.chi2[i][j], 2)}`;
+      const title = `<b>${phase}</b>, <i>p</i><sub>train</sub> = ${p_train[i]}, <i>p</i><sub>eval</sub> = ${p_eval[j]}<br>α = ${live.withError(alpha, data.alpha_error[i][j])}, χ²/d.o.f. = ${live.short(data.chi2[i][j], 2)}`;
       live.plot(scaling, traces, live.layout({
-        title: live.title(title),
+        title: live.title(title), margin: { l: 62, r: 12, t: 46, b: 46 },
         xaxis: live.logAxis("training-set size <i>N</i>", ...ends), yaxis: live.logAxis(LOSS, ...padded(all)),
       }));
       scaling.setAttribute("aria-label", `Loss against N at p_train ${p_train[i]}, p_eval ${p_eval[j]}: ${phase}, alpha ${live.withError(alpha, data.alpha_error[i][j])}`);

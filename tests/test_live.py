@@ -1,0 +1,372 @@
+"""Live figures: what their payloads hold, and that the scripts of the page compute what Python computes."""
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from javascript import LIVE, evaluate
+from PIL import Image
+from tables import plane_table
+
+from pruning_phases import live, observables
+from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared
+from pruning_phases.config import Training
+from pruning_phases.evaluation import predict
+from pruning_phases.live.collapse import collapse_payload, rounded
+from pruning_phases.live.digit import digit_payload, phases_at
+from pruning_phases.live.figure import LiveFigure, plain
+from pruning_phases.live.networks import BORDER, quantised, save_networks
+from pruning_phases.live.phase import phase_payload
+from pruning_phases.notebooks import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return plane_table(p_train=(0.0, 0.3, 0.99), n_train=(500, 1000, 2000, 4000), realizations=5)
+
+
+# Numbers and HTML
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "expected"),
+    [
+        ([0.123456, 123456.0, -0.00123456], {"digits": 3}, [0.123, 123000, -0.00123]),
+        ([[np.nan, 0.0], [np.inf, 2.0]], {"digits": 2}, [[None, 0], [None, 2]]),
+        ([0.12345, 2.0], {"decimals": 2}, [0.12, 2]),
+    ],
+)
+def test_plain_numbers(value, options, expected):
+    assert plain(np.array(value), **options) == expected
+
+
+def test_html_holds_payload_picture_and_scripts_once():
+    buffer = io.BytesIO()
+    Image.new("RGB", (150, 75), "white").save(buffer, format="png")
+    figure = LiveFigure("collapse", {"text": "</script><b>", "x": [1, None]}, buffer.getvalue(), 'a "quoted" picture')
+    text = figure.html()
+    data = re.search(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)[1]
+    assert json.loads(data) == figure.payload
+    assert 'alt="a &quot;quoted&quot; picture"' in text
+    names = json.loads(re.search(r"for \(const name of (\[.*?\])\)", text)[1])
+    assert names[1:] == ["plotly/plotly-basic.min.js", "live/common.js", "live/chi2.js", "live/collapse.js"]
+    assert all((LIVE.parent / name).is_file() for name in names)
+    small = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
+    assert Image.open(io.BytesIO(small)).size == (80, 40)
+    bundle = figure._repr_mimebundle_()
+    assert bundle["text/html"] == text
+    assert base64.b64decode(bundle["image/png"]) == buffer.getvalue()
+
+
+def test_payload_with_nan_is_refused():
+    with pytest.raises(ValueError, match="JSON"):
+        LiveFigure("phase", {"x": float("nan")}, b"", "").json()
+
+
+def test_two_runs_give_the_same_html(rows):
+    assert live.phase_figure(rows).html() == live.phase_figure(rows).html()
+
+
+def test_plotly_is_the_file_that_its_readme_names():
+    folder = LIVE.parent / "plotly"
+    digest, name = re.search(r"SHA-256 +(\w+) +(\S+)", (folder / "README.txt").read_text()).groups()
+    assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert "MIT" in (folder / name).read_text(encoding="utf-8")[:300]
+    assert "Permission is hereby granted" in (folder / "LICENSE").read_text()
+
+
+# The phase diagram
+
+
+def test_phase_payload_is_the_analysis_rounded(rows):
+    data = phase_payload(rows)
+    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
+    plane = observables.classify(observables.exponents(loss), loss, accuracy)
+    for _, point in plane.sample(25, random_state=1).iterrows():
+        i, j = data["p_train"].index(point["p_train"]), data["p_eval"].index(point["p_eval"])
+        assert data["alpha"][i][j] == pytest.approx(point["alpha"], abs=6e-5)
+        assert data["alpha_error"][i][j] == pytest.approx(point["alpha_error"], rel=0.06)
+        assert data["phases"][data["phase"][i][j]] == point["phase"]
+        here = loss[(loss["p_train"] == point["p_train"]) & (loss["p_eval"] == point["p_eval"])].sort_values("n_train")
+        assert data["loss"][i][j] == pytest.approx(here["mean"].tolist(), rel=5e-4)
+        law = data["amplitude"][i][j] * np.array(data["n_fit"]) ** data["alpha"][i][j]
+        assert law == pytest.approx(point["amplitude"] * np.array(data["n_fit"]) ** point["alpha"], rel=2e-3)
+    assert data["accuracy_n"] == 4000
+    assert data["networks"] == 3 * 4 * 5
+    # known truth of the table: alpha = p_eval - 0.4 - p_train / 2, amentia at 0.99
+    assert data["alpha"][0][-1] == pytest.approx(0.55, abs=0.05)
+    assert {data["phases"][code] for code in data["phase"][2]} == {"amentia"}
+
+
+def test_missing_points_are_none(rows):
+    lacking = rows[~((rows["p_train"] == 0.3) & (rows["p_eval"] == rows["p_eval"].max()))]
+    lacking = lacking[~((lacking["p_train"] == 0.0) & (lacking["n_train"] == 4000))]
+    data = phase_payload(lacking)
+    assert data["loss"][1][-1] == [None] * 4
+    assert data["phase"][1][-1] is None
+    assert data["loss"][0][0][3] is None
+    assert data["loss"][0][0][0] is not None
+    json.dumps(data, allow_nan=False)
+
+
+def test_phase_payload_names_the_missing_architecture(rows):
+    with pytest.raises(ValueError, match="depth = 3 and width = 100"):
+        phase_payload(rows, depth=3)
+
+
+# The collapse explorer
+
+
+def random_lines(seed: int) -> dict[float, CollapseData]:
+    """Lines with curves that cross, of both kinds, with gridded p so that p_c can meet a grid point."""
+    out = {}
+    for k, (ansatz, nu) in enumerate([(BKT(), 0.7), (Algebraic(), 4.0), (BKT(), 3.0)]):
+        rng = np.random.default_rng([seed, k])
+        p, n = (a.ravel() for a in np.meshgrid(np.arange(8, 33) / 40, [500.0, 1000, 4000, 32000], indexing="ij"))
+        x = ansatz.x(p, n, 0.5, nu)
+        y = np.exp(np.tanh(x / np.abs(x).max() * 2))
+        sigma = y * rng.uniform(0.005, 0.03, y.size)
+        out[0.1 * k] = CollapseData(p, n, y + sigma * rng.standard_normal(y.size), sigma)
+    return out
+
+
+def settings(rng: np.random.Generator, n: int, p: list[float]) -> list[dict]:
+    """Random places of the sliders; every fourth p_c on a point of the grid, where x ties."""
+    out = []
+    for k in range(n):
+        ansatz = ("bkt", "algebraic")[k % 2]
+        low, high = {"bkt": (0.1, 20), "algebraic": (0.3, 200)}[ansatz]
+        p_c = float(rng.choice(p)) if k % 4 < 2 and k % 8 < 4 else float(rng.uniform(min(p), max(p)))
+        nu, l0 = (
+            float(np.exp(rng.uniform(np.log(low), np.log(high)))),
+            float(np.exp(rng.uniform(np.log(0.1), np.log(100)))),
+        )
+        out.append({"ansatz": ansatz, "p_c": p_c, "nu": nu, "l0": l0, "line": int(rng.integers(3))})
+    return out
+
+
+def python_chi2(data: CollapseData, where: dict) -> float:
+    ansatz = BKT(where["l0"]) if where["ansatz"] == "bkt" else Algebraic()
+    return reduced_chi_squared(data.p, data.n_train, data.y, data.sigma, ansatz, where["p_c"], where["nu"])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_chi_squared_of_the_page_equals_python(seed):
+    lines = random_lines(seed)
+    payload, _ = collapse_payload(lines)
+    places = settings(np.random.default_rng(seed), 300, payload["lines"][0]["p"])
+    body = """const lines = data.payload.lines.map((line) => live.chi2.prepare(line, data.payload.sizes));
+        return data.places.map((place) => live.chi2.chi2(lines[place.line], place));"""
+    found = evaluate("chi2.js", body, {"payload": payload, "places": places})
+    points = [rounded(lines[key]) for key in sorted(lines)]
+    assert found == pytest.approx([python_chi2(points[place["line"]], place) for place in places], rel=1e-6)
+
+
+def test_best_fit_of_the_page_is_that_of_python():
+    lines = random_lines(3)
+    payload, fits = collapse_payload(lines)
+    body = """return data.lines.map((line) => ["bkt", "algebraic"].map((ansatz) => {
+        const { p_c, nu, chi2 } = live.chi2.bestFit(live.chi2.prepare(line, data.sizes), { ansatz, l0: 1 }, data.ansatz[ansatz].nu);
+        return { p_c, nu, chi2 };
+    }));"""
+    for line, found in zip(payload["lines"], evaluate("chi2.js", body, payload), strict=True):
+        for name, best in zip(("bkt", "algebraic"), found, strict=True):
+            fit = fits[line["p_train"]][name]
+            # the landscape has small jumps, so two searches may end in neighbouring dips
+            assert best["chi2"] <= 1.01 * fit.chi_squared
+            assert fit.p_c_contour[0] - 0.01 <= best["p_c"] <= fit.p_c_contour[1] + 0.01
+            assert 0.9 * fit.nu_contour[0] <= best["nu"] <= 1.1 * fit.nu_contour[1]
+
+
+def test_contour_of_the_page_encloses_a_known_region():
+    """The level of x^2 + y^2 is a circle."""
+    body = """const axis = live.chi2.linspace(-2, 2, 81), values = axis.map((y) => axis.map((x) => x * x + y * y));
+        return live.chi2.contour(axis, axis, values, 1);"""
+    segments = np.array(evaluate("chi2.js", body, None))
+    assert np.hypot(segments[:, 0], segments[:, 1]) == pytest.approx(np.ones(len(segments)), abs=2e-3)
+    assert np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1]).sum() == pytest.approx(
+        2 * np.pi, rel=1e-2
+    )
+
+
+def test_fits_are_of_the_points_in_the_page():
+    lines = random_lines(4)
+    payload, fits = collapse_payload(lines, l0=2.0)
+    assert payload["l0"]["value"] == 2.0
+    for line in payload["lines"]:
+        sizes = np.array([size["n"] for size in payload["sizes"]], dtype=float)
+        data = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
+        again = fit_collapse(data, BKT(2.0), n_bootstrap=0)
+        assert line["fits"]["bkt"]["chi2"] == round(again.chi_squared, 4)
+        assert fits[line["p_train"]]["bkt"].p_c == again.p_c
+
+
+@pytest.mark.parametrize("l0", [0.01, 400.0])
+def test_l0_outside_the_slider_is_refused(l0):
+    with pytest.raises(ValueError, match="outside the slider"):
+        collapse_payload(random_lines(5), l0=l0)
+
+
+def test_no_lines_are_refused():
+    with pytest.raises(ValueError, match="no lines"):
+        collapse_payload({})
+
+
+def test_table_of_fits(rows):
+    table = live.fits_table(live.collapse_figure(rows, [0.0, 0.3], half_width=None))
+    assert table.index.tolist() == [(0.0, "bkt"), (0.0, "algebraic"), (0.3, "bkt"), (0.3, "algebraic")]
+    figure = live.collapse_figure(rows, [0.3], half_width=0.2)
+    line = figure.payload["lines"][0]
+    assert max(line["p"]) - min(line["p"]) <= 0.4 + 1e-6
+    assert live.fits_table(figure).loc[(0.3, "algebraic"), "nu"] == line["fits"]["algebraic"]["nu"]
+
+
+# The pruned digit
+
+
+@pytest.fixture(scope="module")
+def networks(mnist):
+    training = Training(max_epochs=10, n_validation=1000)
+    return live.train_networks(((500, 0.0), (500, 0.5)), training, passes=1, data=mnist)
+
+
+def test_eight_bits_keep_the_weights():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(3, 5, 40))
+    weights[0, 0] = 0
+    q, scale = quantised(weights)
+    assert q.dtype == np.int8
+    assert (np.abs(q * scale[..., None] - weights) <= 0.5001 * scale[..., None]).all()
+    assert np.abs(q[1:]).max(axis=-1).min() == 127
+    with pytest.raises(ValueError, match="not finite"):
+        quantised(np.full((1, 1, 2), np.nan))
+
+
+def test_reduced_networks_are_nearly_the_trained_ones(networks):
+    assert networks.accuracy[:, 0].min() > 0.7
+    assert np.abs(networks.accuracy - networks.accuracy_before).max() < 0.02
+    first = networks.parameters().weights[0].reshape(2, 100, 28, 28)
+    assert not first[..., :BORDER, :].any()
+    assert not first[..., -BORDER:].any()
+
+
+def test_networks_survive_storage(networks, tmp_path):
+    save_networks(networks, tmp_path / "n.npz", note="test")
+    again = live.load_networks(tmp_path / "n.npz")
+    for field in dataclasses.fields(networks):
+        old, new = getattr(networks, field.name), getattr(again, field.name)
+        pairs = zip(old, new, strict=True) if isinstance(old, tuple) else [(old, new)]
+        assert all(np.array_equal(a, b) for a, b in pairs), field.name
+    np.savez(tmp_path / "bad.npz", n_train=[1])
+    with pytest.raises(ValueError, match="lacks"):
+        live.load_networks(tmp_path / "bad.npz")
+
+
+def forward(layers: list[tuple[np.ndarray, np.ndarray]], x: np.ndarray, keep: list[np.ndarray], p: float) -> np.ndarray:
+    """Eqs. 1 and 20, in numpy."""
+    for (w, b), mask in zip(layers[:-1], keep, strict=True):
+        x = np.maximum(w @ x + b, 0) * mask / (1 - p)
+    w, b = layers[-1]
+    return w @ x + b
+
+
+def test_logits_of_the_page_equal_python(networks, mnist, rows):
+    payload = digit_payload(rows, networks, mnist, per_digit=1)
+    rng = np.random.default_rng(0)
+    cases = [{"net": k % 2, "image": int(rng.integers(10)), "p": p, "keep": (rng.random((2, 100)) < 1 - p).astype(int).tolist()}
+             for k, p in enumerate([0.0, 0.3, 0.8, 0.975] * 3)]  # fmt: skip
+    body = """const images = live.pruned.decode(data.payload.images, Uint8Array), n = data.payload.side ** 2;
+        return data.cases.map((one) => {
+            const layers = live.pruned.network(data.payload.networks[one.net]);
+            const x = Float64Array.from(images.subarray(one.image * n, (one.image + 1) * n), (v) => v / 255);
+            return Array.from(live.pruned.logits(layers, live.pruned.first(layers, x), one.keep, one.p));
+        });"""
+    found = evaluate("pruned.js", body, {"payload": payload, "cases": cases})
+    parameters = networks.parameters()
+    chosen = [int(np.flatnonzero(mnist.test_labels.numpy() == digit)[0]) for digit in range(10)]
+    for one, z in zip(cases, found, strict=True):
+        single = parameters.network(one["net"], 0)
+        layers = [
+            (w[0, 0].double().numpy(), b[0, 0, :, 0].double().numpy())
+            for w, b in zip(single.weights, single.biases, strict=True)
+        ]
+        image = mnist.test_images[chosen[one["image"]]].double().numpy()
+        assert z == pytest.approx(forward(layers, image, np.array(one["keep"]), one["p"]), rel=1e-4, abs=1e-4)
+
+
+def test_masks_of_the_page_are_repeatable_nested_and_of_the_right_rate():
+    body = """const layers = [{ rows: 100 }, { rows: 100 }];
+        const kept = (seed, k, p) => live.pruned.mask(layers, seed, k, p).map((one) => Array.from(one)).flat();
+        return { a: kept(1, 3, 0.4), again: kept(1, 3, 0.4), less: kept(1, 3, 0.7), other: kept(2, 3, 0.4),
+            rates: [0, 0.25, 0.9].map((p) => {
+                let sum = 0;
+                for (let k = 0; k < 500; k++) sum += kept(1, k, p).reduce((a, b) => a + b, 0);
+                return sum / 500 / 200;
+            }) };"""
+    found = evaluate("pruned.js", body, None)
+    assert found["a"] == found["again"]
+    assert found["a"] != found["other"]
+    assert all(b <= a for a, b in zip(found["a"], found["less"], strict=True))
+    # 100 000 draws: five standard errors are below 0.01
+    assert found["rates"] == pytest.approx([1, 0.75, 0.1], abs=0.01)
+
+
+def test_answers_of_the_page_are_right_without_pruning(networks, mnist, rows):
+    payload = digit_payload(rows, networks, mnist, per_digit=2)
+    body = """const images = live.pruned.decode(data.images, Uint8Array), n = data.side ** 2;
+        const layers = live.pruned.network(data.networks[0]);
+        return Array.from({ length: 20 }, (_, i) => {
+            const x = Float64Array.from(images.subarray(i * n, (i + 1) * n), (v) => v / 255);
+            return live.pruned.answers(layers, x, 0, { masks: 7, label: Math.floor(i / 2) });
+        });"""
+    found = evaluate("pruned.js", body, payload)
+    assert all(sorted(one["counts"])[-2:] == [0, 7] for one in found)  # without pruning all masks are the same
+    right = [one["counts"][i // 2] == 7 for i, one in enumerate(found)]
+    chosen = np.concatenate([np.flatnonzero(mnist.test_labels.numpy() == digit)[:2] for digit in range(10)])
+    answers = predict(networks.parameters().network(0, 0), 0, Training(), 0.0, 1, mnist.test_images[chosen])[0].tolist()
+    assert [one["counts"].index(7) for one in found] == answers
+    assert all((one["loss"] < np.log(10)) or not ok for one, ok in zip(found, right, strict=True))
+
+
+def test_phases_of_points_that_were_not_computed_are_none(rows):
+    known, unknown = phases_at(rows, [0.0, 0.123], [0.1, 0.5, 0.123])
+    assert known[2] is None
+    assert known[0] == "eumentia"
+    assert unknown == [None] * 3
+
+
+def test_too_many_images_are_refused(networks, mnist, rows):
+    with pytest.raises(ValueError, match="only 892 images"):
+        digit_payload(rows, networks, mnist, per_digit=10_000)
+
+
+def test_shipped_networks_reach_what_the_file_says(mnist):
+    """The accuracy of the unpruned networks, computed again from the stored weights in plain numpy."""
+    stored = live.load_networks()
+    images, labels = mnist.test_images.double().numpy(), mnist.test_labels.numpy()
+    for k in range(len(stored.n_train)):
+        x, single = images.T, stored.parameters().network(k, 0)
+        for layer, (w, b) in enumerate(zip(single.weights, single.biases, strict=True)):
+            x = w[0, 0].double().numpy() @ x + b[0, 0].double().numpy()
+            x = np.maximum(x, 0) if layer < 2 else x
+        assert (x.argmax(axis=0) == labels).mean() == pytest.approx(stored.accuracy[k, 0], abs=3e-4)
+
+
+def test_live_figures_stay_below_two_megabytes():
+    """Uncompressed: plotly, scripts, style, and the three elements with their data and pictures as stored in the notebook."""
+    notebook = json.loads((REPOSITORY / "notebooks" / "12_play.ipynb").read_text())
+    outputs = [
+        out["data"]["text/html"]
+        for cell in notebook["cells"]
+        for out in cell.get("outputs", [])
+        if "text/html" in out.get("data", {})
+    ]
+    elements = [text for text in map("".join, outputs) if 'class="pp-live"' in text]
+    assert len(elements) == 3
+    files = [*LIVE.glob("*"), LIVE.parent / "plotly" / "plotly-basic.min.js"]
+    assert sum(map(len, elements)) + sum(path.stat().st_size for path in files) < 2_000_000
