@@ -29,8 +29,8 @@ class _Measured:
         self.realizations = list(loss.columns)
         if loss.index.has_duplicates:
             raise ValueError("the rows mix architectures; select one depth and width")
-        sizes, self.p_train, self.p_eval = (np.array(axis, float) for axis in loss.index.levels)
-        sizes = np.array(sorted(set(loss.index.get_level_values("n_train"))), float)
+        axes = [loss.index.get_level_values(name) for name in ("n_train", "p_train", "p_eval")]
+        sizes, self.p_train, self.p_eval = (np.unique(axis.to_numpy(np.float64)) for axis in axes)
         full = pd.MultiIndex.from_product([sizes, self.p_train, self.p_eval])
         values = loss.reindex(full).to_numpy(np.float64)
         if len(sizes) < 2 or len(self.realizations) < 2 or not np.isfinite(values).all():
@@ -65,8 +65,9 @@ class _Measured:
         return out
 
     def _border(self, i: int) -> np.ndarray:
+        """p_c at the i-th p_train; with a realization left out, the change of sign next to that of all of them."""
         nothing = np.full(len(self.alpha), np.nan)
-        if self.learned[0, i] < 0:
+        if self.learned[0, i] < 0:  # amentia: alpha is 0 everywhere, its changes of sign are noise
             return nothing
         sigma = jackknife_error(self.alpha[:, i])
         changes = [sign_changes(self.p_eval, alpha, sigma) for alpha in self.alpha[:, i]]
