@@ -1,0 +1,324 @@
+"""The live figures in a real browser: controls do what they say, by mouse and keyboard, on a phone, in the dark, without scripts."""
+
+import re
+
+import numpy as np
+import pytest
+from offline import PHONE
+
+from pruning_phases.collapse import BKT, Algebraic, CollapseData, reduced_chi_squared
+
+pytestmark = pytest.mark.book
+PAGE = "sections/12_play.html"
+KINDS = ("phase", "collapse", "digit")
+
+
+@pytest.fixture
+def live(open_page):
+    """A function that opens the page and waits until the three figures are drawn."""
+
+    def opened(**options):
+        one = open_page(PAGE, **options)
+        for kind in KINDS:
+            one.page.wait_for_selector(f"#live-{kind}[data-ready] .pp-readout b", timeout=30_000)
+        settle(one.page)
+        return one
+
+    return opened
+
+
+def settle(page) -> None:
+    """Drawing is done in the next frame at the latest."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def text(page, kind: str) -> str:
+    settle(page)
+    return page.locator(f'[data-readout="{kind}"]').inner_text()
+
+
+def at(page, i: int, j: int) -> tuple[float, float]:
+    """Position on the screen of a point of the plane."""
+    return tuple(
+        page.evaluate(
+            """([i, j]) => {
+                const { p_train, p_eval, edges } = pruningPhases.phase.data;
+                const box = document.querySelector('[data-plot="map"] .nsewdrag').getBoundingClientRect();
+                const part = (v, e) => (v - e[0]) / (e[e.length - 1] - e[0]);
+                return [box.x + box.width * part(p_train[i], edges.p_train),
+                    box.y + box.height * (1 - part(p_eval[j], edges.p_eval))];
+            }""",
+            [i, j],
+        )
+    )
+
+
+# All figures
+
+
+def test_page_loads_plotly_once_and_nothing_fails(live):
+    opened = live()
+    scripts = opened.page.evaluate("[...document.scripts].map((s) => s.src).filter(Boolean)")
+    assert sum("plotly" in address for address in scripts) == 1
+    assert len(scripts) == len(set(scripts))
+    assert opened.errors == []
+    assert opened.elsewhere == []
+    assert opened.page.locator(".pp-static").count() == 0
+    assert opened.page.evaluate("document.querySelectorAll('.pp-live .main-svg').length") >= 7
+
+
+def test_other_pages_do_not_load_plotly(open_page):
+    opened = open_page("sections/01_phase_diagram.html")
+    assert not [path.name for path in opened.files if "plotly" in path.name or path.parent.name == "live"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_scripts_there_is_a_picture(open_page, kind):
+    page = open_page(PAGE, script=False).page
+    picture = page.locator(f"#live-{kind} .pp-static")
+    assert picture.is_visible()
+    assert len(picture.get_attribute("alt").split()) > 10
+    assert picture.bounding_box()["width"] > 300
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(live):
+    page = live(size=PHONE).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    wide = """(kind) => [...document.querySelectorAll(`#live-${kind} *`)]
+        .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && e.getBoundingClientRect().width > 2)
+        .map((e) => e.tagName + "." + e.className)"""
+    assert [page.evaluate(wide, kind) for kind in KINDS] == [[], [], []]
+    page.locator('#live-collapse button:has-text("best fit")').tap()
+    assert "here" in text(page, "collapse")
+
+
+def test_switching_to_dark_recolours_the_figures(live):
+    page = live().page
+    color = "() => document.querySelector('[data-plot=\"curves\"]').layout.font.color"
+    first = page.evaluate("() => document.querySelector('[data-plot=\"curves\"]').data[0].marker.color")
+    light = page.evaluate(color)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    settle(page)
+    assert page.evaluate(color) != light
+    assert page.evaluate("() => document.querySelector('[data-plot=\"curves\"]').data[0].marker.color") != first
+    background = page.evaluate("getComputedStyle(document.querySelector('#live-phase').parentElement).backgroundColor")
+    assert background == "rgba(0, 0, 0, 0)"
+
+
+def test_every_control_has_a_label(live):
+    page = live().page
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll(".pp-live :is(select, input, button)")]
+            .filter((e) => !(e.labels?.length && e.labels[0].innerText.trim()) && !e.innerText?.trim())
+            .map((e) => e.outerHTML)"""
+    )
+    assert unnamed == []
+    assert page.locator(".pp-live [aria-live]").count() == 3
+
+
+# Phase diagram
+
+
+def test_pointing_reads_a_point_and_clicking_chooses_it(live):
+    page = live().page
+    page.locator('[data-plot="map"]').scroll_into_view_if_needed()
+    i, j = page.evaluate("[Math.floor(pruningPhases.phase.data.p_train.length / 2), 6]")
+    said = page.evaluate("([i, j]) => pruningPhases.phase.describe([i, j]).replace(/<[^>]*>/g, '')", [i, j])
+    before = page.evaluate("document.querySelector('[data-plot=\"scaling\"]').data[2].y")
+    page.mouse.move(*at(page, i, j))
+    page.wait_for_function("(s) => document.querySelector('[data-readout=\"phase\"]').textContent === s", arg=said)
+    assert re.search(r"α = −?\d\.\d+ ± 0\.\d+, accuracy 0\.\d+ at N", said)
+    assert page.evaluate("document.querySelector('[data-plot=\"scaling\"]').data[2].y") == before  # not chosen yet
+    page.mouse.click(*at(page, i, j))
+    page.wait_for_function("([i, j]) => String(pruningPhases.phase.state.chosen) === String([i, j])", arg=[i, j])
+    shown = page.evaluate("document.querySelector('[data-plot=\"scaling\"]').data.map((t) => [t.x, t.y])")
+    data = page.evaluate("pruningPhases.phase.data")
+    assert shown[2] == [[size["n"] for size in data["sizes"]], data["loss"][i][j]]
+    law = data["amplitude"][i][j] * np.array(data["n_fit"], dtype=float) ** data["alpha"][i][j]
+    assert shown[1][1] == pytest.approx(law.tolist())
+    cuts = page.evaluate(
+        "['cut-eval', 'cut-train'].map((c) => document.querySelector(`[data-plot=\"${c}\"]`).data[0].y)"
+    )
+    assert cuts[0] == [row[0] for row in data["loss"][i]]
+    assert cuts[1] == [column[j][0] for column in data["loss"]]
+
+
+def test_keys_move_over_the_plane_and_enter_chooses(live):
+    page = live().page
+    page.locator('[data-plot="map"]').focus()
+    start = page.evaluate("pruningPhases.phase.state.focus")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.evaluate("pruningPhases.phase.state.focus") == [start[0] + 2, start[1] - 1]
+    assert page.evaluate("pruningPhases.phase.state.chosen") == start
+    seen = text(page, "phase")
+    page.wait_for_function("(s) => document.querySelector('#live-phase [aria-live]').textContent.length > 20", arg=seen)
+    page.keyboard.press("Enter")
+    assert page.evaluate("pruningPhases.phase.state.chosen") == [start[0] + 2, start[1] - 1]
+    for _ in range(60):
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate("pruningPhases.phase.state.focus[0]") == 0  # stays on the plane
+
+
+@pytest.mark.parametrize("mode", ["alpha", "accuracy"])
+def test_colours_of_the_plane(live, mode):
+    page = live().page
+    colors = "new Set(document.querySelector('[data-plot=\"map\"]').data[0].marker.color).size"
+    assert page.evaluate(colors) <= 4
+    page.locator("#live-phase select").select_option(mode)
+    assert page.evaluate(colors) > 20
+    assert page.locator("#live-phase .pp-gradient").is_visible()
+
+
+# Collapse explorer
+
+
+def python_chi2(page) -> float:
+    state, data = page.evaluate("[pruningPhases.collapse.state, pruningPhases.collapse.data]")
+    line = data["lines"][state["line"]]
+    sizes = np.array([size["n"] for size in data["sizes"]], dtype=float)
+    points = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
+    ansatz = BKT(state["l0"]) if state["ansatz"] == "bkt" else Algebraic()
+    return reduced_chi_squared(points.p, points.n_train, points.y, points.sigma, ansatz, state["p_c"], state["nu"])
+
+
+def test_chi_squared_follows_the_sliders_and_equals_python(live):
+    page = live().page
+    rng = np.random.default_rng(0)
+    for ansatz in ("bkt", "algebraic", "bkt"):
+        page.locator("#live-collapse select").nth(1).select_option(ansatz)
+        for k in range(page.evaluate("pruningPhases.collapse.data.lines.length")):
+            page.locator("#live-collapse select").nth(0).select_option(str(k))
+            for slider in range(3 if ansatz == "bkt" else 2):
+                page.evaluate(
+                    """([k, part]) => {
+                        const node = document.querySelectorAll('#live-collapse input[type="range"]')[k];
+                        node.value = Number(node.min) + part * (node.max - node.min);
+                        node.dispatchEvent(new Event("input"));
+                    }""",
+                    [slider, float(rng.random())],
+                )
+            settle(page)
+            assert page.evaluate("pruningPhases.collapse.chi2()") == pytest.approx(python_chi2(page), rel=1e-6)
+    shown = float(page.locator('#live-collapse [data-value="chi2"]').inner_text())
+    assert shown == pytest.approx(python_chi2(page), rel=1e-3)
+
+
+def test_best_fit_is_not_worse_than_that_of_python(live):
+    page = live().page
+    data = page.evaluate("pruningPhases.collapse.data")
+    for name in ("bkt", "algebraic"):
+        page.locator("#live-collapse select").nth(1).select_option(name)
+        for k, line in enumerate(data["lines"]):
+            page.locator("#live-collapse select").nth(0).select_option(str(k))
+            page.locator('#live-collapse button:has-text("best fit")').click()
+            assert page.evaluate("pruningPhases.collapse.chi2()") <= 1.01 * line["fits"][name]["chi2"]
+
+
+def test_curves_move_and_the_point_in_the_landscape_with_them(live):
+    page = live().page
+    drawn = """() => ["curves", "landscape"].flatMap((name) => {
+        const { data } = document.querySelector(`[data-plot="${name}"]`);
+        return [data[0].x, data.at(-1).y];
+    })"""
+    before = page.evaluate(drawn)
+    nu = page.locator('#live-collapse input[type="range"]').nth(1)
+    nu.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    settle(page)
+    settle(page)
+    after = page.evaluate(drawn)
+    assert after != before
+    box = page.locator('[data-plot="landscape"]').bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
+    settle(page)
+    settle(page)
+    assert page.evaluate(drawn) != after
+    assert page.evaluate("pruningPhases.collapse.chi2()") == pytest.approx(python_chi2(page), rel=1e-6)
+
+
+def test_l0_is_offered_for_the_bkt_length_alone_and_moves_the_best_nu(live):
+    page = live().page
+    sliders = page.locator('#live-collapse input[type="range"]')
+    assert sliders.nth(2).is_visible()
+    grid = "pruningPhases.collapse.best().grid.values[30][30]"
+    before = page.evaluate(grid)
+    sliders.nth(2).focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(f"{grid} !== {before}")
+    page.locator("#live-collapse select").nth(1).select_option("algebraic")
+    assert not sliders.nth(2).is_visible()
+
+
+# The pruned digit
+
+
+def counts(page) -> list[int]:
+    settle(page)
+    return page.evaluate("pruningPhases.digit.state.counts")
+
+
+def test_points_differ_as_phases_do(live):
+    page = live().page
+    point = page.locator("#pp-digit-point")
+    anchors = page.evaluate("pruningPhases.digit.data.anchors")
+    share, answers = [], []
+    for k in range(len(anchors)):
+        point.select_option(str(k))
+        of_digits = []
+        for digit in range(10):
+            page.locator("#live-digit select").nth(2).select_option(str(digit))
+            of_digits.append(counts(page))
+        share.append(np.mean([row[d] / sum(row) for d, row in enumerate(of_digits)]))
+        answers.append({row.index(max(row)) for row in of_digits})
+    amentia = next(
+        k
+        for k, (network, _) in enumerate(anchors)
+        if page.evaluate("(n) => pruningPhases.digit.networks[n].p_train", network) > 0.95
+    )
+    assert share[0] > 0.8  # lightly pruned
+    assert share[0] > max(share[2:4]) + 0.2  # strongly pruned
+    assert len(answers[amentia]) == 1  # the same answer to every image
+
+
+def test_more_pruning_lowers_the_share_of_right_answers(live):
+    page = live().page
+    page.locator("#live-digit select").nth(2).select_option("7")
+    rate = page.locator('#live-digit input[type="range"]')
+    rate.focus()
+    page.keyboard.press("Home")
+    unpruned = counts(page)
+    assert sorted(unpruned)[-1] == sum(unpruned)  # all masks are the same
+    page.keyboard.press("End")
+    assert counts(page)[7] < 0.6 * sum(unpruned)
+    assert "All 10\u202f000 test images" in text(page, "digit")
+    assert page.locator("#pp-digit-point").input_value() == ""  # no longer one of the points offered
+
+
+def test_drawn_digit_is_recognised(live):
+    page = live().page
+    page.locator('#live-digit button:has-text("draw your own")').click()
+    pad = page.locator(".pp-pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    x, y = box["x"] + 0.52 * box["width"], box["y"]
+    page.mouse.move(x, y + 0.12 * box["height"])
+    page.mouse.down()
+    page.mouse.move(x, y + 0.88 * box["height"], steps=12)
+    page.mouse.up()
+    assert counts(page).index(max(counts(page))) == 1
+    assert "Most frequent answer: 1" in text(page, "digit")
+    page.locator('#live-digit button:has-text("next image")').click()
+    assert "Right under" in text(page, "digit")
+
+
+def test_next_mask_shows_another_mask_and_keeps_the_answers(live):
+    page = live().page
+    seen = page.locator("#live-digit .pp-column .pp-small").nth(1)
+    before, answers = seen.inner_text(), counts(page)
+    page.locator('#live-digit button:has-text("next mask")').click()
+    settle(page)
+    assert seen.inner_text() != before
+    assert counts(page) == answers
