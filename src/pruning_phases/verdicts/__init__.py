@@ -7,7 +7,6 @@ shows it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,9 +15,24 @@ import pandas as pd
 from pruning_phases.config import ConfigError
 from pruning_phases.verdicts import accuracy, phases, shapes, transition
 from pruning_phases.verdicts.evidence import Evidence
+from pruning_phases.verdicts.render import as_html, as_json, as_latex, as_text
 from pruning_phases.verdicts.rules import VERDICTS, Claim, Estimate, Finding, Undecidable, decide
 
-__all__ = ["CLAIMS", "COLUMNS", "VERDICTS", "Claim", "Evidence", "as_json", "as_text", "decide", "judge", "measure"]
+__all__ = [
+    "CLAIMS",
+    "COLUMNS",
+    "VERDICTS",
+    "Claim",
+    "Evidence",
+    "as_html",
+    "as_json",
+    "as_latex",
+    "as_text",
+    "decide",
+    "judge",
+    "measure",
+    "verdicts_at",
+]
 
 CLAIMS: tuple[Claim, ...] = (*phases.CLAIMS, *transition.CLAIMS, *accuracy.CLAIMS, *shapes.CLAIMS)
 """Every checkable claim of the paper, in its order."""
@@ -45,6 +59,9 @@ def measure(claim: Claim, evidence: Evidence) -> tuple[Finding, str]:
         finding = claim.measure(evidence)
     except Undecidable as reason:
         return Finding(Estimate(np.nan, np.nan, np.nan), str(reason)), "undecided"
+    number, low, high = finding.estimate
+    if np.isnan([low, high]).any() and np.isfinite(number):
+        finding = Finding(finding.estimate, f"no interval, because that needs two realizations; {finding.note}")
     return finding, decide(finding.estimate, claim.true_for)
 
 
@@ -106,22 +123,16 @@ def judge(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def as_json(table: pd.DataFrame) -> str:
-    """The table of `judge` as a JSON list of objects; numbers that do not exist, or are infinite, are null."""
-    finite = table.replace([np.inf, -np.inf], np.nan)
-    return json.dumps(json.loads(finite.to_json(orient="records", double_precision=6)), indent=1, ensure_ascii=False)
-
-
-def as_text(table: pd.DataFrame) -> str:
-    """The table of `judge` to read in a terminal: one line per claim, then the counts."""
-    lines = [f"{'claim':<28} {'verdict':<15} {'number':>9} {'interval':<22} rule"]
-    for row in table.itertuples():
-        interval = f"{row.low:.4g} to {row.high:.4g}" if np.isfinite(row.number) else row.finding
-        number = f"{row.number:.4g}" if np.isfinite(row.number) else "–"
-        if np.isfinite(row.number):
-            lines.append(f"{row.claim:<28} {row.verdict:<15} {number:>9} {interval:<22} {row.rule}")
-        else:
-            lines.append(f"{row.claim:<28} {row.verdict:<15} {number:>9} {interval}")
-    counts = table["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
-    lines.append(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f", of {len(table)} claims")
-    return "\n".join(lines)
+def verdicts_at(table: pd.DataFrame, factor: float) -> pd.Series:
+    """What the verdicts of a table of `judge` would be if every interval were `factor` times as wide about its number."""
+    ranges = {claim.slug: claim.true_for for claim in CLAIMS}
+    wider = [
+        decide(
+            Estimate(
+                row.number, row.number - factor * (row.number - row.low), row.number + factor * (row.high - row.number)
+            ),
+            ranges[row.claim],
+        )
+        for row in table.itertuples()
+    ]
+    return pd.Series(wider, index=table.index, name="verdict")

@@ -225,6 +225,8 @@ class Evidence:
 
 def plane_of(loss: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
     """`classify` with n_realizations, the fewest of any size at a point."""
+    if loss["n_train"].nunique() < 2:
+        raise Undecidable("one training-set size; an exponent needs two")
     try:
         plane = observables.classify(observables.exponents(loss), loss, accuracy)
     except ValueError as error:
