@@ -114,6 +114,13 @@ def test_missing_points_are_none(rows):
     json.dumps(data, allow_nan=False)
 
 
+def test_one_size_has_no_exponent_but_a_payload(rows):
+    data = phase_payload(rows[rows["n_train"] == 500])
+    assert data["alpha"][0] == [None] * len(data["p_eval"])
+    assert data["alpha_limit"] == 1.0
+    assert data["boundary"]["p_train"] == []
+
+
 def test_phase_payload_names_the_missing_architecture(rows):
     with pytest.raises(ValueError, match="depth = 3 and width = 100"):
         phase_payload(rows, depth=3)

@@ -153,7 +153,7 @@
   /* Plain decimal ticks on a logarithmic axis from low to high: 1, 2, 5 of each decade, or fewer. */
   live.logAxis = (title, low, high, extra = {}) => {
     const span = high / low;
-    const factors = span < 20 ? [1, 2, 5] : span < 300 ? [1, 3] : [1];
+    const factors = span < 5 ? [1, 1.5, 2, 3, 4, 5, 7] : span < 20 ? [1, 2, 5] : span < 300 ? [1, 3] : [1];
     const ticks = [];
     for (let k = Math.floor(Math.log10(low)) - 1; k <= Math.ceil(Math.log10(high)); k++) {
       for (const factor of factors) ticks.push(Number(`${factor}e${k}`));

@@ -142,7 +142,7 @@
       state.counts = counts;
       which.value = state.network;
       rate.value = at();
-      digit.value = state.digit;
+      digit.value = state.drawn ? "" : state.digit;
       shownRate.textContent = String(state.p);
       rate.setAttribute("aria-valuetext", String(state.p));
       const index = data.anchors.findIndex(([k, p]) => k === state.network && p === state.p);

@@ -86,10 +86,15 @@ def phase_payload(
         "accuracy": plain(by_size(accuracy, "mean")[..., -1], decimals=4),
         "accuracy_n": int(n_train[-1]),
         "guessing": round(LOSS_OF_GUESSING, 6),
-        "alpha_limit": float(plain(np.nanquantile(plane["alpha"].abs(), 0.98), digits=3)) or 1.0,
+        "alpha_limit": _limit(plane["alpha"].dropna().abs()),
         "boundary": {name: plain(border[name], decimals=4) for name in ("p_train", "p_c", "p_c_error")},
         "colors": palette.scales(),
     }
+
+
+def _limit(sizes: pd.Series) -> float:
+    """End of the colour scale of alpha: its 98 % quantile, as in `exponent_map`; 1 where there is no alpha."""
+    return float(plain(sizes.quantile(0.98), digits=3)) if sizes.any() else 1.0
 
 
 def phase_figure(
