@@ -88,6 +88,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(live):
         .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && e.getBoundingClientRect().width > 2)
         .map((e) => e.tagName + "." + e.className)"""
     assert [page.evaluate(wide, kind) for kind in KINDS] == [[], [], []]
+    page.locator('[data-plot="map"]').scroll_into_view_if_needed()
+    page.touchscreen.tap(*at(page, 3, 10))
+    page.wait_for_function("String(pruningPhases.phase.state.chosen) === '3,10'")
     page.locator('#live-collapse button:has-text("best fit")').tap()
     assert "here" in text(page, "collapse")
 

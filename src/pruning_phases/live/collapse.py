@@ -26,6 +26,7 @@ from pruning_phases.collapse.fit import CONTOUR_LEVEL
 from pruning_phases.live import palette
 from pruning_phases.live.figure import LiveFigure, plain, rendered
 from pruning_phases.plotting import panels
+from pruning_phases.plotting.style import log_axis
 from pruning_phases.plotting_collapse import collapse_curves, landscape_map
 
 DIGITS = 6  # significant digits of the points: far below their errors
@@ -130,7 +131,7 @@ def collapse_figure(
     middle = fits[sorted(fits)[len(fits) // 2]]["bkt"]
     figure, axes = panels(2)
     collapse_curves(middle, axes[0], legend=True)
-    axes[0].set_yscale("log")
+    log_axis(axes[0].yaxis)
     landscape_map(middle, axes[1])
     return LiveFigure("collapse", payload, rendered(figure), ALT)
 
