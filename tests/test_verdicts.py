@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,23 @@ from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
 from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
-from pruning_phases.verdicts import CLAIMS, COLUMNS, VERDICTS, as_json, as_text, decide, judge, measure, transition
+from pruning_phases.verdicts import (
+    CLAIMS,
+    COLUMNS,
+    VERDICTS,
+    as_html,
+    as_json,
+    as_latex,
+    as_text,
+    decide,
+    judge,
+    measure,
+    transition,
+    verdicts_at,
+)
 from pruning_phases.verdicts.accuracy import kurtosis
 from pruning_phases.verdicts.phases import null_chi_squared
+from pruning_phases.verdicts.render import number
 from pruning_phases.verdicts.rules import (
     Estimate,
     Undecidable,
@@ -165,7 +181,7 @@ UNDECIDED = {
 
 
 def verdict_on(slug: str, **table: object) -> pd.Series:
-    return judge(synthetic_plane(**table), [slug], n_bootstrap=100).iloc[0]
+    return judge(synthetic_plane(**table), [slug], n_bootstrap=60).iloc[0]
 
 
 def test_every_claim_is_tested_both_ways():
@@ -334,6 +350,8 @@ def test_bad_input_is_refused():
         judge(table.drop(columns="loss"))
     with pytest.raises(ValueError, match="every row is missing"):
         judge(table[:0])
+    with pytest.raises(ValueError, match="n_bootstrap = 1"):
+        judge(table, n_bootstrap=1)
     with pytest.raises(ValueError, match="depth = 7"):
         judge(table, depth=7)
 
@@ -355,6 +373,40 @@ def test_json_and_text(judged):
     text = as_text(judged)
     assert all(slug in text for slug in judged["claim"])
     assert f"{(judged['verdict'] == 'reproduced').sum()} reproduced" in text
+
+
+def test_html_is_well_formed_and_links_to_pages(judged):
+    odd = judged.assign(words="p_c < 1 & <b>.", finding="α_1")
+    for table in (judged, odd):
+        root = ElementTree.fromstring(as_html(table).replace("<br>", "<br/>"))
+        assert len(root.findall(".//details")) == len(CLAIMS)
+        pages = {a.attrib["href"].removesuffix(".html") for a in root.iter("a")}
+        assert pages == {claim.figure for claim in CLAIMS}
+    assert "p<sub>c</sub> &lt; 1 &amp; &lt;b&gt;." in as_html(odd)
+    labels = [span.text.split(maxsplit=1)[1] for span in root.iter("span")]
+    assert labels == list(judged["verdict"])
+
+
+def test_latex_has_no_bare_special_character(judged):
+    body = as_latex(judged)
+    assert body.count(r"\\") == len(CLAIMS) + 1
+    assert not re.search(r"(?<!\\)[%_#]|[α-ω≤≥⟨⟩−²₀]", body.replace("$^2$", "").replace("$_0$", ""))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.12345, "0.123"), (-2.0, "−2"), (np.nan, "–"), (np.inf, "∞"), (-np.inf, "−∞"), (3e-5, "0.00003")],
+)
+def test_numbers_to_read(value, text):
+    assert number(value) == text
+
+
+def test_wider_intervals():
+    table = pd.DataFrame(
+        {"claim": ["eumentia-alpha"] * 2, "number": [-1.0, -1.0], "low": [-1.3, -1.8], "high": [-0.7, -0.4]}
+    )
+    assert list(verdicts_at(table, 1)) == ["reproduced", "reproduced"]
+    assert list(verdicts_at(table, 2)) == ["reproduced", "undecided"]
 
 
 def test_same_seed_same_table(judged):

@@ -78,7 +78,7 @@ class Evidence:
         seed: of the resampling.
 
     Raises:
-        ValueError: no rows or missing columns.
+        ValueError: no rows, missing columns, an architecture that is not there, fewer than two resamples.
     """
 
     def __init__(
@@ -93,6 +93,8 @@ class Evidence:
         lacking = [column for column in observables.RESULT_COLUMNS if column not in results.columns]
         if lacking or results.empty:
             raise ValueError(f"these are no results: {', '.join(lacking) or 'every row'} is missing")
+        if n_bootstrap < 2:
+            raise ValueError(f"n_bootstrap = {n_bootstrap} gives no interval; give at least 2, better 200")
         counts = results.groupby(["depth", "width"]).size()
         for name, value in (("depth", depth), ("width", width)):
             if value is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 
 import numpy as np
@@ -84,13 +85,20 @@ def as_text(table: pd.DataFrame) -> str:
     return "\n".join([*lines, counts(table)])
 
 
+def _html(text: str) -> str:
+    """Escaped, with the indices of p_c, p_train, p_eval, χ²_ν and ν_BKT set as such."""
+    return re.sub(r"\b(p|χ²|ν)_(\w+)", r"\1<sub>\2</sub>", escape(text))
+
+
 def as_html(table: pd.DataFrame) -> str:
     """The table of `judge` for the book: claims by topic; each unfolds to its statistic, rule, reason and finding.
 
     The page of the figure is linked as a neighbour of the page that shows the table.
     """
     cell = "text-align:left;vertical-align:top;padding:0.35em 0.6em;white-space:normal"
-    head = "".join(f'<th scope="col" style="{cell}">{name}</th>' for name in ("Claim", "Number", "Verdict", "Figure"))
+    head = "".join(
+        f'<th scope="col" style="{cell}">{name}</th>' for name in ("Claim", "Number (interval)", "Verdict", "Figure")
+    )
     rows, topic = [], None
     for _, row in table.iterrows():
         if TOPICS.get(row["section"]) != topic:
@@ -98,7 +106,7 @@ def as_html(table: pd.DataFrame) -> str:
             rows.append(f'<tr><th scope="colgroup" colspan="4" style="{cell};padding-top:1em">{topic}</th></tr>')
         verdict = row["verdict"]
         details = "".join(
-            f"<dt>{name}</dt><dd>{escape(text)}</dd>"
+            f"<dt>{name}</dt><dd>{_html(text)}</dd>"
             for name, text in (
                 ("Section of the paper", row["section"]),
                 ("Number", row["statistic"]),
@@ -108,18 +116,18 @@ def as_html(table: pd.DataFrame) -> str:
             )
         )
         claim = (
-            f'<details id="claim-{row["claim"]}"><summary>{escape(row["words"])}</summary>'
+            f'<details id="claim-{row["claim"]}"><summary>{_html(row["words"])}</summary>'
             f'<dl style="margin:0.5em 0 0.5em 1em">{details}</dl></details>'
         )
         label = (
             f'<span style="{STYLES[verdict]};border-radius:4px;padding:0.15em 0.5em;white-space:nowrap">'
             f"{MARKS[verdict]} {verdict}</span>"
         )
-        link = f'<a href="{row["figure"]}.html">{row["figure"][:2]}</a>'
+        page = row["figure"]
+        link = f'<a href="{page}.html" title="{page}" aria-label="{page}">{page[:2]}</a>'
+        value = interval(row).replace(" (", "<br>(")
         rows.append(
-            "<tr>"
-            + "".join(f'<td style="{cell}">{text}</td>' for text in (claim, interval(row), label, link))
-            + "</tr>"
+            "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in (claim, value, label, link)) + "</tr>"
         )
     return (
         '<table class="verdicts" style="width:100%;border-collapse:collapse">'
