@@ -8,6 +8,7 @@
 #   PRESET           the sweep that `make reference` computes (default reference)
 #   DEVICE           what `make bench` measures: cpu (default) or cuda
 #   WORKERS          number of test processes (default 2)
+#   BROWSER_PATH     Chromium or Chrome for `make pdf` and the browser tests (default: the system's, or Playwright's)
 #   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -28,13 +29,16 @@ INSTALL := $(PIP) install --quiet --no-deps --only-binary=:all:
 # Packages that only the CUDA build of torch needs.
 CUDA_ONLY := ^(cuda-|nvidia-|triton==)
 
+# Quiet, and without waiting for ever where there is no network.
+APT := apt-get -qq -y -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
+
 # Notebooks are run with the kernel of .venv, never with one the user has installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
 # Python's debugger, which every kernel loads, warns of a limitation that does not matter here.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html outputs reference method-check sensitivity bench lint format lock clean
+.PHONY: help env data test unit nbval book html pdf browser outputs reference method-check sensitivity bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -87,6 +91,14 @@ html: env ## build the book from the notebooks as they were last executed (`make
 	$(BIN)/python -m pruning_phases.book pages
 	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build/log.txt 2>&1 || { cat _build/log.txt; exit 1; }
 	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
+
+pdf: env ## print the book as executed and built by `make book` to _build/pruning-phases.pdf (needs a Chromium: `make browser`)
+	@$(BIN)/python -m pruning_phases.book pdf
+
+browser: env ## find a Chromium for `make pdf` and the browser tests, or install one (as root with apt-get, else Playwright's)
+	@$(BIN)/python -m pruning_phases.book browser || { \
+	  { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && $(APT) update && $(APT) install --no-install-recommends chromium; } \
+	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases.book browser; }
 
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
 	$(BIN)/python -m pruning_phases.notebooks --in-place

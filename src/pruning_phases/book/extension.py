@@ -1,6 +1,9 @@
-"""The Sphinx extension of the book: lines under figures, and nothing that reaches for a network."""
+"""The Sphinx extension of the book: lines under figures, and pages without what they do not need."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -20,8 +23,26 @@ def _without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree
     ]
 
 
+_LEFT_OUT = re.compile(
+    r"<script defer[^>]*/fontawesome\.js[^>]*></script>"  # 1.5 MB for icons of one's own; the theme's icons are a font
+    r'|<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName = [^<]*</script>',
+    re.DOTALL,
+)
+
+
+def _lighten(app: Sphinx, error: Exception | None) -> None:
+    """Take out of the finished pages what their template puts there unasked."""
+    if error is not None or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if (lighter := _LEFT_OUT.sub("", text)) != text:
+            path.write_text(lighter, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension."""
     app.add_transform(FigureLines)
     app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("build-finished", _lighten)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

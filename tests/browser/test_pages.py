@@ -1,0 +1,95 @@
+"""Every page of the built book in a real browser without network: no errors, fits a phone, readable in the dark, light enough."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from browser.conftest import PHONE
+
+from pruning_phases.notebooks import REPOSITORY
+
+pytestmark = pytest.mark.book
+
+CONTENTS = yaml.safe_load((REPOSITORY / "book" / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [CONTENTS["root"], *(chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"])]
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+MB = {CONTENTS["root"]: 3.0, "sections/12_play": 5.0}
+"""What the front page and the one with live figures may weigh; every other page, 4 MB: figures drawn as vectors."""
+
+WIDER = """() => [...document.querySelectorAll("body *")]
+    .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 5).map((e) => `${e.tagName}.${e.className}`)"""
+FIGURES = """() => [...document.querySelectorAll("main figure")].map((f) => [
+    f.id, f.querySelector("figcaption")?.innerText ?? "", f.querySelector(".figure-line")?.innerText ?? ""])"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_loads_offline_without_errors_is_readable_and_fits_a_phone(open_page, name):
+    opened = open_page(f"{name}.html")
+    page = opened.page
+    images = page.evaluate(
+        "[...document.querySelectorAll('main img')].map((i) => [i.src.split('/').pop(), i.alt, i.naturalWidth])"
+    )
+    assert [image for image in images if not image[1] or not image[2]] == [], (
+        "an image without alternative text, or not loaded"
+    )
+    for figure, caption, line in page.evaluate(FIGURES):
+        assert len(caption.split()) > 15, f"{figure}: a caption that cannot be read alone: {caption!r}"
+        assert "run again:" in line, figure
+    assert page.locator("mjx-merror").count() == 0
+    assert opened.weight() < MB.get(name, 4.0)
+
+    assert page.evaluate(CONTRAST) == []
+
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.evaluate(WIDER)
+    assert opened.elsewhere == []
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_readable_in_the_dark(open_page, name):
+    page = open_page(f"{name}.html", dark=True).page
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")  # the code, too
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_contrast_check_sees_poor_contrast(browser):
+    page = browser.new_page()
+    page.set_content(
+        "<body style='background:#fff'><p style='color:#999'>grey</p><p style='color:#666'>dark</p></body>"
+    )
+    assert [text for _, text, _ in page.evaluate(CONTRAST)] == ["grey"]
+    page.close()
+
+
+def test_search_finds_pages_offline(open_page):
+    opened = open_page("search.html?q=hysteresis")
+    found = opened.page.locator("#search-results ul.search li a")
+    found.first.wait_for()
+    assert {href.partition("?")[0] for href in found.evaluate_all("all => all.map((a) => a.getAttribute('href'))")} >= {
+        "related.html"
+    }
+    assert opened.errors == []
+
+
+def test_link_to_code_opens_it(open_page):
+    page = open_page("sections/01_phase_diagram.html").page
+    code = page.locator("#code-fig-phase-diagram")
+    assert not code.is_visible()
+    page.locator("#fig-phase-diagram .figure-line a", has_text="code").click()
+    code.wait_for(state="visible")
+
+
+def test_page_without_scripts_still_shows_text_and_figures(open_page):
+    page = open_page("sections/01_phase_diagram.html", script=False).page
+    assert page.locator("#fig-phase-diagram img").is_visible()
+
+
+def test_printed_page_is_text_and_figures_alone(open_page):
+    page = open_page("sections/01_phase_diagram.html").page
+    page.emulate_media(media="print")
+    for part in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".prev-next-footer"):
+        assert page.locator(part).count() == 0 or not page.locator(part).first.is_visible(), part
+    assert page.locator("#fig-phase-diagram img").is_visible()
