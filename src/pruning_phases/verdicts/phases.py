@@ -327,7 +327,7 @@ CLAIMS = (
     Claim(
         "power-law-amentia",
         "III.2",
-        "In amentia too (with an exponent near 0).",
+        "In amentia the loss is a power law in N (with an exponent near 0).",
         POWER_LAW,
         (0.5, 1.0),
         MAJORITY,

@@ -20,6 +20,14 @@ TOPICS = {
     "III.4": "Accuracy",
     "III.5": "Other widths and depths",
 }
+PAGES = {
+    "01_phase_diagram": "phase diagram",
+    "02_linecuts": "line cuts",
+    "03_bkt_collapse": "BKT-like collapse",
+    "04_algebraic_collapse": "algebraic collapse",
+    "05_accuracy_binder": "accuracy",
+    "06_width_depth": "widths and depths",
+}
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?"}
 # Dark, middle and white: the three stay apart without colour, and each has its mark and its word.
 STYLES = {
@@ -97,41 +105,39 @@ def as_html(table: pd.DataFrame) -> str:
     """
     cell = "text-align:left;vertical-align:top;padding:0.35em 0.6em;white-space:normal"
     head = "".join(
-        f'<th scope="col" style="{cell}">{name}</th>' for name in ("Claim", "Number (interval)", "Verdict", "Figure")
+        f'<th scope="col" style="{cell}">{name}</th>' for name in ("Claim", "Number (interval)", "Verdict, figure")
     )
     rows, topic = [], None
     for _, row in table.iterrows():
         if TOPICS.get(row["section"]) != topic:
             topic = TOPICS.get(row["section"])
-            rows.append(f'<tr><th scope="colgroup" colspan="4" style="{cell};padding-top:1em">{topic}</th></tr>')
+            rows.append(f'<tr><th scope="colgroup" colspan="3" style="{cell};padding-top:1em">{topic}</th></tr>')
         verdict = row["verdict"]
         details = "".join(
-            f"<dt>{name}</dt><dd>{_html(text)}</dd>"
+            f'<p style="margin:0.3em 0 0 1em"><b>{name}.</b> {_html(text)}</p>'
             for name, text in (
-                ("Section of the paper", row["section"]),
                 ("Number", row["statistic"]),
-                ("Rule", row["rule"]),
-                ("Reason", row["reason"]),
+                ("Rule", f"{row['rule']}. {row['reason']}"),
                 ("Found", row["finding"]),
+                ("In the paper", f"section {row['section']}"),
             )
         )
-        claim = (
-            f'<details id="claim-{row["claim"]}"><summary>{_html(row["words"])}</summary>'
-            f'<dl style="margin:0.5em 0 0.5em 1em">{details}</dl></details>'
-        )
+        claim = f'<details id="claim-{row["claim"]}"><summary>{_html(row["words"])}</summary>{details}</details>'
         label = (
             f'<span style="{STYLES[verdict]};border-radius:4px;padding:0.15em 0.5em;white-space:nowrap">'
             f"{MARKS[verdict]} {verdict}</span>"
         )
-        page = row["figure"]
-        link = f'<a href="{page}.html" title="{page}" aria-label="{page}">{page[:2]}</a>'
+        link = f'<a href="{row["figure"]}.html">{PAGES[row["figure"]]}</a>'
         value = interval(row).replace(" (", "<br>(")
         rows.append(
-            "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in (claim, value, label, link)) + "</tr>"
+            "<tr>"
+            + "".join(f'<td style="{cell}">{text}</td>' for text in (claim, value, f"{label}<br>{link}"))
+            + "</tr>"
         )
     return (
         '<table class="verdicts" style="width:100%;border-collapse:collapse">'
         f"<caption>{counts(table)}. Open a claim for its rule and reason.</caption>"
+        '<colgroup><col style="width:58%"/><col style="width:19%"/><col/></colgroup>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
