@@ -22,8 +22,8 @@ from pruning_phases.config import ConfigError, Evaluation, Network, Training
 from pruning_phases.jobs import Job, compute
 from pruning_phases.store import KEY, Store, StoreError
 
-# Of ln(loss), rms over p_eval. Two realizations of the same point differ by 0.001 to 0.05 (N = 500, width 50, p_train 0 to 0.95).
-TOLERANCE = 0.1
+# Of ln(loss), rms over p_eval. 90 networks (N = 32 000 and 50 000) trained with sums in another order: median 0.018, largest 0.21.
+TOLERANCE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,16 +3,22 @@
     python tests/benchmarks/bench_training.py [--device cuda] [--repeats 5] [--output build/bench.json]
 
 Everything is measured in one run, in turns, and the medians are compared, so that a machine whose speed drifts does not favour anyone.
-On a CPU: 20 networks of one realization, N = 6 400, mini-batches of 128. On a GPU the engine trains as many realizations at once as
-`--realizations` says, and the table gains bandwidth and peak memory.
+On a CPU: 20 networks of one realization, N = 6 400, mini-batches of 128. Every contestant runs in two ways: in one process that uses all
+cores, and as one process with one thread on each core, with the networks dealt among them. `engine` in the record is the second, because
+that is how a sweep runs it; the peers' names stand for one process, and `per_core` has all of them the other way.
+On a GPU the engine trains as many realizations at once as `--realizations` says, and the table gains bandwidth and peak memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import multiprocessing
+import os
 import platform
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +29,7 @@ import torch
 from pruning_phases.config import Evaluation, Network, Training
 from pruning_phases.data import load_mnist
 from pruning_phases.evaluation import evaluate
+from pruning_phases.network import product
 from pruning_phases.training import _BatchTrainer, train
 
 N_TRAIN, N_NETWORKS = 6_400, 20
@@ -32,7 +39,6 @@ CURVES = {
     "depth": (1, 2, 3, 4, 5),
     "n_train": (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000),
 }
-RATES = [round(0.975 * k / (N_NETWORKS - 1), 6) for k in range(N_NETWORKS)]
 TARGETS = {"dataloader": 12, "sequential_fused": 4, "vmap": 2.3, "jax": 1.8}
 
 
@@ -50,21 +56,28 @@ def seconds(function: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def sgemm(device: torch.device, n: int = 2048, repeats: int = 5) -> Callable[[], None]:
-    """Product of two square float32 matrices, `repeats` times."""
+def sgemm(device: torch.device, best: bool = False, n: int = 2048) -> peers.Peer:
+    """Product of two square float32 matrices, in samples of training: torch's own, or the `best` that the engine knows."""
     a, b, c = (torch.randn(n, n, device=device) for _ in range(3))
+    repeats = 8 if device.type == "cpu" else 50
 
     def run() -> None:
         for _ in range(repeats):
-            torch.mm(a, b, out=c)
+            product(a, b) if best else torch.mm(a, b, out=c)
 
-    return run
+    return run, repeats * 2 * n**3 / flop_per_sample()
 
 
-def engine(data, device: torch.device, realizations: int, precision: str = "float32", **shape: int) -> peers.Peer:
-    """One epoch of the engine, without validation, as the peers; `shape`: other depth, width, n_train or number of networks."""
-    n_train, count = shape.get("n_train", N_TRAIN), shape.get("networks", N_NETWORKS)
-    rates = [round(0.975 * k / max(count - 1, 1), 6) for k in range(count)]
+def spread(count: int) -> list[float]:
+    """Dropout rates from 0 to 0.975."""
+    return [round(0.975 * k / max(count - 1, 1), 6) for k in range(count)]
+
+
+def engine(
+    data, device: torch.device, realizations: int, rates: list[float], precision: str = "float32", **shape: int
+) -> peers.Peer:
+    """One epoch of the engine, without validation, as the peers; `shape`: other depth, width or n_train."""
+    n_train = shape.get("n_train", N_TRAIN)
     names = [
         Network(shape.get("depth", 2), shape.get("width", 100), n_train, p, r)
         for r in range(realizations)
@@ -82,7 +95,8 @@ def curves(device: torch.device, realizations: int, repeats: int) -> dict[str, l
         found[name] = []
         for value in values:
             shape = {"n_train": 2_560, name: value}
-            run, samples = engine(data, device, realizations, **shape)
+            rates = spread(shape.pop("networks", N_NETWORKS))
+            run, samples = engine(data, device, realizations, rates, **shape)
             run()
             rate = samples / statistics.median(seconds(run, device) for _ in range(repeats))
             flops = rate * flop_per_sample(shape.get("depth", 2), shape.get("width", 100))
@@ -90,30 +104,100 @@ def curves(device: torch.device, realizations: int, repeats: int) -> dict[str, l
     return found
 
 
-def throughput(device: torch.device, realizations: int, repeats: int) -> dict[str, float]:
-    """Median samples·networks per second of every contestant and of the sgemm ceiling."""
+def contestant(name: str, rates: list[float], device: torch.device, realizations: int) -> peers.Peer:
+    """The engine, a peer, or a ceiling, ready to run in this process."""
+    if name.startswith("ceiling"):
+        return sgemm(device, best=name == "ceiling_best")
     data = load_mnist()
+    if name == "engine":
+        return engine(data, device, realizations, rates)
     x, y = data.train_images[:N_TRAIN].to(device), data.train_labels[:N_TRAIN].to(device)
-    contestants = {"engine": engine(data, device, realizations)}
-    for name in TARGETS:
-        try:
-            contestants[name] = getattr(peers, name)(x, y, RATES)
-        except ImportError:
-            print(f"{name} is not installed and left out")
-    n_gemm = 8 if device.type == "cpu" else 50
-    contestants["ceiling"] = (sgemm(device, repeats=n_gemm), n_gemm * 2 * 2048**3 / flop_per_sample())
-    for run, _ in contestants.values():
-        run()  # compilation, caches, graphs
-    times = {name: [] for name in contestants}
+    return getattr(peers, name)(x, y, rates)
+
+
+def serve(name: str, share: int, n_shares: int, device: torch.device, realizations: int, start, end, samples) -> None:
+    """A process that runs its share of a contestant's networks each time the barrier opens."""
+    try:
+        if n_shares > 1:
+            torch.set_num_threads(1)
+            if hasattr(os, "sched_setaffinity"):  # JAX has no other way to be told that it has one core
+                os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[share]})
+        run, n_samples = contestant(name, spread(N_NETWORKS)[share::n_shares], device, realizations)
+        with samples.get_lock():
+            samples.value += n_samples
+        while True:
+            start.wait()
+            run()
+            end.wait()
+    except threading.BrokenBarrierError:
+        return
+    finally:
+        start.abort()  # whoever waits shall not wait for ever
+        end.abort()
+
+
+class Contest:
+    """A contestant in processes of its own, which wait without using the processor until `run` lets them."""
+
+    def __init__(self, name: str, n_shares: int, device: torch.device, realizations: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.start, self.end = context.Barrier(n_shares + 1), context.Barrier(n_shares + 1)
+        self.samples = context.Value("d", 0)
+        self.times: list[float] = []
+        for share in range(n_shares):
+            arguments = (name, share, n_shares, device, realizations, self.start, self.end, self.samples)
+            context.Process(target=serve, args=arguments, daemon=True).start()
+
+    def run(self) -> None:
+        """All shares once."""
+        self.start.wait()
+        self.end.wait()
+
+    def measure(self) -> None:
+        """Time of a run, after one that fills the caches that the others have emptied."""
+        self.run()
+        begin = time.perf_counter()
+        self.run()
+        self.times.append(time.perf_counter() - begin)
+
+    def rate(self) -> float:
+        """Median samples·networks per second."""
+        return self.samples.value / statistics.median(self.times)
+
+
+def throughput(device: torch.device, realizations: int, repeats: int) -> dict[str, float | dict[str, float]]:
+    """Median samples·networks per second of every contestant and of the ceilings."""
+    names = ["engine", *TARGETS]
+    if importlib.util.find_spec("jax") is None:
+        print("JAX is not installed and left out")
+        names.remove("jax")
+    ceilings = ["ceiling", "ceiling_best"]
+    n_cores = torch.get_num_threads()
+    keys = [(name, 1) for name in names + ceilings]
+    if device.type == "cpu":
+        keys += [(name, n_cores) for name in names]
+    contests = {key: Contest(*key, device, realizations) for key in keys}
+    for contest in contests.values():
+        contest.run()  # compilation, graphs
     for _ in range(repeats):
-        for name, (run, _) in contestants.items():
-            times[name].append(seconds(run, device))
-    return {name: contestants[name][1] / statistics.median(times[name]) for name in contestants}
+        for contest in contests.values():
+            contest.measure()
+    rates = {key: contest.rate() for key, contest in contests.items()}
+    for contest in contests.values():
+        contest.start.abort()
+    record: dict = {name: rates[name, 1] for name in names + ceilings}
+    if device.type == "cpu":
+        record["engine_one_process"] = record["engine"]
+        record["per_core"] = {name: rates[name, n_cores] for name in names}
+        record["engine"] = record["per_core"]["engine"]
+    return record
 
 
 def validation_speed(device: torch.device) -> float:
     """Validation images·networks per second."""
-    trainer = _BatchTrainer(tuple(Network(2, 100, N_TRAIN, p, 0) for p in RATES), Training(), load_mnist(), device)
+    trainer = _BatchTrainer(
+        tuple(Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)), Training(), load_mnist(), device
+    )
     trainer._validate(0)
     return (
         N_NETWORKS
@@ -125,7 +209,7 @@ def validation_speed(device: torch.device) -> float:
 def mixed_batch(device: torch.device) -> dict[str, float]:
     """Whole training of 20 networks that stop at different epochs, against the same work at full batch."""
     data, training = load_mnist(), Training()
-    networks = [Network(2, 100, N_TRAIN, p, 0) for p in RATES]
+    networks = [Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)]
     probe = _BatchTrainer(tuple(networks), training, data, device)
     step = statistics.median(seconds(lambda: probe._train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * N_TRAIN)
     check = statistics.median(seconds(lambda: probe._validate(0), device) for _ in range(5)) / N_NETWORKS
@@ -139,7 +223,7 @@ def mixed_batch(device: torch.device) -> dict[str, float]:
 def evaluation_share(device: torch.device) -> dict[str, float]:
     """Time of 40 p_eval × 4 passes for 20 networks, relative to training them at N = 8 000."""
     data, training = load_mnist(), Training()
-    networks = [Network(2, 100, 8_000, p, 0) for p in RATES]
+    networks = [Network(2, 100, 8_000, p, 0) for p in spread(N_NETWORKS)]
     found = []
     train_s = seconds(lambda: found.append(train(networks, training, data, device)), device)
     grid = Evaluation(p_eval=tuple(k / 40 for k in range(40)), passes=4)
@@ -188,11 +272,17 @@ def main() -> None:
     print(
         f"\n{machine(device)}; 784-100-100-10, batch 128, N = {N_TRAIN}, {N_NETWORKS} p_train x {realizations} realization(s)"
     )
-    print(f"{'':18} {'samples·networks/s':>20} {'engine is':>10} {'target':>7}")
+    per_core = rates.get("per_core", {})
+    print(f"{'samples·networks/s':18} {'one process':>12} {'per core':>12} {'engine is':>10} {'target':>7}")
     for name, rate in rates.items():
-        ratio = rates["engine"] / rate
+        if name in ("per_core", "engine_one_process"):
+            continue
+        one = rates.get("engine_one_process", rate) if name == "engine" else rate
+        each = f"{per_core[name]:,.0f}" if name in per_core else ""
         target = TARGETS.get(name, 0.45 if name == "ceiling" else None)
-        print(f"{name:18} {rate:20,.0f} {ratio:9.2f}x {'' if target is None else f'{target:6}x'}")
+        print(
+            f"{name:18} {one:12,.0f} {each:>12} {rates['engine'] / rate:9.2f}x {'' if target is None else f'{target:6}x'}"
+        )
     record = {
         **rates,
         "machine": machine(device),
@@ -203,7 +293,7 @@ def main() -> None:
 
     record["bandwidth"] = bandwidth(device)
     if device.type == "cuda":
-        run, samples = engine(load_mnist(), device, realizations, "tf32")
+        run, samples = engine(load_mnist(), device, realizations, spread(N_NETWORKS), "tf32")
         run()
         record["engine_tf32"] = samples / statistics.median(seconds(run, device) for _ in range(arguments.repeats))
         memory_ceiling = record["bandwidth"] / (7 * 4 * 89_610 / 128)

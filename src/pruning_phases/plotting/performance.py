@@ -14,7 +14,8 @@ CONTESTANTS = {
     "vmap": "torch.func.vmap",
     "sequential_fused": "one by one, tensors",
     "dataloader": "one by one, DataLoader",
-    "ceiling": "matrix product alone",
+    "ceiling": "torch's matrix product",
+    "ceiling_best": "oneDNN's matrix product",
 }
 AXIS_LABELS = {
     "networks": "networks trained together",
@@ -25,22 +26,42 @@ AXIS_LABELS = {
 
 
 @styled
-def contestants(record: Mapping[str, float], ax: Axes | None = None) -> Axes:
-    """Bars of the samples·networks per second of the engine, its peers and the ceiling, slowest at the bottom.
+def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | None = None) -> Axes:
+    """Bars of the samples·networks per second of the engine, its peers and the ceilings, slowest at the bottom.
+
+    Where the record has both, a contestant has two bars: one process that uses all cores, and a process on each core.
 
     Args:
-        record: rates by the names in `CONTESTANTS`; others are ignored.
+        record: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured.
         ax: axes to draw on.
 
     Raises:
         ValueError: none of the names is in the record.
     """
-    names = sorted((name for name in CONTESTANTS if name in record), key=record.__getitem__)
-    if not names:
+    each = record.get("per_core", {})
+    one = {name: record[name] for name in CONTESTANTS if name in record}
+    if not one:
         raise ValueError(f"no rate of {', '.join(CONTESTANTS)} in the record: give what `make bench` wrote")
+    if each:
+        one["engine"] = record["engine_one_process"]
+    names = sorted(one, key=one.__getitem__)
     ax = axes_or_new(ax)
-    colors = [PHASE_COLORS[{"engine": "dementia", "ceiling": "amentia"}.get(name, "eumentia")] for name in names]
-    ax.barh([CONTESTANTS[name] for name in names], [record[name] / 1e3 for name in names], color=colors)
+    places = range(len(names))
+    half = 0.4 if each else 0.8
+    shift = half / 2 if each else 0.0
+    ax.barh(
+        [k + shift for k in places],
+        [one[name] / 1e3 for name in names],
+        half,
+        color=PHASE_COLORS["eumentia"],
+        label="one process, all cores",
+    )
+    if each:
+        lower = [(k - shift, each[name] / 1e3) for k, name in enumerate(names) if name in each]
+        color = PHASE_COLORS["dementia"]
+        ax.barh(*zip(*lower, strict=True), half, color=color, hatch="//", label="a process on each core")
+        ax.legend(loc="lower right")
+    ax.set_yticks(places, [CONTESTANTS[name] for name in names])
     ax.set_xlabel("1000 samples·networks per second")
     return ax
 
