@@ -69,6 +69,23 @@ def test_notebooks_of_every_part_are_in_reading_order():
         assert sections == sorted(sections), part["caption"]
 
 
+def test_how_to_cite_agrees_with_the_citation_file_and_the_references():
+    block = re.search(r"```bibtex\n(.*?)```", (BOOK / "intro.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    entries = {
+        key: re.sub(r"\s+", " ", text) for key, text in re.findall(r"@\w+\{([\w-]+),(.*?)\n\}", block, re.DOTALL)
+    }
+    cited = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    ours = entries["pruning_phases"]
+    for part in (cited["title"], cited["version"], cited["authors"][0]["name"]):
+        assert part in ours
+    paper = cited["references"][0]
+    assert paper["title"] in entries["Pan2026"]
+    for author in paper["authors"]:
+        assert f"{author['given-names']} {author['family-names']}" in entries["Pan2026"]
+    assert paper["url"].rpartition("/")[2] in entries["Pan2026"]
+    assert paper["title"] in (BOOK / "references.bib").read_text(encoding="utf-8")
+
+
 # The built book
 
 

@@ -15,7 +15,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What is not prose, taken out before numbers are looked for. A role that cites leaves a mark: see the kind "literature".
 CITED = "\N{REFERENCE MARK}"
 NOT_PROSE = (
-    (r"^```\w*\n.*?^```", ""),  # blocks of code (directives such as ```{figure} stay)
+    (r"^```\w+\n.*?^```", ""),  # blocks of code (directives such as ```{figure} stay)
     (r"^\$\$.*?^\$\$[^\n]*", ""),  # displayed equations: constants of the theory
     (r"\{cite:\w\}`[^`]*`", CITED),
     (r"\{[\w:]+\}`[^`]*`", ""),  # glue and references
