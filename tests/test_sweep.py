@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pruning_phases import jobs
 from pruning_phases import sweep as sweeps
-from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
+from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training
 from pruning_phases.store import Store
 from pruning_phases.sweep import plan, results, run
+from pruning_phases.training import _BatchTrainer
 
 SWEEP = Sweep(
     grids=(Grid(width=(20,), n_train=(200, 400), p_train=(0.0, 0.5), realizations=2),),
@@ -38,6 +40,37 @@ def test_large_groups_are_split_evenly(tmp_path):
     grid = Grid(n_train=(200,), p_train=tuple(k / 50 for k in range(45)), realizations=1)
     todo = plan(Sweep(grids=(grid,), evaluation=SWEEP.evaluation), Store(tmp_path))
     assert [len(job.networks) for job in todo.jobs] == [15, 15, 15]
+
+
+def test_on_a_gpu_whole_realizations_share_a_batch_up_to_its_memory(tmp_path, monkeypatch):
+    grid = Grid(width=(20, 50), n_train=(200, 400), p_train=(0.0, 0.5, 0.9), realizations=9)
+    sweep = Sweep(grids=(grid,), evaluation=SWEEP.evaluation, training=SWEEP.training)
+    one = jobs.gpu_bytes([Network(2, 50, 200, p, 0) for p in grid.p_train], sweep.training)
+    monkeypatch.setattr(jobs, "GPU_MEMORY", 4 * one / jobs.GPU_MEMORY_SHARE)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    batches = [job.networks for job in plan(sweep, Store(tmp_path), "cuda").jobs]
+    assert sorted(one for batch in batches for one in batch) == sweep.networks()
+    for batch in batches:
+        assert len({network[:3] for network in batch}) == 1
+        rates = {r: [n.p_train for n in batch if n.realization == r] for r in {n.realization for n in batch}}
+        assert all(found == list(grid.p_train) for found in rates.values()), "a realization was split"
+    assert {len(batch) // 3 for batch in batches if batch[0].width == 50} == {4, 1}
+    assert max(len(batch) for batch in batches if batch[0].width == 20) > 12, "smaller networks, more of them"
+
+
+def test_memory_of_a_gpu_batch_is_what_its_buffers_take(mnist):
+    """The estimate against the tensors that the trainer really holds, of the size of a batch or larger."""
+    members = [Network(3, 40, 300, p, r) for r in range(2) for p in (0.0, 0.3, 0.6, 0.9)]
+    training = Training(n_validation=500, batch_size=64)
+    trainer = _BatchTrainer(tuple(members), training, mnist, torch.device("cpu"))
+    trainer._train_epoch(0)
+    adam, step = trainer.adam, trainer.steps[64]
+    families = (adam.parameters, adam.mean, adam.square, trainer.best, trainer.untrained)
+    held = [t for family in families for t in family.tensors] + adam.gradients
+    held += [*step.h, *step.delta, step.dropout._mask, trainer.x_validation, trainer.dark]
+    measured = sum(t.numel() * t.element_size() for t in held)
+    estimate = sum(jobs.gpu_bytes(members[4 * r : 4 * r + 4], training) for r in range(2))
+    assert measured < estimate < 2 * measured
 
 
 def test_a_complete_sweep_has_every_row_and_runs_nothing(complete):

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import itertools
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -15,13 +16,16 @@ from pruning_phases import weights
 from pruning_phases.config import Evaluation, Network, Sweep, Training
 from pruning_phases.data import load_mnist
 from pruning_phases.evaluation import evaluate
-from pruning_phases.network import Parameters
+from pruning_phases.network import DTYPES, Parameters
 from pruning_phases.progress import calibrate, cost
 from pruning_phases.provenance import provenance
 from pruning_phases.store import Store
-from pruning_phases.training import train
+from pruning_phases.training import VALIDATION_CHUNK, train
 
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
+GPU_NETWORKS_PER_BATCH = 1_000  # enough to occupy a GPU; more only means that an interruption loses more
+GPU_MEMORY_SHARE = 0.5  # of the free memory: what is counted below leaves out the libraries' workspaces
+GPU_MEMORY = 8 * 2**30  # bytes free, assumed of GPUs that are not in this machine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +85,11 @@ class BatchReport:
         )
 
 
-def plan(sweep: Sweep, store: Store, per_batch: int = NETWORKS_PER_BATCH) -> Plan:
-    """What `store` lacks of `sweep`, in batches of one depth, width, n_train and realization, longest first.
+def plan(sweep: Sweep, store: Store, device: str = "cpu") -> Plan:
+    """What `store` lacks of `sweep`, in batches of one depth, width and n_train, longest first.
 
-    Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
+    On a CPU a batch has at most 20 networks of one realization; on a GPU ("cuda…") as many whole realizations as its memory takes, up to
+    1 000 networks. Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
     """
     covered = store.coverage(sweep.training)
     wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
@@ -97,12 +102,51 @@ def plan(sweep: Sweep, store: Store, per_batch: int = NETWORKS_PER_BATCH) -> Pla
             evaluation = Evaluation(p_eval=tuple(lacking), passes=sweep.evaluation.passes)
             jobs.append(Job(tuple(here), evaluation, str(file.path)))
             missing -= set(here)
-    for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group):
-        members = list(group)
-        n_batches = -(-len(members) // per_batch)
-        jobs += [Job(tuple(members[k::n_batches]), sweep.evaluation) for k in range(n_batches)]
+    groups = [
+        list(group) for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group)
+    ]
+    if device.startswith("cuda"):
+        free = torch.cuda.mem_get_info(device)[0] if torch.cuda.is_available() else GPU_MEMORY
+        batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free)
+    else:
+        batches = _split(groups)
+    jobs += [Job(tuple(batch), sweep.evaluation) for batch in batches]
     jobs.sort(key=lambda job: -job.cost(sweep.training))
     return Plan(tuple(jobs), tuple(sorted(missing & covered.keys())))
+
+
+def _split(groups: Iterable[list[Network]]) -> Iterator[list[Network]]:
+    """Parts of each group, as equal as possible."""
+    for members in groups:
+        n_batches = -(-len(members) // NETWORKS_PER_BATCH)
+        yield from (members[k::n_batches] for k in range(n_batches))
+
+
+def _joined(groups: Iterable[list[Network]], training: Training, budget: float) -> Iterator[list[Network]]:
+    """Groups of one architecture and N joined while they need less than `budget` bytes; at least one group each."""
+    batch: list[Network] = []
+    used = 0
+    for members in groups:
+        need = gpu_bytes(members, training)
+        fits = used + need <= budget and len(batch) + len(members) <= GPU_NETWORKS_PER_BATCH
+        if batch and (batch[0][:3] != members[0][:3] or not fits):
+            yield batch
+            batch, used = [], 0
+        batch, used = batch + members, used + need
+    if batch:
+        yield batch
+
+
+def gpu_bytes(members: Sequence[Network], training: Training) -> int:
+    """Memory that training the networks of one realization takes: parameters, activations, validation images, in bytes."""
+    one = members[0]
+    neurons = one.depth * one.width + 10
+    parameters = 785 * one.width + (one.depth - 1) * one.width * (one.width + 1) + 10 * (one.width + 1)
+    # value, gradient, two moments, best, initial, and two temporaries of the update; h, δ and mask of a mini-batch, h in validation
+    per_network = 8 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
+    return DTYPES[training.precision].itemsize * (
+        len(members) * per_network + training.n_validation * (784 + one.width)
+    )
 
 
 def _group(one: Network) -> tuple:

@@ -52,7 +52,7 @@ def run(
     device, choice = _where(device, executor)
     if keep_weights:
         weights.check_available()
-    todo = plan(sweep, store)
+    todo = plan(sweep, store, device)
     if not todo.jobs:
         return 0
     prepare(data_folder())  # a missing or damaged data file, and a read-only store, show here, before any work
@@ -65,7 +65,7 @@ def run(
         lost = _carry_out(todo.jobs, sweep, store, choice, device, keep_weights)
         if lost is None:
             break
-        todo = plan(sweep, store)
+        todo = plan(sweep, store, device)
         fruitless = fruitless + 1 if todo.n_networks == before else 0
         if fruitless == MAX_FRUITLESS:
             raise ExecutorError(
