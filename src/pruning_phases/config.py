@@ -245,9 +245,10 @@ class Sweep:
 
 N_SIZES = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000)
 _P_EVAL_FINE = tuple(k / 40 for k in range(40))  # 0, 0.025, …, 0.975
-_P_PLANE = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99)
+_P_PLANE = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)
 _P_COLLAPSE = (0.05, 0.1, 0.15, 0.2, 0.25)
-_P_SHAPES = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 0.975, 0.99)
+_P_DEPTHS = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 0.975, 0.99)
+_P_WIDTHS = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)  # denser where learning ends
 _P_PAPER = (
     0,
     0.05,
@@ -288,8 +289,8 @@ PRESETS: dict[str, Sweep] = {
         grids=(
             Grid(n_train=N_SIZES, p_train=_P_PLANE, realizations=8),
             Grid(n_train=N_SIZES, p_train=_P_COLLAPSE, realizations=40),
-            Grid(depth=(3, 4, 5), n_train=N_SIZES[:6], p_train=_P_SHAPES, realizations=4),
-            Grid(width=(50, 200), n_train=N_SIZES[:6], p_train=_P_SHAPES, realizations=4),
+            Grid(depth=(3, 4, 5), n_train=N_SIZES[:6], p_train=_P_DEPTHS, realizations=4),
+            Grid(width=(50, 200), n_train=N_SIZES[:6], p_train=_P_WIDTHS, realizations=4),
         ),
         evaluation=Evaluation(p_eval=_P_EVAL_FINE, passes=4),
     ),

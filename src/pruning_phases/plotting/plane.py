@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,6 +11,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MultipleLocator
 from scipy import ndimage
 
 from pruning_phases.observables import PHASES
@@ -44,8 +47,9 @@ def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.
 
 
 def _label(ax: Axes) -> Axes:
-    ax.set_xlabel(P_TRAIN)
-    ax.set_ylabel(P_EVAL)
+    ax.set(xlabel=P_TRAIN, ylabel=P_EVAL)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MultipleLocator(0.25))
     return ax
 
 
@@ -199,7 +203,11 @@ def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None, colorbar: bool
 
 @styled
 def boundary_line(
-    boundary: pd.DataFrame, ax: Axes | None = None, color: str = "black", label: str | None = None
+    boundary: pd.DataFrame,
+    ax: Axes | None = None,
+    color: str = "black",
+    label: str | None = None,
+    rates: Iterable[float] | None = None,
 ) -> Axes:
     """The line alpha = 0 between eumentia and dementia with its error band (one standard error).
 
@@ -208,6 +216,7 @@ def boundary_line(
         ax: axes to draw on (None: a new figure).
         color: of line and band.
         label: for a legend.
+        rates: all p_train that were examined; the line is broken at those without a boundary (None: never broken).
 
     Raises:
         ValueError: more than one architecture.
@@ -216,7 +225,12 @@ def boundary_line(
         raise ValueError("several architectures in one boundary table; select one depth and width")
     ax = axes_or_new(ax)
     line = boundary.sort_values("p_train")
+    marker = "o" if len(line) < 12 else None
+    if rates is not None:
+        line = line.set_index("p_train").reindex(sorted(set(rates))).reset_index()
     p, c, e = (line[name].to_numpy(dtype=float) for name in ("p_train", "p_c", "p_c_error"))
     ax.fill_between(p, c - e, c + e, color=color, alpha=0.3, linewidth=0)
-    ax.plot(p, c, color=color, label=label, marker="o" if len(p) < 12 else None, markersize=3)
+    ax.errorbar(
+        p, c, e if rates is not None else None, color=color, label=label, marker=marker, markersize=3, elinewidth=1
+    )
     return _label(ax)
