@@ -36,7 +36,10 @@ def _smallest_nu(fits: dict[float, Collapse]) -> Finding:
     unbounded = [rate for rate, fit in fits.items() if np.isinf(fit.nu.high)]
     note = f"ν = {min(e.number for e in nu):.2f} to {max(e.number for e in nu):.2f} at {len(nu)} p_train"
     if unbounded:
-        note += f"; only a lower end is known at {len(unbounded)} of them ({_rates(unbounded)})"
+        end = next(iter(fits.values())).fit.bounds["nu"][1]
+        note += (
+            f"; only a lower end is known at {len(unbounded)} of them ({_rates(unbounded)}), the search ends at {end:g}"
+        )
     return Finding(estimate, note)
 
 
