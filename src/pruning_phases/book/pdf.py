@@ -29,13 +29,19 @@ _READY = "!window.MathJax || MathJax.startup.promise.then(() => true)"
 _INSERT = """([front]) => {
     const article = document.querySelector("article.bd-article");
     article.querySelectorAll(".headerlink").forEach((link) => link.remove());
+    for (const mark of document.querySelectorAll("span[id^='document-']")) {
+        const section = mark.nextElementSibling;
+        if (section?.matches("section")) {  // the mark goes where the chapter goes: to the next page
+            section.classList.add("pdf-chapter-start");
+            section.prepend(mark);
+        }
+    }
     const old = document.getElementById("pdf-front");
     if (old) old.remove();
     article.insertAdjacentHTML("afterbegin", front);
 }"""
 _TITLES = """() => Object.fromEntries([...document.querySelectorAll("span[id^='document-']")].map((mark) => {
-    const section = mark.nextElementSibling ?? mark.parentElement;
-    const heading = section.matches("h1, h2") ? section : section.querySelector("h1, h2");
+    const heading = mark.nextElementSibling.querySelector("h1, h2");
     return [mark.id, heading.textContent.replace(/#$/, "").trim()];
 }))"""
 
@@ -59,6 +65,9 @@ def print_book(output: Path = PDF) -> Path:
     with open_browser() as browser:  # before the build: without a browser it would be in vain
         single = _build()
         page = browser.new_context(color_scheme="light").new_page()
+        page.set_default_timeout(300_000)  # ms; a busy machine takes long for so long a page
+        for scripts in ("**/live/*.js", "**/plotly/*.js"):  # a live figure that does not come to life is a picture
+            page.route(scripts, lambda route: route.abort())
         page.goto(single.as_uri())
         page.wait_for_function(_READY)
         page.emulate_media(media="print")
@@ -85,7 +94,16 @@ def print_book(output: Path = PDF) -> Path:
 
 def _build() -> Path:
     """The book as one HTML page; returns its path."""
-    command = [sys.executable, "-m", "jupyter_book", "build", "--builder", "singlehtml", "--all", "-q", "-W", "-n"]
+    command = [
+        Path(sys.executable).with_name("jupyter-book"),
+        "build",
+        "--builder",
+        "singlehtml",
+        "--all",
+        "-q",
+        "-W",
+        "-n",
+    ]
     # a folder of its own: the single page must not mix with the many
     process = subprocess.run(
         [*command, "--keep-going", "--path-output", str(BUILD / "single"), "book/"],

@@ -1,0 +1,48 @@
+"""The printed book: every chapter and figure is in it, and the contents name the right pages."""
+
+import re
+import subprocess
+import sys
+import unicodedata
+
+import pypdf
+import pytest
+
+from pruning_phases.book.pdf import PDF
+from pruning_phases.notebooks import REPOSITORY
+
+pytestmark = pytest.mark.book
+
+
+@pytest.fixture(scope="module")
+def pages(browser) -> list[str]:
+    """Text of each page. Printed by a process of its own: Playwright runs once in each."""
+    command = [sys.executable, "-m", "pruning_phases.book", "pdf"]
+    process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    # NFKC: some fonts have one sign for fl
+    return [unicodedata.normalize("NFKC", " ".join(page.extract_text().split())) for page in pypdf.PdfReader(PDF).pages]
+
+
+def test_contents_name_the_page_of_every_chapter(pages):
+    entries = re.findall(r"([^\d]+?) (\d+)(?= |$)", pages[0].partition("Contents")[2])
+    numbers = [int(number) for _, number in entries]
+    assert len(numbers) > 15
+    assert numbers == sorted(numbers)
+    for title, number in entries[:-1]:  # the last number is that of the page itself
+        words = title.split()  # the first chapter of a part has the caption of the part before its title
+        titles = [" ".join(words[k:]) for k in range(len(words))]
+        assert pages[int(number) - 1].startswith(tuple(titles)), f"{title} is not on page {number}"
+
+
+def test_every_figure_is_printed_with_its_caption(pages):
+    single = next((REPOSITORY / "_build" / "single").rglob("intro.html")).read_text(encoding="utf-8")
+    numbers = {int(n) for n in re.findall(r'class="caption-number">Fig\. (\d+)', single)}
+    assert numbers == set(range(1, len(numbers) + 1))
+    text = " ".join(pages)
+    assert [n for n in sorted(numbers) if f"Fig. {n} " not in text] == []
+    assert text.count("run again:") == len(numbers)
+
+
+def test_no_page_is_empty(pages):
+    assert [k for k, page in enumerate(pages, 1) if len(page) < 20] == []
