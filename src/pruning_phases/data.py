@@ -1,7 +1,7 @@
 """MNIST as tensors.
 
 The repository ships the four MNIST files compressed in ``data/mnist``. They are unpacked once into a cache folder, in
-the layout that `torchvision.datasets.MNIST` reads (``<root>/MNIST/raw``), and read through it. Files are looked for in
+the layout that `torchvision.datasets.MNIST` reads (``<root>/MNIST/raw``). Files are looked for in
 this order:
 
 1. the cache, ``<root>/MNIST/raw``;
@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torchvision
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT_VARIABLE = "PRUNING_PHASES_DATA"
@@ -96,14 +95,18 @@ def load_mnist(root: str | os.PathLike[str] | None = None) -> MNIST:
     """
     root = Path(root) if root is not None else data_folder()
     prepare(root)
-    train = torchvision.datasets.MNIST(root, train=True, download=False)
-    test = torchvision.datasets.MNIST(root, train=False, download=False)
+    raw = Path(root) / "MNIST" / "raw"
     return MNIST(
-        train_pixels=train.data.reshape(len(train.data), -1),
-        train_labels=train.targets.to(torch.int64),
-        test_pixels=test.data.reshape(len(test.data), -1),
-        test_labels=test.targets.to(torch.int64),
+        train_pixels=_values(raw / "train-images-idx3-ubyte", 16).view(-1, 784),
+        train_labels=_values(raw / "train-labels-idx1-ubyte", 8).to(torch.int64),
+        test_pixels=_values(raw / "t10k-images-idx3-ubyte", 16).view(-1, 784),
+        test_labels=_values(raw / "t10k-labels-idx1-ubyte", 8).to(torch.int64),
     )
+
+
+def _values(path: Path, header: int) -> torch.Tensor:
+    """Bytes of a verified IDX file after its header. (Importing torchvision to read them would take 90 MB in every worker.)"""
+    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8, offset=header)
 
 
 def data_folder() -> Path:
@@ -177,6 +180,8 @@ def _unpack_shipped(name: str, root: Path, raw: Path) -> bool:
 
 def _download(names: list[str], raw: Path) -> None:
     """Fetch files from torchvision's mirrors into `raw`, by way of a temporary folder: no half-written file is seen."""
+    import torchvision  # here, because it takes 90 MB
+
     with tempfile.TemporaryDirectory(prefix="pruning-phases-") as folder:
         try:
             torchvision.datasets.MNIST(folder, train=True, download=True)
