@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -48,6 +49,39 @@ def test_every_network_of_a_batch_equals_the_plain_loop(mnist, depth):
         assert batch.learning_rates[m] == pytest.approx(plain.rate)
         np.testing.assert_allclose(batch.validation_losses[m], plain.losses, rtol=1e-8)
         assert_same_weights(batch, m, plain.model, 1e-7)
+
+
+def test_denormal_numbers_cost_nothing_and_change_nothing(mnist, monkeypatch):
+    def flushed() -> bool:
+        return torch.full((1,), 1e-39).mul(1).item() == 0
+
+    with network.denormals_as_zero():
+        assert flushed()
+        with network.denormals_as_zero():
+            pass
+        assert flushed()  # as before the inner one
+    assert not flushed()
+    # a weight that is no longer updated: after 1500 steps its first moment would be 0.9^1500 = 1e-69 of the last gradient
+    asked = dataclasses.replace(SHORT, precision="float32", max_epochs=300, early_stopping_patience=300, batch_size=50)
+    names = networks(realizations=(3,), n_train=250)[:2]
+    seen = []
+    step = Adam.step
+
+    def watched(adam: Adam) -> None:
+        step(adam)
+        seen.append(int(((adam.mean.tensors[0] != 0) & (adam.mean.tensors[0].abs() < 1.17e-38)).sum()))
+
+    monkeypatch.setattr(Adam, "step", watched)
+    batch = train(names, asked, mnist)
+    assert not flushed()
+    assert len(seen) == 1500
+    assert max(seen) == 0
+    monkeypatch.setattr(network, "denormals_as_zero", contextlib.nullcontext)
+    seen.clear()
+    slow = train(names, asked, mnist)
+    assert max(seen) > 0, "the test needs denormal moments"
+    for ours, plain in zip(batch.parameters.tensors, slow.parameters.tensors, strict=True):
+        assert torch.equal(ours, plain)
 
 
 def test_weights_of_pixels_dark_in_all_training_images_keep_their_initial_values(mnist):

@@ -7,8 +7,9 @@ Activations are stored with the samples last, [R, P, H, B]: then every weight ma
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -58,6 +59,22 @@ def initial(
     weights = tuple(stack([layers[k][0] for layers in drawn]) for k in range(depth + 1))
     biases = tuple(stack([layers[k][1][:, None] for layers in drawn]) for k in range(depth + 1))
     return Parameters(weights, biases)
+
+
+@contextlib.contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """Within it this thread takes floats below 1.2e-38 for zero; afterwards as it was before. No effect on a GPU.
+
+    Adam's first moment of a weight whose gradient has ended shrinks by 0.9 in each step, until it is a denormal number for ever.
+    Processors may need a hundred times as long for these (measured on an Intel Xeon, 13 networks of width 200 for 24 epochs: training
+    takes 1.3 times as long in all). They are far too small to move a weight: the same bits come out.
+    """
+    before = torch.full((1,), 1e-39).mul(1).item() == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 _ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")

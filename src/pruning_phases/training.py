@@ -254,7 +254,8 @@ def train(
         raise ConfigError(
             f"n_train = {networks[0].n_train} exceeds the pool of {len(data.train_labels) - training.n_validation} images"
         )
-    return _BatchTrainer(networks, training, data, torch.device(device)).run()
+    with network.denormals_as_zero():
+        return _BatchTrainer(networks, training, data, torch.device(device)).run()
 
 
 class _BatchTrainer:
