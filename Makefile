@@ -104,9 +104,9 @@ outputs: data ## execute every notebook and store its outputs in it (look at the
 	$(BIN)/python -m pruning_phases.notebooks --in-place
 	$(BIN)/python -m pruning_phases.plotting book/assets
 
-reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped)
+reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped; an earlier file is renamed)
 	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)
-	$(BIN)/pruning-phases compact --preset $(PRESET) --store store/$(PRESET) --output data/reference.parquet
+	$(BIN)/pruning-phases compact --preset $(PRESET) --store store/$(PRESET) --output data/reference.parquet --replace
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
 	$(BIN)/python -m pruning_phases.method_check systems coverage

@@ -199,7 +199,8 @@ def test_shifts_beyond_errors_are_told_from_chance(known):
     assert set(largest.index) == set(shift_table(known).columns)
     numbers = sensitivity.counts(judge(known), moved)
     assert numbers["n_choices"] == len(CHOICES) - 1
-    assert numbers["n_conclusions"] == len(CONCLUSIONS)
+    by_verdict = ("n_surviving", "n_undecided", "n_contradicted", "n_absent")
+    assert numbers["n_conclusions"] == len(CONCLUSIONS) == sum(numbers[name] for name in by_verdict)
     assert numbers["n_comparisons"] == len(moved)
 
 

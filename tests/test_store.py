@@ -216,6 +216,12 @@ def test_a_compact_file_is_never_overwritten_by_another(store, tmp_path):
     compact(store, SWEEP, tmp_path / "all.parquet")
     with pytest.raises(StoreError, match="exists with other content"):
         compact(store, SWEEP.override(passes=1), tmp_path / "all.parquet")
+    before = read_compact(tmp_path / "all.parquet")
+    compact(store, SWEEP.override(passes=1), tmp_path / "all.parquet", replace=True)
+    assert read_compact(tmp_path / "all.parquet")[0]["eval_pass"].max() == 0
+    table, manifest = read_compact(tmp_path / f"all.{before[1]['sha256'][:8]}.parquet")
+    pd.testing.assert_frame_equal(table, before[0])
+    assert manifest == before[1]
 
 
 def test_an_altered_compact_file_is_refused(store, tmp_path):

@@ -127,7 +127,7 @@ def _status(arguments: argparse.Namespace) -> None:
 
 
 def _compact(arguments: argparse.Namespace) -> None:
-    manifest = compact(_store(arguments), _sweep(arguments), arguments.output, arguments.partial)
+    manifest = compact(_store(arguments), _sweep(arguments), arguments.output, arguments.partial, arguments.replace)
     size = arguments.output.stat().st_size / 1e6
     print(
         f"{arguments.output}: {manifest['rows']} rows of {manifest['networks']} networks, {size:.1f} MB, SHA-256 {manifest['sha256']}"
@@ -209,6 +209,11 @@ def parser() -> argparse.ArgumentParser:
     )
     joined.add_argument(
         "--partial", action="store_true", help="join the networks that are there, although others are missing"
+    )
+    joined.add_argument(
+        "--replace",
+        action="store_true",
+        help="rename an existing file with other content to the name with its checksum (default: refuse)",
     )
     joined.set_defaults(run=_compact)
 

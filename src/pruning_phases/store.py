@@ -217,11 +217,12 @@ def empty() -> pd.DataFrame:
     return _numpy_backed(SCHEMA.empty_table())
 
 
-def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False) -> dict:
+def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
     """Join the parts of `sweep` into one zstd Parquet file with a manifest beside it (same name, .json); returns the manifest.
 
-    partial: take the networks that are there instead of asking for all. Raises StoreError if networks are missing (with `partial`: if
-    none is there), or if the file exists with other content.
+    partial: take the networks that are there instead of asking for all. replace: if the file exists with other content, rename it, and
+    its manifest, to the name with the first eight digits of its SHA-256. Raises StoreError if networks are missing (with `partial`: if
+    none is there), or, without `replace`, if the file exists with other content.
     """
     done, wanted = store.done(sweep), sweep.networks()
     if len(done) < (1 if partial else len(wanted)):
@@ -258,8 +259,13 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False) -> di
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "computed_by": _origins(used),
     }
-    if path.exists() and path.read_bytes() != content:
-        raise StoreError(f"{path} exists with other content: move it away first")
+    if path.exists() and (before := path.read_bytes()) != content:
+        if not replace:
+            raise StoreError(f"{path} exists with other content: move it away first, or let `--replace` rename it")
+        kept = f"{path.stem}.{hashlib.sha256(before).hexdigest()[:8]}"
+        for old in (path, path.with_suffix(".json")):
+            if old.exists():
+                old.rename(old.with_stem(kept))
     write_durably(path, content)
     write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return manifest

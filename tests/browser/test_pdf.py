@@ -46,3 +46,14 @@ def test_every_figure_is_printed_with_its_caption(pages):
 
 def test_no_page_is_empty(pages):
     assert [k for k, page in enumerate(pages, 1) if len(page) < 20] == []
+
+
+def test_links_lead_into_the_pdf_or_to_the_web(pages):
+    targets = [
+        str(annotation["/A"]["/URI"])
+        for page in pypdf.PdfReader(PDF).pages
+        for annotation in (one.get_object() for one in page.get("/Annots", []))
+        if "/URI" in annotation.get("/A", {})
+    ]
+    assert targets  # those of the references
+    assert [target for target in targets if not target.startswith(("http://", "https://"))] == []

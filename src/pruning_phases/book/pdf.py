@@ -36,6 +36,10 @@ _INSERT = """([front]) => {
             section.prepend(mark);
         }
     }
+    for (const link of document.querySelectorAll("table.verdicts a")) {  // pages of the book are chapters here
+        const mark = "document-sections/" + link.getAttribute("href").replace(/\\.html$/, "");
+        if (document.getElementById(mark)) link.setAttribute("href", "#" + mark);
+    }
     const old = document.getElementById("pdf-front");
     if (old) old.remove();
     article.insertAdjacentHTML("afterbegin", front);

@@ -158,7 +158,7 @@ def label(quantity: str, p_train: float, p_eval: float = np.nan) -> str:
 
 
 def counts(judged: pd.DataFrame, shifted: pd.DataFrame, level: float = 0.95) -> dict[str, float]:
-    """Numbers for the text: conclusions, survivors, comparisons, shifts beyond their interval, by chance, and certain."""
+    """Numbers for the text: choices, conclusions by verdict, comparisons, shifts beyond their interval, by chance, and certain."""
     verdicts = survival(judged)["verdict"]
     return {
         "n_choices": judged["variant"].nunique() - 1,
@@ -166,6 +166,7 @@ def counts(judged: pd.DataFrame, shifted: pd.DataFrame, level: float = 0.95) -> 
         "n_surviving": (verdicts == SURVIVAL[0]).sum(),
         "n_undecided": (verdicts == SURVIVAL[1]).sum(),
         "n_contradicted": (verdicts == SURVIVAL[2]).sum(),
+        "n_absent": (verdicts == SURVIVAL[3]).sum(),
         "n_comparisons": len(shifted),
         "n_beyond": shifted["beyond"].sum(),
         "n_by_chance": (1 - level) * len(shifted),

@@ -54,7 +54,9 @@ SWEEPS: dict[str, Sweep] = {
     # one grid for base and variants: that of the preset `laptop`, thinned out so that a variant costs about two minutes
     "laptop": preset("laptop").override(n_train=(500, 1_000, 2_000, 4_000, 8_000), p_train=_P_TRAIN, realizations=5),
     # every code path in seconds
-    "smoke": preset("smoke").override(p_train=_P_TRAIN[::2] + _P_TRAIN[4:], max_epochs=2, passes=1),
+    "smoke": preset("smoke").override(
+        p_train=(0, 0.2, 0.7, 0.975), p_eval=(0, 0.2, 0.5, 0.7, 0.9), max_epochs=2, passes=1
+    ),
 }
 ANCHORS = {"dementia": (0.0, 0.9), "eumentia": (0.2, 0.2), "eumentia, far": (0.7, 0.7), "amentia": (0.975, 0.2)}
 """Points (p_train, p_eval) at which alpha is followed; the phase is that of the base."""
