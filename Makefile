@@ -111,7 +111,7 @@ reference: data ## compute data/reference.parquet again (PRESET=reference: hours
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
 	$(BIN)/python -m pruning_phases.method_check systems coverage
 
-sensitivity: data ## train again what shows how much our choices matter (about half an hour on 2 cores; goes on where it was stopped)
+sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.sensitivity
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead

@@ -160,7 +160,7 @@ def test_verdicts_follow_the_truth(known):
 def test_a_choice_that_reverses_or_blurs_a_conclusion_is_named():
     reversed_ = survival(judge(estimates(rows_with_shift(0.7), CHOICES), (TRUE,))).iloc[0]  # alpha(0, 0.9) = -0.2
     assert (reversed_["verdict"], reversed_["fails"]) == (SURVIVAL[2], 1)
-    assert reversed_["except"] == "moved by 0.05 (fails)"
+    assert reversed_["except"] == "fails: moved by 0.05"
     blurred = survival(judge(estimates(rows_with_shift(0.5), CHOICES), (TRUE,))).iloc[0]  # alpha(0, 0.9) = 0
     assert (blurred["verdict"], blurred["undecided"]) == (SURVIVAL[1], 1)
 

@@ -77,7 +77,7 @@ def survival(judged: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Indexed by statement: base ("value ± half width"), holds, undecided, fails (numbers of variants, the base included),
-        verdict (one of `SURVIVAL`), except (the choices under which it does not hold).
+        verdict (one of `SURVIVAL`), except (if it holds in the base: the choices under which it does not).
     """
     rows = []
     for statement, block in judged.groupby("statement", sort=False):
@@ -89,9 +89,9 @@ def survival(judged: pd.DataFrame) -> pd.DataFrame:
             verdict = SURVIVAL[2]
         else:
             verdict = SURVIVAL[1] if count["undecided"] else SURVIVAL[0]
-        doubted = block[block["verdict"] != "holds"]
-        except_for = ", ".join(f"{row.words} ({row.verdict})" for row in doubted.itertuples())
-        value = f"{base['value']:+.3f} ± {base['half_width']:.3f}"
+        doubted = block[(block["verdict"] != "holds") & (base["verdict"] == "holds")]
+        except_for = "; ".join(f"{name}: {', '.join(part['words'])}" for name, part in doubted.groupby("verdict"))
+        value = "none" if np.isnan(base["value"]) else f"{base['value']:+.3f} ± {base['half_width']:.3f}"
         rows.append((statement, value, *count, verdict, except_for or "–"))
     return pd.DataFrame(rows, columns=["statement", "base", *VERDICTS, "verdict", "except"]).set_index("statement")
 

@@ -51,8 +51,8 @@ VARIANTS = (
 
 _P_TRAIN = (0, 0.1, 0.2, 0.3, 0.7, 0.975)  # four rates with a border, one beyond it, one that learns nothing
 SWEEPS: dict[str, Sweep] = {
-    # one grid for base and variants: that of the preset `laptop`, thinned out so that a variant costs about two minutes
-    "laptop": preset("laptop").override(n_train=(500, 1_000, 2_000, 4_000, 8_000), p_train=_P_TRAIN, realizations=5),
+    # one grid for base and variants: that of the preset `laptop`, thinned out so that a variant costs a few minutes
+    "laptop": preset("laptop").override(n_train=(500, 1_000, 2_000, 4_000, 8_000), p_train=_P_TRAIN, realizations=8),
     # every code path in seconds
     "smoke": preset("smoke").override(
         p_train=(0, 0.2, 0.7, 0.975), p_eval=(0, 0.2, 0.5, 0.7, 0.9), max_epochs=2, passes=1
