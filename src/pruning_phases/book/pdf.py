@@ -29,6 +29,7 @@ _READY = "!window.MathJax || MathJax.startup.promise.then(() => true)"
 _INSERT = """([front]) => {
     const article = document.querySelector("article.bd-article");
     article.querySelectorAll(".headerlink").forEach((link) => link.remove());
+    article.querySelectorAll("a[href*='_images/']").forEach((link) => link.removeAttribute("href"));  // a picture's link to itself
     for (const mark of document.querySelectorAll("span[id^='document-']")) {
         const section = mark.nextElementSibling;
         if (section?.matches("section")) {  // the mark goes where the chapter goes: to the next page
