@@ -66,8 +66,8 @@ def denormals_as_zero() -> Iterator[None]:
     """Within it this thread takes floats below 1.2e-38 for zero; afterwards as it was before. No effect on a GPU.
 
     Adam's first moment of a weight whose gradient has ended shrinks by 0.9 in each step, until it is a denormal number for ever.
-    Processors may need a hundred times as long for these (measured on an Intel Xeon, 13 networks of width 200 for 24 epochs: training
-    takes 1.3 times as long in all). They are far too small to move a weight: the same bits come out.
+    Some processors are slow with these (an Intel Xeon, 13 networks of width 200 for 24 epochs, beside other work: training takes 1.3 times
+    as long in all). They are far too small to move a weight: the same bits come out.
     """
     before = torch.full((1,), 1e-39).mul(1).item() == 0
     torch.set_flush_denormal(True)
