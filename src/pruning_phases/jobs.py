@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pruning_phases import store as stores
@@ -159,13 +160,25 @@ def mnist():
     return load_mnist()
 
 
-def compute(
-    job: Job, training: Training, device: str = "cpu"
-) -> tuple[tuple[Network, ...], Parameters, list[dict], object, object]:
-    """Networks, weights, training records, loss and n_correct of a job; nothing is written."""
+@dataclasses.dataclass(frozen=True)
+class Computed:
+    """Networks of a job with their weights, training records, loss and n_correct [M, E, passes]."""
+
+    networks: tuple[Network, ...]
+    parameters: Parameters
+    records: list[dict]
+    loss: np.ndarray
+    n_correct: np.ndarray
+    last: Parameters | None
+    """Weights after the last epoch (None: the weights were loaded)."""
+
+
+def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
+    """Carry out the work of a job; nothing is written."""
+    last = None
     if job.weights is None:
         batch = train(job.networks, training, mnist(), device)
-        networks, parameters = batch.networks, batch.parameters
+        networks, parameters, last = batch.networks, batch.parameters, batch.last
         fields = (batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates)
         records = [
             {**one._asdict(), "epochs": epochs, "best_epoch": best, "stop_reason": reason, "learning_rate": rate}
@@ -174,8 +187,9 @@ def compute(
     else:
         networks = job.networks
         parameters, records = weights.load(Path(job.weights), networks, device)
-    loss, n_correct = evaluate(networks, parameters, training, job.evaluation, mnist())
-    return networks, parameters, records, loss, n_correct
+    return Computed(
+        networks, parameters, records, *evaluate(networks, parameters, training, job.evaluation, mnist()), last
+    )
 
 
 def run_batch(
@@ -185,22 +199,32 @@ def run_batch(
     keep_weights: bool = False,
     threads: int | None = None,
     device: str = "cpu",
+    both_weights: bool = False,
 ) -> BatchReport:
-    """Carry out one job and store its results (and first, if asked, its weights). device "auto": a GPU if this worker has one."""
+    """Carry out one job and store its results (and first, if asked, its weights). device "auto": a GPU if this worker has one.
+
+    both_weights: with `training.restore` "best", store also what the weights after the last epoch give, under their own protocol. That
+    part is written first: where the one asked for is there, both are.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     _settle(threads, device)
     store = Store(folder)
     start = time.perf_counter()
-    networks, parameters, records, loss, n_correct = compute(job, training, device)
+    done = compute(job, training, device)
     wall = time.perf_counter() - start
-    if keep_weights and job.weights is None:
-        weights.keep(store, training, parameters, records)
     run = {**provenance(torch.device(device)), "wall_time_s": round(wall, 3)}
-    path = store.write(stores.tidy(networks, job.evaluation, loss, n_correct), training, job.evaluation, records, run)
-    epochs = [0 if job.weights else record["epochs"] for record in records]
-    steps = sum(one.n_train * n for one, n in zip(networks, epochs, strict=True))
-    return BatchReport(networks, str(path), steps, sum(epochs), wall)
+    if keep_weights and job.weights is None:
+        weights.keep(store, training, done.parameters, done.records)
+    if both_weights and done.last is not None:
+        last = dataclasses.replace(training, restore="last")
+        scores = evaluate(done.networks, done.last, last, job.evaluation, mnist())
+        store.write(stores.tidy(done.networks, job.evaluation, *scores), last, job.evaluation, done.records, run)
+    table = stores.tidy(done.networks, job.evaluation, done.loss, done.n_correct)
+    path = store.write(table, training, job.evaluation, done.records, run)
+    epochs = [0 if job.weights else record["epochs"] for record in done.records]
+    steps = sum(one.n_train * n for one, n in zip(done.networks, epochs, strict=True))
+    return BatchReport(done.networks, str(path), steps, sum(epochs), wall)
 
 
 def run_batches(jobs: list[Job], *arguments: object, **options: object) -> list[BatchReport]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import warnings
@@ -39,17 +40,21 @@ def run(
     executor: str = "auto",
     device: str = "auto",
     keep_weights: bool = False,
+    both_weights: bool = False,
 ) -> int:
     """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
 
     executor: where, see `executors`. On a CPU each worker process uses one thread: networks are independent, so N processes waste
     nothing on waiting for each other. keep_weights: store the weights too, so that other p_eval or more passes need no training later.
+    both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
 
     Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
     """
     store = store if isinstance(store, Store) else Store(store or default_store())
     device, choice = _where(device, executor)
+    if both_weights and (sweep.training.restore != "best" or keep_weights):
+        raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
     if keep_weights:
         weights.check_available()
     todo = plan(sweep, store, device)
@@ -62,7 +67,8 @@ def run(
     total, fruitless = todo.n_networks, 0
     while todo.jobs:
         before = todo.n_networks
-        lost = _carry_out(todo.jobs, sweep, store, choice, device, keep_weights)
+        options = {"keep_weights": keep_weights, "both_weights": both_weights}
+        lost = _carry_out(todo.jobs, sweep, store, choice, device, options)
         if lost is None:
             break
         todo = plan(sweep, store, device)
@@ -103,12 +109,12 @@ def _where(device: str, executor: str) -> tuple[str, Choice]:
 
 
 def _carry_out(
-    jobs: Sequence[Job], sweep: Sweep, store: Store, choice: Choice, device: str, keep_weights: bool
+    jobs: Sequence[Job], sweep: Sweep, store: Store, choice: Choice, device: str, options: dict[str, object]
 ) -> BaseException | None:
     """Run jobs until all are finished or lost; returns an error of a lost one, if any."""
     if choice.kind in ("loky", "gpu") and min(choice.workers, len(jobs)) == 1:
         choice = Choice("in-process")
-    options = {"keep_weights": keep_weights, "threads": None if choice.kind == "in-process" else 1}
+    options = {**options, "threads": None if choice.kind == "in-process" else 1}
     if choice.kind != "gpu":
         options["device"] = device
     costs = [job.cost(sweep.training) for job in jobs]
@@ -147,8 +153,9 @@ def _futures(
     """Finished futures with the indices of their jobs. Jobs are submitted as workers become free, to Slurm all at once."""
     if hasattr(pool, "submit_array"):
         dealt = [list(range(k, len(jobs), pool.capacity)) for k in range(pool.capacity)]
-        bound = [([jobs[k] for k in members], *arguments, *options.values()) for members in dealt]
-        pending = dict(zip(pool.submit_array(run_batches, bound), dealt, strict=True))
+        bound = [([jobs[k] for k in members], *arguments) for members in dealt]
+        work = functools.partial(run_batches, **options)
+        pending = dict(zip(pool.submit_array(work, bound), dealt, strict=True))
         waiting: Iterator[int] = iter(())
     else:
         pending, waiting = {}, iter(range(len(jobs)))

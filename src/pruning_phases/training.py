@@ -56,6 +56,8 @@ class TrainedBatch:
     """Validation loss after each epoch."""
     learning_rates: tuple[float, ...]
     """Learning rate after the last epoch."""
+    last: Parameters
+    """Weights after the last epoch; `parameters` are these or those of the best epoch, as `Training.restore` says."""
 
 
 class Adam:
@@ -287,6 +289,7 @@ class _BatchTrainer:
         )  # [R, 1, H, validation images]
         start = Parameters((start.weights[0][..., self.lit], *start.weights[1:]), start.biases)
         self.best = start.map(lambda tensor: tensor[rows, :1])
+        self.last = self.best.map(torch.clone)
         self._settle(Adam(start, training))
 
     def _settle(self, adam: Adam) -> None:
@@ -317,12 +320,13 @@ class _BatchTrainer:
             torch.backends.cuda.matmul.allow_tf32 = tf32
         return TrainedBatch(
             networks=self.networks,
-            parameters=self._all_pixels(self.best),
+            parameters=self._all_pixels(self.best if self.training.restore == "best" else self.last),
             epochs=tuple(len(one.losses) for one in self.progress),
             best_epochs=tuple(one.best_epoch for one in self.progress),
             stop_reasons=tuple(one.stop_reason for one in self.progress),
             validation_losses=tuple(tuple(one.losses) for one in self.progress),
             learning_rates=tuple(one.rate for one in self.progress),
+            last=self._all_pixels(self.last),
         )
 
     def _all_pixels(self, trained: Parameters) -> Parameters:
@@ -383,18 +387,20 @@ class _BatchTrainer:
         before = [self.progress[i].rate for _, i in running]
         improved = [(place, i) for place, i in running if self.progress[i].update(float(losses[place]))]
         finished = [(place, i) for place, i in running if self.progress[i].stop_reason]
-        self._keep(improved if self.training.restore == "best" else finished)
+        self._keep(self.best, improved)
+        self._keep(self.last, finished)
         if finished:
             self._compact()
         elif before != [self.progress[i].rate for _, i in running]:
             self._set_rates()
 
-    def _keep(self, places: list[tuple[tuple[int, int], int]]) -> None:
+    def _keep(self, where: Parameters, places: list[tuple[tuple[int, int], int]]) -> None:
+        """Copy the present weights of the networks at `places`."""
         if not places:
             return
         at = torch.as_tensor(np.array([place for place, _ in places]), device=self.pixels.device)
         to = torch.as_tensor([i for _, i in places], device=self.pixels.device)
-        for kept, current in zip(self.best.tensors, self.adam.parameters.tensors, strict=True):
+        for kept, current in zip(where.tensors, self.adam.parameters.tensors, strict=True):
             kept[to, 0] = current[at[:, 0], at[:, 1]]
 
     def _compact(self) -> None:

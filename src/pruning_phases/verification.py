@@ -118,13 +118,13 @@ def _compare(batch: Batch, device: str) -> list[Comparison]:
     before = torch.get_num_threads()
     torch.set_num_threads(batch.threads)
     try:
-        networks, _, _, loss, n_correct = compute(Job(batch.networks, batch.evaluation), batch.training, device)
+        done = compute(Job(batch.networks, batch.evaluation), batch.training, device)
     finally:
         torch.set_num_threads(before)
-    again = stores.tidy(networks, batch.evaluation, loss, n_correct)
+    again = stores.tidy(done.networks, batch.evaluation, done.loss, done.n_correct)
     both = again.merge(batch.table, on=KEY, suffixes=("_again", ""))
     found = []
-    for one in networks:
+    for one in done.networks:
         rows = both[(both[list(Network._fields)] == list(one)).all(axis=1)]
         if len(rows) < len(batch.evaluation.p_eval) * batch.evaluation.passes:
             raise StoreError(f"rows of {one} are missing from the stored table")
