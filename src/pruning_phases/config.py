@@ -244,6 +244,7 @@ class Sweep:
 
 
 N_SIZES = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000)
+N_HALF_OCTAVES = (5_657, 11_314, 22_627, 45_255)  # between the larger ones, for the collapses
 _P_EVAL_FINE = tuple(k / 40 for k in range(40))  # 0, 0.025, …, 0.975
 _P_PLANE = (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)
 _P_COLLAPSE = (0.05, 0.1, 0.15, 0.2, 0.25)
@@ -272,6 +273,18 @@ _P_PAPER = (
     0.975,
 )
 
+_LINES = (
+    Grid(n_train=N_SIZES, p_train=_P_COLLAPSE, realizations=40),
+    Grid(n_train=N_HALF_OCTAVES, p_train=_P_COLLAPSE, realizations=24),
+)
+
+PROTOCOLS: dict[str, dict[str, object]] = {
+    "base": {},
+    "closest": {"learning_rate": 1e-2},
+}
+"""Fields of `Training` in which a named protocol differs from its defaults. "closest" comes nearest to the paper's statements of those
+in the book's protocol atlas."""
+
 PRESETS: dict[str, Sweep] = {
     # every code path in under a minute; too short a training for physics
     "smoke": Sweep(
@@ -288,12 +301,14 @@ PRESETS: dict[str, Sweep] = {
     "reference": Sweep(
         grids=(
             Grid(n_train=N_SIZES, p_train=_P_PLANE, realizations=8),
-            Grid(n_train=N_SIZES, p_train=_P_COLLAPSE, realizations=40),
+            *_LINES,
             Grid(depth=(3, 4, 5), n_train=N_SIZES[:6], p_train=_P_DEPTHS, realizations=4),
             Grid(width=(50, 200), n_train=N_SIZES[:6], p_train=_P_WIDTHS, realizations=4),
         ),
         evaluation=Evaluation(p_eval=_P_EVAL_FINE, passes=4),
     ),
+    # the collapse lines alone, to compute them with another protocol: an hour and a half on two cores
+    "lines": Sweep(grids=_LINES, evaluation=Evaluation(p_eval=_P_EVAL_FINE, passes=4)),
     # for one large GPU
     "paper": Sweep(
         grids=(
@@ -307,7 +322,7 @@ PRESETS: dict[str, Sweep] = {
 
 
 def preset(name: str) -> Sweep:
-    """The preset of that name: smoke, laptop, reference or paper. Raises ConfigError for another name."""
+    """The preset of that name: smoke, laptop, reference, lines or paper. Raises ConfigError for another name."""
     if name not in PRESETS:
         near = difflib.get_close_matches(str(name), PRESETS, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -15,7 +15,7 @@ import torch
 
 from pruning_phases import store as stores
 from pruning_phases import weights
-from pruning_phases.config import ConfigError, Sweep, preset
+from pruning_phases.config import PROTOCOLS, ConfigError, Sweep, preset
 from pruning_phases.data import data_folder, prepare
 from pruning_phases.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
 from pruning_phases.jobs import BatchReport, Job, Plan, measure, plan, run_batches
@@ -24,6 +24,8 @@ from pruning_phases.store import Store, StoreWarning
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "data" / "reference.parquet"
+SHIPPED_FILES = {"base": SHIPPED, "closest": REPOSITORY / "data" / "closest.parquet"}
+"""Compact file of each of `config.PROTOCOLS`."""
 STORE_VARIABLE = "PRUNING_PHASES_STORE"
 MAX_FRUITLESS = 5  # times in a row that workers may die before any batch is finished
 WORTH_MEASURING = 2e12  # FLOP for one worker, about a minute: a shorter sweep starts without measuring its speed first
@@ -203,20 +205,26 @@ def sweep_of(name: str, **overrides: object) -> Sweep:
 
 
 def results(
-    preset: str = "shipped", *, store: str | os.PathLike[str] | None = None, **overrides: object
+    preset: str = "shipped",
+    *,
+    protocol: str = "base",
+    store: str | os.PathLike[str] | None = None,
+    **overrides: object,
 ) -> pd.DataFrame:
     """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
 
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
-    lacks. overrides: fields of the sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
+    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "closest" (to the paper's statements). overrides: fields of the sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
     Raises ConfigError for an impossible or, with "shipped", unavailable value.
     """
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
     if preset != "shipped":
-        sweep = sweep_of(preset, **overrides)
+        sweep = sweep_of(preset, **{**PROTOCOLS[protocol], **overrides})
         where = Store(store or default_store())
         run(sweep, where)
         return where.read(sweep)
-    table, _ = stores.read_compact(SHIPPED)
+    table, _ = stores.read_compact(SHIPPED_FILES[protocol])
     return _restrict(table, {name: value for name, value in overrides.items() if value is not None})
 
 

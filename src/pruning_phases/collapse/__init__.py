@@ -10,7 +10,7 @@ from pruning_phases.collapse.compare import (
     scan_windows,
     which_ansatz,
 )
-from pruning_phases.collapse.crossings import Drifting, crossing_drift, pair_crossings
+from pruning_phases.collapse.crossings import Drifting, crossing_drift, crossing_onset, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
 from pruning_phases.collapse.lines import (
@@ -27,8 +27,16 @@ from pruning_phases.collapse.lines import (
 )
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
 from pruning_phases.collapse.quality import reduced_chi_squared
+from pruning_phases.collapse.regime import HALF_WIDTHS, Regime, regime, regime_lines, regime_table, stability_map
 
 __all__ = [
+    "HALF_WIDTHS",
+    "Regime",
+    "crossing_onset",
+    "regime",
+    "regime_lines",
+    "regime_table",
+    "stability_map",
     "BKT",
     "Algebraic",
     "Ansatz",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pruning_phases.collapse.data import CollapseData
 
-__all__ = ["Drifting", "crossing_drift", "pair_crossings"]
+__all__ = ["Drifting", "crossing_drift", "crossing_onset", "pair_crossings"]
 
 MIN_SIGNIFICANCE = 2.0
 """Standard errors at which both sides of a crossing must hold their sign for the crossing to enter a drift."""
@@ -194,3 +194,13 @@ def crossing_drift(
         float(slope / errors[0]),
         int(use.sum()),
     )
+
+
+def crossing_onset(data: CollapseData) -> float | None:
+    """Smallest size from which every pair of neighbouring sizes crosses significantly; None if the largest pair does not."""
+    onset = None
+    for row in pair_crossings(data, n_bootstrap=0).iloc[::-1].itertuples():
+        if not row.significance >= MIN_SIGNIFICANCE:
+            break
+        onset = float(row.n_small)
+    return onset

@@ -8,7 +8,7 @@ and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same in
 computed over realizations, with the same resampling weights for every point of the table.
 """
 
-from pruning_phases.observables.averages import RESULT_COLUMNS, averages, bootstrap_sem
+from pruning_phases.observables.averages import RESULT_COLUMNS, averages, bootstrap_sem, common_sizes
 from pruning_phases.observables.binder import (
     ENSEMBLES,
     accuracy_variance,
@@ -32,6 +32,7 @@ __all__ = [
     "bootstrap_sem",
     "boundary",
     "classify",
+    "common_sizes",
     "compare_with_gaussian",
     "crossings",
     "exponents",

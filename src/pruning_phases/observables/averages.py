@@ -44,6 +44,23 @@ def values(results: pd.DataFrame, quantity: str) -> pd.Series:
     return loss
 
 
+def common_sizes(results: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the training-set sizes that every (depth, width, p_train) of the table has: a plane without gaps.
+
+    Some lines of the plane have more sizes than others; an exponent over different sizes would be another quantity there.
+
+    Raises:
+        ValueError: missing columns, no rows, no common size.
+    """
+    require_columns(results, NETWORK, "the results table")
+    lines = results[NETWORK].drop_duplicates()
+    count = lines.groupby("n_train").size()
+    shared = count.index[count == len(lines[["depth", "width", "p_train"]].drop_duplicates())]
+    if not len(shared):
+        raise ValueError("the lines of the results table have no training-set size in common; select those that do")
+    return results[results["n_train"].isin(shared)]
+
+
 def by_realization(results: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """Mean over the passes of every network: one row per point (index `POINT`), one column per realization.
 

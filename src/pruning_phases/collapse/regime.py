@@ -1,0 +1,169 @@
+"""The scaling regime: the sizes and the window in which a collapse may be asked for, chosen by a rule from the data.
+
+Finite-size scaling holds for large sizes and close to the transition. Fits that include smaller sizes or a wider window answer
+another question. The rule looks at crossings and at how a fit moves when its smallest sizes are left out, never at how good the
+fit is or at the value of its exponent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.collapse.ansatz import BKT, Ansatz
+from pruning_phases.collapse.crossings import crossing_onset
+from pruning_phases.collapse.data import CollapseData
+from pruning_phases.collapse.fit import CollapseFit, fit_collapse
+from pruning_phases.collapse.lines import crossing_point
+from pruning_phases.collapse.quality import reduced_chi_squared
+
+__all__ = ["HALF_WIDTHS", "Regime", "regime", "regime_lines", "regime_table", "stability_map"]
+
+HALF_WIDTHS = (0.2, 0.15, 0.1)
+"""Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
+OCTAVE = 2.0
+"""The test of stability leaves out the sizes below this multiple of the smallest one, whatever the spacing of the sizes."""
+MIN_RANGE = 4.0
+"""Largest over smallest size that a regime must span: two octaves, of which one is left when the smallest is left out."""
+MIN_SIZES, MIN_SIZES_LEFT = 4, 3
+"""Sizes of a regime, and after the smallest octave is left out: two parameters, a master curve and something to be wrong with."""
+
+
+@dataclass(frozen=True, eq=False)
+class Regime:
+    """The points of a scaling regime and how they were chosen.
+
+    Attributes:
+        data: the points; ``data.selection`` holds the windows.
+        onset: smallest size from which every pair of neighbouring sizes crosses significantly; None if the largest pair does not.
+        n_min, n_max: sizes used.
+        half_width: of the window about ``crossing``.
+        crossing: median of the significant crossings of the sizes used.
+        stable: whether the fit passes the rule; if not, this is the narrowest window with the largest n_min that can be fitted.
+        fit: of the ansatz the rule was asked with, without bootstrap.
+        left_out: the same fit without the smallest octave (None: too few sizes).
+    """
+
+    data: CollapseData
+    onset: float | None
+    n_min: float
+    n_max: float
+    half_width: float
+    crossing: float
+    stable: bool
+    fit: CollapseFit
+    left_out: CollapseFit | None
+
+
+def regime(
+    data: CollapseData, ansatz: Ansatz | None = None, *, half_widths: Sequence[float] = HALF_WIDTHS
+) -> Regime | None:
+    """The scaling regime of a line.
+
+    The rule. (1) Onset: no size below the smallest one from which every pair of neighbouring sizes crosses significantly
+    (`crossing_onset`). (2) Candidates are the sizes N >= n_min, for every n_min from the onset on that leaves `MIN_SIZES` sizes over
+    a factor `MIN_RANGE`, in each window of ``half_widths`` about their crossing. (3) A candidate is stable if it has a minimum (one
+    on the edge of the search is none) and the parameters found without its smallest octave of sizes lie inside its own contour,
+    chi^2 <= 1.3 min chi^2. (4) Of the stable candidates the one with the smallest n_min is taken, among these that with the widest
+    window; if none is stable, the narrowest window and the largest n_min, marked as not stable.
+
+    Args:
+        data: all points of the line.
+        ansatz: whose parameters have to be stable; default ``BKT()``.
+        half_widths: windows to try.
+
+    Returns:
+        The regime; None if there is none: the largest sizes do not cross, or too few sizes or points are left.
+
+    Raises:
+        ValueError: no or non-positive half-widths.
+    """
+    if not len(half_widths) or min(half_widths) <= 0:
+        raise ValueError(f"half_widths must be positive, got {list(half_widths)}")
+    onset = crossing_onset(data)
+    if onset is None:
+        return None
+    last = None
+    for n_min in data.sizes[data.sizes >= onset]:
+        for half_width in sorted(half_widths, reverse=True):
+            found = candidate(data, n_min, half_width, ansatz or BKT(), onset)
+            if found is not None and found.stable:
+                return found
+            last = found or last
+    return last
+
+
+def candidate(
+    data: CollapseData, n_min: float, half_width: float, ansatz: Ansatz, onset: float | None = None
+) -> Regime | None:
+    """One choice of sizes and window with its test of stability; None where it cannot be fitted."""
+    n_max = float(data.sizes[-1])
+    sizes = data.sizes[data.sizes >= n_min]
+    if sizes.size < MIN_SIZES or n_max < MIN_RANGE * n_min:
+        return None
+    try:
+        part = data.window(None, (n_min, n_max))
+        crossing = crossing_point(part)
+        if crossing is None:
+            return None
+        part = part.window((crossing - half_width, crossing + half_width))
+        fit = fit_collapse(part, ansatz, n_bootstrap=0)
+    except ValueError:  # too few points in the window
+        return None
+    left_out, stable = None, False
+    if (sizes >= OCTAVE * n_min).sum() >= MIN_SIZES_LEFT:
+        left_out = fit_collapse(part.window(None, (OCTAVE * n_min, n_max)), ansatz, n_bootstrap=0)
+        there = reduced_chi_squared(part.p, part.n_train, part.y, part.sigma, ansatz, *left_out.parameters)
+        stable = "edge" not in (fit.status, left_out.status) and bool(there <= fit.level * fit.chi_squared)
+    return Regime(part, onset, float(n_min), n_max, float(half_width), crossing, stable, fit, left_out)
+
+
+def regime_lines(lines: Mapping[float, CollapseData], ansatz: Ansatz | None = None) -> dict[float, Regime]:
+    """`regime` of every line that has one."""
+    found = {p_train: regime(data, ansatz) for p_train, data in lines.items()}
+    return {p_train: chosen for p_train, chosen in found.items() if chosen is not None}
+
+
+def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:
+    """How each regime was chosen: one row per p_train with onset, n_min, n_max, half_width, crossing, stable, and p_c, nu with and
+    without the smallest octave."""
+    rows = [
+        {
+            "p_train": p_train,
+            "onset": chosen.onset,
+            "n_min": chosen.n_min,
+            "n_max": chosen.n_max,
+            "half_width": chosen.half_width,
+            "crossing": chosen.crossing,
+            "stable": chosen.stable,
+            "p_c": chosen.fit.p_c,
+            "nu": chosen.fit.nu,
+            "p_c_left_out": chosen.left_out.p_c if chosen.left_out else np.nan,
+            "nu_left_out": chosen.left_out.nu if chosen.left_out else np.nan,
+        }
+        for p_train, chosen in regimes.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def stability_map(
+    data: CollapseData, ansaetze: Sequence[Ansatz], *, half_widths: Sequence[float] = HALF_WIDTHS
+) -> pd.DataFrame:
+    """Fits for every smallest size and every window, whether or not the rule would choose them.
+
+    Returns:
+        One row per ansatz, n_min and half_width: `CollapseFit.summary` with n_min, half_width and stable; where nothing can be
+        fitted, status is "too few" and the values are NaN.
+    """
+    rows = []
+    for ansatz in ansaetze:
+        for n_min in data.sizes:
+            for half_width in half_widths:
+                found = candidate(data, n_min, half_width, ansatz)
+                row = {"ansatz": ansatz.label, "status": "too few"} if found is None else found.fit.summary()
+                stable = found is not None and found.stable
+                rows.append({**row, "n_min": float(n_min), "half_width": float(half_width), "stable": stable})
+    return pd.DataFrame(rows)
