@@ -214,7 +214,8 @@ def results(
     """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
 
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
-    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "closest" (to the paper's statements). overrides: fields of the sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
+    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "closest" (to the paper's statements). overrides: fields of the
+    sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
     Raises ConfigError for an impossible or, with "shipped", unavailable value.
     """
     if protocol not in PROTOCOLS:

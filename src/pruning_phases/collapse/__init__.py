@@ -27,17 +27,18 @@ from pruning_phases.collapse.lines import (
 )
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
 from pruning_phases.collapse.quality import reduced_chi_squared
-from pruning_phases.collapse.regime import HALF_WIDTHS, Regime, regime, regime_lines, regime_table, stability_map
+from pruning_phases.collapse.regime import (
+    HALF_WIDTHS,
+    Regime,
+    regime_lines,
+    regime_table,
+    scaling_regime,
+    stability_map,
+)
 
 __all__ = [
-    "HALF_WIDTHS",
-    "Regime",
-    "crossing_onset",
-    "regime",
-    "regime_lines",
-    "regime_table",
-    "stability_map",
     "BKT",
+    "HALF_WIDTHS",
     "Algebraic",
     "Ansatz",
     "CollapseData",
@@ -48,6 +49,7 @@ __all__ = [
     "NuRelation",
     "Parameter",
     "Prediction",
+    "Regime",
     "SplineFit",
     "collapse_data",
     "collapse_lines",
@@ -56,6 +58,7 @@ __all__ = [
     "compare_lines",
     "crossing_drift",
     "crossing_lines",
+    "crossing_onset",
     "crossing_point",
     "drift_lines",
     "fit_collapse",
@@ -70,8 +73,12 @@ __all__ = [
     "power_law_prediction",
     "predicted_nu_algebraic",
     "reduced_chi_squared",
+    "regime_lines",
+    "regime_table",
     "relation_table",
+    "scaling_regime",
     "scan_l0",
     "scan_windows",
+    "stability_map",
     "which_ansatz",
 ]

@@ -20,7 +20,7 @@ from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.collapse.lines import crossing_point
 from pruning_phases.collapse.quality import reduced_chi_squared
 
-__all__ = ["HALF_WIDTHS", "Regime", "regime", "regime_lines", "regime_table", "stability_map"]
+__all__ = ["HALF_WIDTHS", "Regime", "regime_lines", "regime_table", "scaling_regime", "stability_map"]
 
 HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
@@ -58,7 +58,7 @@ class Regime:
     left_out: CollapseFit | None
 
 
-def regime(
+def scaling_regime(
     data: CollapseData, ansatz: Ansatz | None = None, *, half_widths: Sequence[float] = HALF_WIDTHS
 ) -> Regime | None:
     """The scaling regime of a line.
@@ -122,14 +122,15 @@ def candidate(
 
 
 def regime_lines(lines: Mapping[float, CollapseData], ansatz: Ansatz | None = None) -> dict[float, Regime]:
-    """`regime` of every line that has one."""
-    found = {p_train: regime(data, ansatz) for p_train, data in lines.items()}
+    """`scaling_regime` of every line that has one."""
+    found = {p_train: scaling_regime(data, ansatz) for p_train, data in lines.items()}
     return {p_train: chosen for p_train, chosen in found.items() if chosen is not None}
 
 
 def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:
     """How each regime was chosen: one row per p_train with onset, n_min, n_max, half_width, crossing, stable, and p_c, nu with and
-    without the smallest octave."""
+    without the smallest octave.
+    """
     rows = [
         {
             "p_train": p_train,
