@@ -66,7 +66,7 @@ def scaling_regime(
     The rule. (1) Onset: no size below the smallest one from which every pair of neighbouring sizes crosses significantly
     (`crossing_onset`). (2) Candidates are the sizes N >= n_min, for every n_min from the onset on that leaves `MIN_SIZES` sizes over
     a factor `MIN_RANGE`, in each window of ``half_widths`` about their crossing. (3) A candidate is stable if it has a minimum (one
-    on the edge of the search is none) and the parameters found without its smallest octave of sizes lie inside its own contour,
+    on the edge of the search is none, nor is one of several) and the parameters found without its smallest octave of sizes lie inside its own contour,
     chi^2 <= 1.3 min chi^2. (4) Of the stable candidates the one with the smallest n_min is taken, among these that with the widest
     window; if none is stable, the narrowest window and the largest n_min, marked as not stable.
 
@@ -117,7 +117,8 @@ def candidate(
     if (sizes >= OCTAVE * n_min).sum() >= MIN_SIZES_LEFT:
         left_out = fit_collapse(part.window(None, (OCTAVE * n_min, n_max)), ansatz, n_bootstrap=0)
         there = reduced_chi_squared(part.p, part.n_train, part.y, part.sigma, ansatz, *left_out.parameters)
-        stable = "edge" not in (fit.status, left_out.status) and bool(there <= fit.level * fit.chi_squared)
+        determined = fit.status in ("ok", "open") and left_out.status != "edge"
+        stable = determined and bool(there <= fit.level * fit.chi_squared)
     return Regime(part, onset, float(n_min), n_max, float(half_width), crossing, stable, fit, left_out)
 
 
