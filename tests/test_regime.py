@@ -91,7 +91,7 @@ def test_closer_sizes_do_not_change_what_is_asked():
 
 def test_percolation_is_in_its_regime():
     data = system_data(
-        percolation((8, 16, 32, 64, 128), n_realizations=16, n_samples=400), "crossing_probability", (0.42, 0.58)
+        percolation((8, 16, 32, 64), n_realizations=16, n_samples=400), "crossing_probability", (0.44, 0.56)
     )
     chosen = scaling_regime(data, Algebraic(), half_widths=(0.08, 0.04))
     assert chosen.stable
