@@ -10,9 +10,25 @@ from pruning_phases.collapse.compare import (
     scan_windows,
     which_ansatz,
 )
-from pruning_phases.collapse.crossings import Drifting, crossing_drift, pair_crossings
+from pruning_phases.collapse.convergence import (
+    HYPOTHESES,
+    compare_hypotheses,
+    hypothesis_lines,
+    which_hypothesis,
+)
+from pruning_phases.collapse.crossings import Drifting, crossing_drift, crossing_onset, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
+from pruning_phases.collapse.hypotheses import (
+    AlgebraicShift,
+    BKTShift,
+    CrossingFit,
+    Crossings,
+    Hypothesis,
+    LogarithmicDrift,
+    fit_crossings,
+    significant_crossings,
+)
 from pruning_phases.collapse.lines import (
     collapse_lines,
     collapse_rates,
@@ -30,12 +46,19 @@ from pruning_phases.collapse.quality import reduced_chi_squared
 
 __all__ = [
     "BKT",
+    "HYPOTHESES",
     "Algebraic",
+    "AlgebraicShift",
     "Ansatz",
+    "BKTShift",
     "CollapseData",
     "CollapseFit",
+    "CrossingFit",
+    "Crossings",
     "Drift",
     "Drifting",
+    "Hypothesis",
+    "LogarithmicDrift",
     "NoTransition",
     "NuRelation",
     "Parameter",
@@ -45,15 +68,19 @@ __all__ = [
     "collapse_lines",
     "collapse_rates",
     "compare_ansaetze",
+    "compare_hypotheses",
     "compare_lines",
     "crossing_drift",
     "crossing_lines",
+    "crossing_onset",
     "crossing_point",
     "drift_lines",
     "fit_collapse",
+    "fit_crossings",
     "fit_lines",
     "fit_spline",
     "fit_table",
+    "hypothesis_lines",
     "interval_table",
     "landscape",
     "leave_one_out",
@@ -65,5 +92,7 @@ __all__ = [
     "relation_table",
     "scan_l0",
     "scan_windows",
+    "significant_crossings",
     "which_ansatz",
+    "which_hypothesis",
 ]

@@ -143,16 +143,24 @@ def pair_crossings(
     Raises:
         ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
     """
+    return sampled_crossings(data, pairs, n_bootstrap, seed, ratio)[0]
+
+
+def sampled_crossings(
+    data: CollapseData, pairs: Literal["consecutive", "all"], n_bootstrap: int, seed: int, ratio: float
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """`pair_crossings`, and the crossings of every resample (n_bootstrap, pairs), NaN where there is none."""
     chosen = _pairs(data.sizes, pairs, ratio)
     position, count, significance = _cross_pairs(data, data.y[None], chosen)
     error, found = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
+    samples = np.empty((0, len(chosen)))
     if n_bootstrap:
         samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position
         found = np.isfinite(samples).mean(axis=0)
         for k in np.flatnonzero(found > 0.5):
             error[k] = np.nanstd(samples[:, k], ddof=1)
     small, large = np.array(chosen).reshape(-1, 2).T
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "n_small": small,
             "n_large": large,
@@ -164,6 +172,12 @@ def pair_crossings(
             "found": found,
         }
     )
+    return table, samples
+
+
+def unbroken(significance: np.ndarray) -> np.ndarray:
+    """Which of the consecutive pairs, by growing size, belong to the run of significant ones that reaches the last."""
+    return np.logical_and.accumulate((significance >= MIN_SIGNIFICANCE)[::-1])[::-1]
 
 
 def crossing_onset(data: CollapseData, ratio: float = RATIO) -> float | None:
@@ -177,9 +191,8 @@ def crossing_onset(data: CollapseData, ratio: float = RATIO) -> float | None:
         None if the last pair does not cross significantly.
     """
     pairs = pair_crossings(data, n_bootstrap=0, ratio=ratio)
-    weak = ~(pairs["significance"].to_numpy() >= MIN_SIGNIFICANCE)
-    after = pairs["n_small"].to_numpy()[np.flatnonzero(weak)[-1] + 1 if weak.any() else 0 :]
-    return float(after[0]) if after.size else None
+    used = pairs["n_small"][unbroken(pairs["significance"].to_numpy())]
+    return float(used.min()) if len(used) else None
 
 
 @dataclass(frozen=True)
