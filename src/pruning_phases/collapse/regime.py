@@ -64,11 +64,12 @@ def scaling_regime(
     """The scaling regime of a line.
 
     The rule. (1) Onset: no size below the smallest one from which every pair of neighbouring sizes crosses significantly
-    (`crossing_onset`). (2) Candidates are the sizes N >= n_min, for every n_min from the onset on that leaves `MIN_SIZES` sizes over
-    a factor `MIN_RANGE`, in each window of ``half_widths`` about their crossing. (3) A candidate is stable if it has a minimum (one
-    on the edge of the search is none, nor is one of several) and the parameters found without its smallest octave of sizes lie inside its own contour,
-    chi^2 <= 1.3 min chi^2. (4) Of the stable candidates the one with the smallest n_min is taken, among these that with the widest
-    window; if none is stable, the narrowest window and the largest n_min, marked as not stable.
+    (`crossing_onset`). (2) Candidates are the sizes N >= n_min, for every n_min from the onset on that leaves `MIN_SIZES` sizes
+    over a factor `MIN_RANGE`, in each window of ``half_widths`` about their crossing. (3) A candidate is stable if it has a
+    minimum (one on the edge of the search is none, nor is one of several) and the parameters found without its smallest octave
+    of sizes lie inside its own contour, chi^2 <= 1.3 min chi^2. (4) Of the stable candidates the one with the smallest n_min is
+    taken, among these that with the widest window; if none is stable, the narrowest window and the largest n_min, marked as not
+    stable.
 
     Args:
         data: all points of the line.
