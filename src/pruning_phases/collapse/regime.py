@@ -26,8 +26,8 @@ HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
 OCTAVE = 2.0
 """The test of stability leaves out the sizes below this multiple of the smallest one, whatever the spacing of the sizes."""
-MIN_RANGE = 4.0
-"""Largest over smallest size that a regime must span: two octaves, of which one is left when the smallest is left out."""
+MIN_RANGE = 6.0
+"""Largest over smallest size that a regime must span: more than two octaves, of which more than one is left without the smallest."""
 MIN_SIZES, MIN_SIZES_LEFT = 4, 3
 """Sizes of a regime, and after the smallest octave is left out: two parameters, a master curve and something to be wrong with."""
 
