@@ -70,6 +70,8 @@ def ranking(
     table["of"] = groups.size()
     sigma = (transitions["drift"] / transitions["drift_error"]).abs().groupby(transitions["variant"]).median()
     table["drift_sigma"] = sigma.reindex(table.index).fillna(np.inf)
-    order = pd.MultiIndex.from_arrays([-table["reproduced"], table["not reproduced"], table["drift_sigma"]])
-    table.insert(0, "rank", pd.Series(order).rank(method="min").astype(int).to_numpy())
-    return table.sort_values("rank", kind="stable")
+    rule = ["reproduced", "not reproduced", "drift_sigma"]
+    table = table.sort_values(rule, ascending=[False, True, True], kind="stable")
+    place = pd.Series(range(1, len(table) + 1), index=table.index)
+    table.insert(0, "rank", place.groupby([table[name] for name in rule]).transform("min"))
+    return table
