@@ -12,9 +12,10 @@ which writes ``data/atlas.parquet`` and its manifest.
 """
 
 from pruning_phases.atlas.measure import CLAIMS, UNDECIDABLE, judge, transitions
-from pruning_phases.atlas.protocols import ATLAS, AXES, GRIDS, PROTOCOLS, axes_table
+from pruning_phases.atlas.protocols import ATLAS, AXES, BOOK, GRIDS, PROTOCOLS, axes_table
 from pruning_phases.atlas.score import STATEMENTS, ranking
 from pruning_phases.atlas.tables import (
+    KINDS,
     by_statement,
     closest_in_words,
     drift_by,
@@ -29,8 +30,10 @@ results = ATLAS.results
 __all__ = [
     "ATLAS",
     "AXES",
+    "BOOK",
     "CLAIMS",
     "GRIDS",
+    "KINDS",
     "PROTOCOLS",
     "STATEMENTS",
     "UNDECIDABLE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -41,6 +42,7 @@ CLAIMS = tuple(claim.slug for claim in verdicts.CLAIMS if claim.slug not in UNDE
 """All other claims."""
 
 N_MIN, HALF_WIDTH, MIN_SIZES = 8_000, 0.1, 3
+PROTOCOLS_PER_PROCESS = 4  # fewer are judged sooner than another process has started
 NO_TRANSITION, NO_FIT = "no transition", "no fit"
 
 
@@ -101,13 +103,12 @@ def judge(
         ValueError: an unknown protocol.
     """
     chosen = list(CLAIMS if claims is None else claims)
-    tables = []
-    for names, block in _protocols(rows):
-        table = verdicts.judge(block, chosen, n_bootstrap=n_bootstrap, seed=seed)
-        for position, (column, value) in enumerate(names.items()):
-            table.insert(position, column, value)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    names, blocks = zip(*_protocols(rows), strict=True)
+    work = joblib.delayed(verdicts.judge)
+    n_jobs = max(1, min(len(blocks) // PROTOCOLS_PER_PROCESS, joblib.cpu_count()))
+    tables = joblib.Parallel(n_jobs=n_jobs)(work(block, chosen, n_bootstrap=n_bootstrap, seed=seed) for block in blocks)
+    labelled = [pd.DataFrame({**values, **table}) for values, table in zip(names, tables, strict=True)]
+    return pd.concat(labelled, ignore_index=True)
 
 
 def transitions(rows: pd.DataFrame, *, n_bootstrap: int = 100, seed: int = 0) -> pd.DataFrame:

@@ -25,6 +25,9 @@ def _protocol(learning_rate: float, batch_size: int, weights: str) -> Variant:
 PROTOCOLS = tuple(_protocol(*values) for values in itertools.product(LEARNING_RATES, BATCH_SIZES, WEIGHTS))
 """All combinations of Adam's initial learning rate, images of a mini-batch and weights kept; the rest as in the book."""
 
+BOOK = "lr0.001_b128_best"
+"""The protocol of the rest of the book."""
+
 GRIDS: dict[str, Sweep] = {
     # four rates with a border in the book's protocol, sizes from where neighbouring curves begin to cross
     "reference": Sweep(

@@ -53,13 +53,13 @@ def by_statement(judged: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame
 
 
 def drift_by(transitions: pd.DataFrame, axis: str) -> pd.DataFrame:
-    """Mean drift of the crossings at each value of an axis, over everything else.
+    """How the crossings drift at each value of an axis, over everything else.
 
-    The networks of all protocols share their realizations, so the errors are not independent: the error of a mean is the mean of
-    the errors, exact if all err together and too large if they do not.
+    Lines are counted, not averaged: drifts of both signs occur, and their mean would hide them.
 
     Returns:
-        Indexed by the axis: drift, error (per unit of ln N), n (lines with a measured drift), measured only where there is one.
+        Indexed by the axis: lines (with a measured drift), drifting (those beyond `SIGMAS` errors), down (of these, those towards
+        smaller p_eval), size and error (medians of abs(drift) and of its error, per unit of ln N).
 
     Raises:
         ValueError: an unknown axis.
@@ -67,9 +67,13 @@ def drift_by(transitions: pd.DataFrame, axis: str) -> pd.DataFrame:
     if axis not in AXES:
         raise ValueError(f"axis = {axis!r} is not one of {', '.join(AXES)}")
     known = transitions.dropna(subset=["drift", "drift_error"])
-    groups = known.groupby(axis)
-    table = groups.agg(drift=("drift", "mean"), error=("drift_error", "mean"))
-    return table.assign(n=groups.size())
+    size, drift = known["drift"].abs(), known["drift"]
+    known = known.assign(size=size, drifting=size > SIGMAS * known["drift_error"])
+    groups = known.assign(down=known["drifting"] & (drift < 0), lines=1).groupby(axis)
+    return groups.agg(
+        lines=("lines", "sum"), drifting=("drifting", "sum"), down=("down", "sum"),
+        size=("size", "median"), error=("drift_error", "median"),
+    )  # fmt: skip
 
 
 def ranking_table(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -106,32 +110,33 @@ def closest_in_words(ranked: pd.DataFrame) -> str:
     if len(names) > 1:
         return f"Equally close to the paper are {'; '.join(names)}: {score}."
     level = ranked[(ranked["reproduced"] == best["reproduced"]) & (ranked["not reproduced"] == best["not reproduced"])]
+    others = f"{len(level) - 1} other protocol{'s' if len(level) > 2 else ''}"
     how = (
         ""
         if len(level) == 1
-        else f", as under {len(level) - 1} other protocols, and of these the crossings drift least"
+        else f", as under {others}, but with the smallest drift of the crossings in units of its error"
     )
     return f"Closest to the paper is {names[0]}: {score}{how}."
 
 
 def drift_in_words(transitions: pd.DataFrame) -> str:
-    """What the learning rate does to the drift of the crossings."""
+    """On how many lines the crossings drift, and at which learning rate on the smallest and largest share of them."""
     table = drift_by(transitions, "learning_rate")
     if table.empty:
         return "Under no protocol can a drift of the crossings be measured."
-    drifting = (table["drift"].abs() > SIGMAS * table["error"]).to_numpy()
-    text = ", ".join(f"{row.drift:+.3f} ± {row.error:.3f} at {rate:g}" for rate, row in table.iterrows())
-    if len(table) == 1:
-        verdict = "The crossings drift with N" if drifting[0] else "The crossings do not drift beyond their errors"
-    elif drifting.all():
-        verdict = "The crossings drift at every learning rate"
-    elif not drifting.any():
-        verdict = "At no learning rate do the crossings drift beyond their errors"
-    elif drifting[0] and (np.diff(drifting.astype(int)) <= 0).all():
-        verdict = f"The crossings drift at small learning rates and, within their errors, no longer from {table.index[~drifting][0]:g} on"
-    else:
-        verdict = f"The crossings drift at the learning rates {_listed(table.index[drifting])} only"
-    return f"{verdict} (mean shift per unit of ln N: {text})."
+    n, drifting, down = table[["lines", "drifting", "down"]].sum()
+    if drifting == 0:
+        return f"On none of the {n} lines where it can be measured do the crossings drift beyond {SIGMAS:g} standard errors."
+    text = f"The crossings drift beyond {SIGMAS:g} standard errors on {drifting} of {n} lines"
+    text += f", towards smaller p_eval on {down} of these and towards larger on {drifting - down}"
+    share = table["drifting"] / table["lines"]
+    least, most = share.idxmin(), share.idxmax()
+    if share[least] == share[most]:
+        return f"{text}."
+    ends = (
+        f"at learning rate {rate:g} ({table['drifting'][rate]} of {table['lines'][rate]})" for rate in (least, most)
+    )
+    return f"{text}; on the smallest share of the lines {next(ends)}, on the largest {next(ends)}."
 
 
 def transition_in_words(transitions: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import matplotlib as mpl
@@ -27,6 +28,12 @@ LABELS = {
     "nu_algebraic": r"algebraic $\nu$",
     "chi_squared": r"$\chi^2_\nu$",
 }
+SYMBOLS = {
+    "p-c": "p_c", "p-train": "p_train", "p-eval": "p_eval",
+    "l0": "l₀", "chi-squared": "χ²", "nu": "ν", "alpha": "α", "bkt": "BKT", "-": " ",
+}  # fmt: skip
+"""How the short names of claims are written, in this order."""
+LOGARITHMIC = ("nu", "nu_algebraic", "chi_squared")
 REFERENCES = {"drift": 0.0, "nu": 0.5}
 """Values that the paper compares with: no drift, and the exponent of the standard BKT transition."""
 
@@ -72,7 +79,7 @@ def statement_map(
         )
         ax.add_patch(frame)
     ax.set(xlim=(-0.5, len(protocols) - 0.5), ylim=(len(claims) - 0.5, -0.5))
-    ax.set_yticks(range(len(claims)), [claim.replace("-", " ") for claim in claims])
+    ax.set_yticks(range(len(claims)), [_written(claim) for claim in claims])
     for label, claim in zip(ax.get_yticklabels(), claims, strict=True):
         label.set_fontweight("bold" if claim in counted else "normal")
     ax.tick_params(length=0)
@@ -99,6 +106,12 @@ def statement_map(
     below = {"loc": "upper center", "bbox_to_anchor": (0.3, 0.0), "ncols": 4, "columnspacing": 0.9}
     ax.legend(handles=handles, handlelength=1.2, **below)
     return ax
+
+
+def _written(claim: str) -> str:
+    for name, symbol in SYMBOLS.items():
+        claim = re.sub(rf"\b{name}\b" if name != "-" else "-", symbol, claim)
+    return claim
 
 
 @styled
@@ -144,6 +157,8 @@ def against_learning_rate(
                 markerfacecolor=(color, "white")[j], capsize=0,
             )  # fmt: skip
     log_axis(ax.xaxis)
+    if quantity in LOGARITHMIC:
+        log_axis(ax.yaxis)
     learning_rates = sorted(transitions["learning_rate"].unique())
     ax.set_xticks(learning_rates, [f"{rate:g}" for rate in learning_rates])
     ax.minorticks_off()
