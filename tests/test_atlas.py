@@ -314,7 +314,10 @@ def test_lines_against_the_learning_rate_show_the_numbers(found):
         assert np.isclose(drawn, value).any()
     with pytest.raises(ValueError, match="unknown quantity"):
         plotting.against_learning_rate(found, "epochs")
-    assert len(plotting.learning_rate_grid(found, ["p_c", "nu"])) == 2
+    both = pd.concat([found, found.assign(batch_size=512, p_c=found["p_c"] / 2)])
+    axes = plotting.learning_rate_grid(both, ["p_c", "nu"])
+    assert axes[0].get_ylim() == axes[2].get_ylim() != axes[1].get_ylim()
+    assert axes[0].get_ylim()[0] < both["p_c"].min() < both["p_c"].max() < axes[0].get_ylim()[1]
     assert (
         plotting.against_learning_rate(found[found["status"] == "no transition"], "nu").get_xlabel() == "learning rate"
     )

@@ -156,10 +156,10 @@ def against_learning_rate(
                 x, y, yerr=error, color=color, marker=marker, linestyle=("-", "--")[j], linewidth=1.1,
                 markerfacecolor=(color, "white")[j], capsize=0,
             )  # fmt: skip
-    log_axis(ax.xaxis)
-    if quantity in LOGARITHMIC:
+    if quantity in LOGARITHMIC and transitions[quantity].notna().any():
         log_axis(ax.yaxis)
     learning_rates = sorted(transitions["learning_rate"].unique())
+    ax.set(xscale="log", xlim=(learning_rates[0] / 1.6, learning_rates[-1] * 1.6))
     ax.set_xticks(learning_rates, [f"{rate:g}" for rate in learning_rates])
     ax.minorticks_off()
     ax.set_xlabel("learning rate")
@@ -173,7 +173,7 @@ def against_learning_rate(
 
 @styled
 def learning_rate_grid(transitions: pd.DataFrame, quantities: Collection[str]) -> list[Axes]:
-    """Small multiples of `against_learning_rate`: one row per mini-batch, one column per quantity."""
+    """Small multiples of `against_learning_rate`: one row per mini-batch, one column per quantity, the same scales in a column."""
     batches = sorted(transitions["batch_size"].unique())
     _, axes = panels(len(batches) * len(quantities), columns=len(quantities), height=2.6)
     for k, ax in enumerate(axes):
@@ -183,4 +183,13 @@ def learning_rate_grid(transitions: pd.DataFrame, quantities: Collection[str]) -
         ax.set_title(f"mini-batch {batches[row]:g}", fontsize=11)
         if row < len(batches) - 1:
             ax.set_xlabel("")
+    rates = sorted(transitions["learning_rate"].unique())
+    for column in range(len(quantities)):
+        below = axes[column :: len(quantities)]
+        limits = np.array([ax.get_ylim() for ax in below if transitions[list(quantities)[column]].notna().any()])
+        for ax in below:
+            ax.set(xlim=(rates[0] / 1.6, rates[-1] * 1.6))
+            ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+            if len(limits):
+                ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
     return axes
