@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -17,11 +16,10 @@ from pruning_phases.collapse import (
     CollapseData,
     CollapseFit,
     collapse_lines,
-    crossing_point,
     drift_lines,
     fit_collapse,
+    scaling_regime,
 )
-from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE
 from pruning_phases.verdicts.rules import Undecidable
 
 UNDECIDABLE = {
@@ -41,34 +39,8 @@ UNDECIDABLE = {
 CLAIMS = tuple(claim.slug for claim in verdicts.CLAIMS if claim.slug not in UNDECIDABLE)
 """All other claims."""
 
-N_MIN, HALF_WIDTH, MIN_SIZES = 8_000, 0.1, 3
 PROTOCOLS_PER_PROCESS = 4  # fewer are judged sooner than another process has started
 NO_TRANSITION, NO_FIT = "no transition", "no fit"
-
-
-class Regime(NamedTuple):
-    """Where a line scales: its points there, their smallest N and half the width of the window in p_eval."""
-
-    n_min: float
-    half_width: float
-    data: CollapseData
-
-
-# TODO: replace by the documented rule, `from pruning_phases.collapse import regime`.
-def regime(data: CollapseData) -> Regime:
-    """Points with N >= 8 000 within 0.1 of the crossing of these sizes; everything where they are too few.
-
-    Raises:
-        ValueError: too few points for a collapse.
-    """
-    n_min = N_MIN if (data.sizes >= N_MIN).sum() >= MIN_SIZES else data.sizes[0]
-    large = data.window(n=(n_min, np.inf))
-    crossing = crossing_point(large)
-    if crossing is not None:
-        near = np.abs(large.p - crossing) <= HALF_WIDTH + 1e-9
-        if min((near & (large.n_train == size)).sum() for size in large.sizes) >= MIN_POINTS_PER_SIZE:
-            return Regime(float(n_min), HALF_WIDTH, large.select(near))
-    return Regime(float(n_min), float(np.ptp(large.p) / 2), large)
 
 
 def _protocols(rows: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
@@ -115,7 +87,7 @@ def transitions(rows: pd.DataFrame, *, n_bootstrap: int = 100, seed: int = 0) ->
     """The transition at every p_train under every protocol.
 
     There is a transition where alpha changes sign significantly. The drift is that of the crossings of all neighbouring sizes
-    (`collapse.crossing_drift`), the fits are those of the scaling regime (`regime`).
+    (`collapse.crossing_drift`), the fits are those of the scaling regime (`collapse.scaling_regime`).
 
     Returns:
         One row per protocol and p_train: variant, `AXES`, p_train, drift, drift_error (shift of p* when N grows by a factor e; NaN:
@@ -150,8 +122,10 @@ def transitions(rows: pd.DataFrame, *, n_bootstrap: int = 100, seed: int = 0) ->
 
 def _fits(data: CollapseData) -> dict[str, object]:
     """Both fits in the scaling regime of one line."""
+    where = scaling_regime(data)
+    if where is None:
+        return {"status": NO_FIT}
     try:
-        where = regime(data)
         bkt, algebraic = (fit_collapse(where.data, ansatz, n_bootstrap=0) for ansatz in (BKT(), Algebraic()))
     except ValueError:  # too few points
         return {"status": NO_FIT}
