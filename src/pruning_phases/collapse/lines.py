@@ -10,7 +10,7 @@ import pandas as pd
 
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.compare import compare_ansaetze, nu_relation, which_ansatz
-from pruning_phases.collapse.crossings import RATIO, crossing_drift, pair_crossings
+from pruning_phases.collapse.crossings import MIN_SIGNIFICANCE, RATIO, crossing_drift, pair_crossings
 from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, Window, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 
@@ -26,8 +26,6 @@ __all__ = [
     "interval_table",
     "relation_table",
 ]
-
-MIN_SIGNIFICANCE = 2.0
 
 
 def crossing_point(data: CollapseData) -> float | None:
