@@ -49,6 +49,8 @@ def run(
     both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
 
+    A DivergedWarning tells how many of the networks computed now diverged; they count as done.
+
     Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
     """
     store = store if isinstance(store, Store) else Store(store or default_store())
@@ -65,6 +67,7 @@ def run(
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
     total, fruitless = todo.n_networks, 0
+    asked = {one for job in todo.jobs for one in job.networks}
     while todo.jobs:
         before = todo.n_networks
         options = {"keep_weights": keep_weights, "both_weights": both_weights}
@@ -78,6 +81,7 @@ def run(
                 f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
                 "finished batches are stored, the same command goes on from there"
             ) from lost
+    stores.warn_of_diverged(store.diverged(sweep) & asked, total)
     return total
 
 

@@ -23,6 +23,7 @@ from pruning_phases.config import Evaluation, Network, Training
 from pruning_phases.data import MNIST, REPOSITORY, load_mnist
 from pruning_phases.evaluation import evaluate
 from pruning_phases.network import Parameters
+from pruning_phases.store import DIVERGED
 from pruning_phases.training import train
 
 FILE = REPOSITORY / "data" / "live_networks.npz"
@@ -101,6 +102,9 @@ def train_networks(
         training: protocol; None takes the default one.
         passes: noisy passes over the test images.
         data: MNIST; None loads it.
+
+    Raises:
+        ValueError: a network diverged.
     """
     training, data = training or Training(), data or load_mnist()
     names = tuple(Network(DEPTH, WIDTH, n, p, 0) for n, p in chosen)
@@ -108,6 +112,8 @@ def train_networks(
     for n_train in dict.fromkeys(n for n, _ in chosen):  # a batch has one size
         members = [one for one in names if one.n_train == n_train]
         batch = train(members, training, data)
+        if DIVERGED in batch.stop_reasons:
+            raise ValueError(f"a network of N = {n_train} diverged in training: change the protocol")
         parts += zip(batch.networks, range(len(members)), [batch.parameters] * len(members), strict=True)
     place = {name: (slot, parameters) for name, slot, parameters in parts}
     full = [place[name][1].network(place[name][0], 0) for name in names]
