@@ -80,7 +80,9 @@ def test_a_diverged_network_is_done_named_and_without_rows(store):
     assert reasons == {"diverged"}
     for part in store.parts():
         assert np.isfinite(read_table(part.path)["loss"]).all()
-    with pytest.warns(DivergedWarning, match=r"4 of 12 networks diverged.*realization = 1.*averages are over the others"):
+    with pytest.warns(
+        DivergedWarning, match=r"4 of 12 networks diverged.*realization = 1.*averages are over the others"
+    ):
         table = store.read(SWEEP)
     assert set(table["realization"]) == {0, 2}
     assert (averages(table)["n_realizations"] == 2).all()

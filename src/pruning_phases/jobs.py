@@ -84,7 +84,8 @@ class BatchReport:
         rate = f"{self.sample_steps / self.wall_time_s:.0f}" if self.wall_time_s else "0"
         return (
             f"depth={one.depth} width={one.width} n_train={one.n_train} realization={one.realization} "
-            f"networks={len(self.networks)} epochs={self.epochs} samples_per_s={rate} diverged={self.diverged} file={self.path.rpartition('/')[2]}"
+            f"networks={len(self.networks)} diverged={self.diverged} epochs={self.epochs} samples_per_s={rate} "
+            f"file={self.path.rpartition('/')[2]}"
         )
 
 

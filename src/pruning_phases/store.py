@@ -112,7 +112,9 @@ class Store:
         """
         table = _without(table, diverged(networks))
         if bad := int((~np.isfinite(table["loss"])).sum()):
-            raise StoreError(f"{bad} losses are not finite and nothing is stored of them: mark their networks as diverged")
+            raise StoreError(
+                f"{bad} losses are not finite and nothing is stored of them: mark their networks as diverged"
+            )
         metadata = {
             "format": FORMAT,
             "protocol": training.protocol,

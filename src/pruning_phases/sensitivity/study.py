@@ -14,6 +14,7 @@ import pandas as pd
 
 from pruning_phases import sweep as sweeps
 from pruning_phases.config import ConfigError, Network, Sweep
+from pruning_phases.observables.tables import checked
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS, Variant, choose
 from pruning_phases.store import Store, StoreError, write_durably
@@ -166,6 +167,7 @@ def ship(
 
 def protocol_table(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS) -> pd.DataFrame:
     """What each variant changes, and the median number of epochs its networks trained; indexed by the variant's words."""
+    rows = checked(rows, ("variant", "epochs"), "the table of the study")
     epochs = rows.groupby("variant")["epochs"].median()
     table = [
         {
