@@ -289,6 +289,15 @@ class Sweep:
         """Plain dictionary of all fields, as stored with results."""
         return dataclasses.asdict(self)
 
+    @classmethod
+    def from_dict(cls, fields: dict) -> Sweep:
+        """The sweep that `to_dict` was made of."""
+        return cls(
+            grids=tuple(Grid(**grid) for grid in fields["grids"]),
+            evaluation=Evaluation(**fields["evaluation"]),
+            training=Training(**fields["training"]),
+        )
+
 
 N_SIZES = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000)
 _P_EVAL_FINE = tuple(k / 40 for k in range(40))  # 0, 0.025, …, 0.975

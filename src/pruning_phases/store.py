@@ -10,7 +10,6 @@ so a sweep can go on from published results.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -29,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.outputs import StoreError, check_table, write_durably, write_table
 
 FORMAT = 1
 DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
@@ -42,10 +42,6 @@ SCHEMA = pa.schema(list(COLUMNS.items()))
 # What reading a file raises that is not one of ours: not Parquet or JSON, no such key, a value of another type
 _NOT_OURS = (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError)
 _PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
-
-
-class StoreError(RuntimeError):
-    """The store cannot be read or written; the message says why and what to do."""
 
 
 class StoreWarning(UserWarning):
@@ -252,6 +248,16 @@ def warn_of_diverged(networks: Iterable[Network], total: int) -> None:
     )
 
 
+def warn_of_diverged_in(manifest: Mapping) -> None:
+    """A DivergedWarning if the manifest of a compact file says that networks diverged."""
+    if n := manifest.get("diverged"):
+        warnings.warn(
+            f"{n} of {manifest['networks']} networks diverged in training: they have no rows, averages are over the others",
+            DivergedWarning,
+            stacklevel=3,
+        )
+
+
 def _without(table: pd.DataFrame, networks: set[Network]) -> pd.DataFrame:
     """The rows of all other networks."""
     if not networks:
@@ -276,12 +282,13 @@ def empty() -> pd.DataFrame:
 
 
 def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
-    """Join the parts of `sweep` into one zstd Parquet file with a manifest beside it (same name, .json); returns the manifest.
+    """Join the parts of `sweep` into one zstd Parquet file (.parquet) with a manifest beside it (same name, .json); returns the manifest.
 
     partial: take the networks that are there instead of asking for all. replace: if the file exists with other content, rename it, and
     its manifest, to the name with the first eight digits of its SHA-256. Raises StoreError if networks are missing (with `partial`: if
-    none is there), or, without `replace`, if the file exists with other content.
+    none is there), if a file of one of the two names is not ours (`outputs.check_table`), or, without `replace`, if it has other content.
     """
+    check_table(path)
     done, wanted = store.done(sweep), sweep.networks()
     if len(done) < (1 if partial else len(wanted)):
         raise StoreError(
@@ -318,15 +325,7 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "computed_by": _origins(used),
     }
-    if path.exists() and (before := path.read_bytes()) != content:
-        if not replace:
-            raise StoreError(f"{path} exists with other content: move it away first, or let `--replace` rename it")
-        kept = f"{path.stem}.{hashlib.sha256(before).hexdigest()[:8]}"
-        for old in (path, path.with_suffix(".json")):
-            if old.exists():
-                old.rename(old.with_stem(kept))
-    write_durably(path, content)
-    write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+    write_table(path, content, manifest, replace)
     return manifest
 
 
@@ -380,27 +379,6 @@ def _verified(path: Path) -> tuple[dict, bytes]:
 
 def _records(content: bytes) -> list[dict]:
     return json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write to a temporary name, fsync, rename, fsync the folder: the name appears with all of its content or not at all."""
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise StoreError(f"cannot write {path}: {error.strerror}. What was finished before is kept.") from error
 
 
 def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: Iterable[tuple]) -> Part:

@@ -12,7 +12,10 @@ Shapes: K networks, H = 100 neurons in each of two hidden layers, X = 24 · 24 p
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from pruning_phases.config import Evaluation, Network, Training
 from pruning_phases.data import MNIST, REPOSITORY, load_mnist
 from pruning_phases.evaluation import evaluate
 from pruning_phases.network import Parameters
+from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
 from pruning_phases.store import DIVERGED
 from pruning_phases.training import train
 
@@ -148,7 +152,12 @@ def train_networks(
 
 
 def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> None:
-    """Write a compressed .npz; `made` is kept with it as text."""
+    """Write a compressed .npz; `made` is kept with it as text. An earlier file is renamed to the name with its checksum.
+
+    Raises:
+        ConfigError, StoreError: see `check_output`.
+    """
+    check_output(path)
     arrays = {"made": np.array(json.dumps(made, default=str))}
     for field in dataclasses.fields(networks):
         value = getattr(networks, field.name)
@@ -156,7 +165,28 @@ def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> 
             arrays |= {f"{field.name}{k}": one for k, one in enumerate(value)}
         else:
             arrays[field.name] = value
-    np.savez_compressed(path, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    if path.exists():
+        set_older_aside([path], hashlib.sha256(path.read_bytes()).hexdigest())
+    write_durably(path, content.getvalue())
+
+
+def check_output(path: Path) -> None:
+    """Check, before any work is done, that `save_networks` may write there.
+
+    Raises:
+        ConfigError: another ending than .npz, or a place that cannot be written.
+        StoreError: a file of that name that is not such networks.
+    """
+    check_place(path, ".npz")
+    if path.exists():
+        try:
+            load_networks(path)
+        except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
+            raise StoreError(
+                f"{path} exists and is not a file of ours: move it away, or give another output"
+            ) from error
 
 
 def load_networks(path: Path = FILE) -> LiveNetworks:

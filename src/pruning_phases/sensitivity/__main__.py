@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pruning_phases.config import ConfigError
+from pruning_phases.outputs import StoreError, check_table
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.study import SHIPPED, run, ship
 from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS
@@ -21,18 +23,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", type=Path, default=Path("store/sensitivity"), help="folder of the trained networks")
     parser.add_argument("--executor", default="auto", help="where to train, for example loky:2")
     parser.add_argument(
-        "--output", type=Path, default=SHIPPED, help="file of results (default data/sensitivity.parquet)"
+        "--output",
+        type=Path,
+        default=SHIPPED,
+        help="file of results; an earlier one is renamed (default data/sensitivity.parquet)",
     )
     options = parser.parse_args(arguments)
+    check_table(options.output)
     base = SWEEPS[options.grid].override(realizations=options.realizations)
     trained = [one.sweep(base) for one in VARIANTS if one.rows == one.name]
     flop = sum(cost(one, sweep.training, sweep.evaluation) for sweep in trained for one in sweep.networks())
     print(f"{sum(len(sweep.networks()) for sweep in trained)} networks, about {flop:.1e} FLOP", flush=True)
     start, store = time.perf_counter(), Store(options.store)
     n = run(store, base, VARIANTS, options.executor)
-    manifest = ship(store, base, VARIANTS, options.output)
+    manifest = ship(store, base, VARIANTS, options.output, replace=True)
     print(f"{options.output}: {manifest['rows']} rows; {n} networks trained in {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ConfigError, StoreError) as error:
+        raise SystemExit(f"error: {error}") from error

@@ -15,9 +15,10 @@ import pandas as pd
 from pruning_phases import sweep as sweeps
 from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
+from pruning_phases.outputs import check_table, write_table
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS, Variant, choose
-from pruning_phases.store import Store, StoreError, write_durably
+from pruning_phases.store import Store, StoreError
 
 SHIPPED = sweeps.REPOSITORY / "data" / "sensitivity.parquet"
 FEW = 3  # realizations that every variant gets before any gets more
@@ -103,6 +104,7 @@ def results(
     chosen = choose(variants)
     given = {name: value for name, value in overrides.items() if value is not None}
     if preset == "shipped":
+        SWEEPS["laptop"].override(**given)  # a misspelled name or an impossible value is said first
         if given:
             raise ConfigError(f"{', '.join(given)} cannot be changed in the shipped results: choose preset = laptop")
         table, _ = load()
@@ -126,12 +128,18 @@ def load(path: Path = SHIPPED) -> tuple[pd.DataFrame, dict]:
 
 
 def ship(
-    store: Store, base: Sweep = SWEEPS["laptop"], variants: Sequence[Variant] = VARIANTS, path: Path = SHIPPED
+    store: Store,
+    base: Sweep = SWEEPS["laptop"],
+    variants: Sequence[Variant] = VARIANTS,
+    path: Path = SHIPPED,
+    replace: bool = False,
 ) -> dict:
     """Write the table of all variants and, beside it, its manifest: what was changed, and where, when and how long it ran.
 
-    Returns the manifest. Raises StoreError if networks are missing or the files cannot be written.
+    Returns the manifest. Raises StoreError if networks are missing or the files may not or cannot be written (`outputs.write_table`;
+    `replace` as there).
     """
+    check_table(path)
     table = collect(store, base, variants)
     buffer = io.BytesIO()
     table.to_parquet(buffer, compression="zstd", compression_level=19, index=False)
@@ -160,8 +168,7 @@ def ship(
         "variants": described,
         "computed_by": origins,
     }
-    write_durably(path, content)
-    write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    write_table(path, content, manifest, replace)
     return manifest
 
 
