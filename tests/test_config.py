@@ -164,7 +164,7 @@ def test_numpy_and_pandas_values_are_like_python_s(name):
     kinds = [np.array(value), np.array(value)[()]]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         kinds += [np.float32(value), np.array(value, np.float32)]
-    if isinstance(value, int):
+    if type(value) is int:
         kinds += [np.int16(value), np.uint8(value), np.float64(value)]
     if name in AXES:
         kinds += [np.array([value, value]), np.array([value], np.float32), {value}, (value,), pd.Series([value])]
@@ -192,6 +192,7 @@ def test_numpy_and_pandas_values_are_like_python_s(name):
         10**5000,
         1j,
     ],
+    ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize(
     "name", ["p_train", "n_train", "learning_rate", "realizations", "validation_dropout", "restore"]
