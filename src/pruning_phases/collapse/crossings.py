@@ -23,7 +23,8 @@ def _curves(data: CollapseData, y: np.ndarray) -> dict[float, tuple[np.ndarray, 
     for size in data.sizes:
         i = np.flatnonzero(data.n_train == size)
         i = i[np.argsort(data.p[i], kind="stable")]
-        out[float(size)] = (data.p[i], y[:, i], data.sigma[i])
+        # Without errors all points weigh alike; the significance is then left out by the callers.
+        out[float(size)] = (data.p[i], y[:, i], np.ones(i.size) if data.sigma is None else data.sigma[i])
     return out
 
 
@@ -108,7 +109,7 @@ def pair_crossings(
     Returns:
         One row per pair: n_small, n_large, n_mean (geometric mean), p_star, p_star_error, n_sign_changes (more than
         one: the curves run together within their noise; the crossing given is the best split into two signs),
-        significance (in standard errors, of the weaker side; below about 2 there may be no crossing), found (fraction
+        significance (in standard errors, of the weaker side; below about 2 there may be no crossing; NaN without errors), found (fraction
         of resamples with a crossing). p_star is NaN where the curves do not cross inside the data.
 
     Raises:
@@ -131,7 +132,7 @@ def pair_crossings(
             "p_star": position[0],
             "p_star_error": error,
             "n_sign_changes": count[0],
-            "significance": significance[0],
+            "significance": significance[0] if data.sigma is not None else np.nan,
             "found": found,
         }
     )
@@ -161,8 +162,10 @@ def crossing_drift(
     The line is refitted in every resample, so correlations between crossings that share a size are in the error.
 
     Raises:
-        ValueError: fewer than three pairs of sizes cross.
+        ValueError: fewer than three pairs of sizes cross; points without errors.
     """
+    if data.sigma is None:
+        raise ValueError("a drift needs the errors of the points; give sigma")
     chosen = _pairs(data.sizes, "consecutive")
     position, _, significance = _cross_pairs(data, data.y[None], chosen)
     samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position

@@ -25,7 +25,8 @@ class CollapseData:
         p: (n,) control parameter (``p_eval``).
         n_train: (n,) size N of each point.
         y: (n,) observable, averaged over realizations.
-        sigma: (n,) standard error of y.
+        sigma: (n,) standard error of y; None where errors are not known: fits then weigh all points alike, their
+            chi-squared is only relative, and what needs errors says so. Errors of some points only are refused.
         realizations: (R, n) values of every realization, NaN where one is missing; None if only means are known (then
             there is no bootstrap).
         selection: what the points were selected with, for tables and captions.
@@ -38,19 +39,26 @@ class CollapseData:
     p: np.ndarray
     n_train: np.ndarray
     y: np.ndarray
-    sigma: np.ndarray
+    sigma: np.ndarray | None
     realizations: np.ndarray | None = None
     selection: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("p", "n_train", "y", "sigma"):
+        if self.sigma is not None:
+            missing = np.isnan(np.asarray(self.sigma, dtype=float))
+            if missing.any():
+                raise ValueError(
+                    f"sigma is missing (NaN) at {missing.sum()} of {missing.size} points; give all errors, leave those "
+                    "points out, or give sigma=None for equal weights"
+                )
+        for name in ("p", "n_train", "y", "sigma")[: 3 if self.sigma is None else 4]:
             a = np.asarray(getattr(self, name), dtype=float)
             object.__setattr__(self, name, a)
             if a.ndim != 1 or a.shape != np.shape(self.p):
                 raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
             if not np.isfinite(a).all():
                 raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
-        if not (self.sigma > 0).all():
+        if self.sigma is not None and not (self.sigma > 0).all():
             raise ValueError(
                 f"sigma must be positive, but is not at {np.sum(self.sigma <= 0)} points "
                 f"(first: p = {self.p[self.sigma <= 0][0]:g}, N = {self.n_train[self.sigma <= 0][0]:g}); "
@@ -118,8 +126,9 @@ class CollapseData:
     def select(self, keep: np.ndarray, **selection: object) -> CollapseData:
         """The points where ``keep`` is true."""
         r = None if self.realizations is None else self.realizations[:, keep]
-        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y", "sigma")}
-        return replace(self, **points, realizations=r, selection={**self.selection, **selection})
+        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y")}
+        sigma = None if self.sigma is None else self.sigma[keep]
+        return replace(self, **points, sigma=sigma, realizations=r, selection={**self.selection, **selection})
 
     def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
         """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
