@@ -1,6 +1,6 @@
 """Finite-size scaling: ansätze, quality of a collapse, fits, bootstrap, and what speaks for which ansatz."""
 
-from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz, Drift, NoTransition, Parameter
+from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz, Corrected, Drift, NoTransition, Parameter
 from pruning_phases.collapse.compare import (
     NuRelation,
     compare_ansaetze,
@@ -10,8 +10,10 @@ from pruning_phases.collapse.compare import (
     scan_windows,
     which_ansatz,
 )
+from pruning_phases.collapse.covariance import shrunk_covariance
 from pruning_phases.collapse.crossings import Drifting, crossing_drift, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
+from pruning_phases.collapse.expansion import Expansion, fit_expansion
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
 from pruning_phases.collapse.lines import (
     collapse_lines,
@@ -34,8 +36,10 @@ __all__ = [
     "Ansatz",
     "CollapseData",
     "CollapseFit",
+    "Corrected",
     "Drift",
     "Drifting",
+    "Expansion",
     "NoTransition",
     "NuRelation",
     "Parameter",
@@ -51,6 +55,7 @@ __all__ = [
     "crossing_point",
     "drift_lines",
     "fit_collapse",
+    "fit_expansion",
     "fit_lines",
     "fit_spline",
     "fit_table",
@@ -65,5 +70,6 @@ __all__ = [
     "relation_table",
     "scan_l0",
     "scan_windows",
+    "shrunk_covariance",
     "which_ansatz",
 ]

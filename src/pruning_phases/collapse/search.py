@@ -39,7 +39,7 @@ class Search:
         p_c_bounds: Interval | None = None,
         nu_bounds: Interval | None = None,
         drop_ends: bool = False,
-        n_grid: int | None = None,
+        grid: tuple[int, int] | None = None,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
         self.points = Points(data.p, data.n_train, data.sigma, ansatz)
@@ -68,8 +68,8 @@ class Search:
         self.plane = self.free[self.free < 2]
         """The fitted ones of (p_c, ln nu)."""
         self.extra = self.free[self.free >= 2]
-        plane, extra = _GRID.get(self.extra.size, (15, 5))
-        counts = [(n_grid or plane) if j < 2 else extra for j in range(self.low.size)]
+        plane, extra = grid or _GRID.get(self.extra.size, (15, 5))
+        counts = [plane if j < 2 else extra for j in range(self.low.size)]
         counts = [n if j in self.free else 1 for j, n in enumerate(counts)]
         self.axes = [np.linspace(a, b, n) for a, b, n in zip(self.low, self.high, counts, strict=True)]
         self.step = np.array([axis[1] - axis[0] if axis.size > 1 else 1.0 for axis in self.axes])
