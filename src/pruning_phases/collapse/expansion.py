@@ -76,8 +76,8 @@ class _Search(Search):
         x = self.points.x(*parameters.T)
         s = np.abs(x).max(axis=1)
         omega = parameters[:, -1:] if self.k else np.zeros((theta.shape[0], 1))
-        power = (x / s[:, None])[..., None] ** np.arange(self.j + 1)
-        decay = ((self.sizes / self.n_ref) ** -omega)[..., None] ** np.arange(self.k + 1)
+        power = np.polynomial.polynomial.polyvander(x / s[:, None], self.j)
+        decay = np.polynomial.polynomial.polyvander((self.sizes / self.n_ref) ** -omega, self.k)
         return (decay[..., :, None] * power[..., None, :]).reshape(*x.shape, -1), s
 
     def chi2(self, theta: np.ndarray, y: np.ndarray | None = None, shared: bool = False) -> np.ndarray:
