@@ -28,6 +28,7 @@ _GRID = (25, 7)
 """Coarse grid (see `Search`): the landscape of an expansion is smooth."""
 MAX_CHI_SQUARED = 2.0
 """Chi-squared per degree of freedom beyond which a fit is called a misfit: the errors explain less than half of it."""
+MAX_CORRECTION = 0.5
 
 
 class _Search(Search):
@@ -128,8 +129,11 @@ class Expansion:
         samples: (B, k) bootstrap parameters, columns as in ``bounds``; ``coefficient_samples`` (B, K + 1, J + 1).
         shrinkage: weight lambda of `shrunk_covariance`; NaN for a diagonal covariance.
         table: chi-squared and criteria of every pair of orders tried, best first.
+        correction: size of the corrections at the largest N: the range of their part of y over that of f.
         status: "ok"; "edge" if the minimum lies on the edge of the search region; "misfit" if no order describes the
-            points (chi^2 per degree of freedom above 2): intervals then hold the noise but not the error of the form.
+            points (chi^2 per degree of freedom above 2): intervals then hold the noise but not the error of the form;
+            "correction" if the corrections are at least half of the curve even at the largest N: f and its correction may
+            then have changed places, since x N^(-omega) at one nu varies with N as x does at a larger one.
         message: the status in words.
         at_edge: fraction of bootstrap minima on the edge.
     """
@@ -142,6 +146,7 @@ class Expansion:
     extra: dict[str, float]
     orders: tuple[int, int]
     coefficients: np.ndarray
+    correction: float
     n_ref: float
     chi_squared: float
     dof: int
@@ -215,6 +220,15 @@ class Expansion:
                 "p_star_high": high,
             }
         )
+
+
+def _correction(search: _Search, theta: np.ndarray, coefficients: np.ndarray) -> float:
+    """Range over the points of the largest size of the corrections, over that of the leading term."""
+    design, s = search.design(theta[None])
+    largest = search.sizes == search.sizes.max()
+    terms = design[0, largest].reshape(largest.sum(), search.k + 1, search.j + 1) * s[0] ** np.arange(search.j + 1)
+    leading, *others = (terms[:, k] @ coefficients[k] for k in range(search.k + 1))
+    return float(np.ptp(sum(others)) / np.ptp(leading)) if others else 0.0
 
 
 def _crossings(curves: list[np.ndarray], p: np.ndarray, p_c: float) -> list[float]:
@@ -327,10 +341,15 @@ def fit_expansion(
         at_edge = float(search.on_edge(refits).any(axis=1).mean())
         ends = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
         ends[:, search.fixed_index] = np.nan
+    coefficients = search.coefficients(theta[None], search.y[None])[0]
+    correction = _correction(search, theta, coefficients)
     status, message = "ok", "interior minimum"
     edge = [name for name, on in zip(names, search.on_edge(theta), strict=True) if on]
     if edge:
         status, message = "edge", f"the minimum lies on the edge of the search region in {', '.join(edge)}"
+    elif correction >= MAX_CORRECTION:
+        message = f"the corrections are {correction:.0%} of the leading term at the largest size; bound nu or fix omega"
+        status = "correction"
     elif table.loc[0, "chi_squared"] > MAX_CHI_SQUARED:
         chi2 = table.loc[0, "chi_squared"]
         message = f"no order fits: chi-squared per degree of freedom is {chi2:.3g}; narrow the window of p"
@@ -344,7 +363,8 @@ def fit_expansion(
         omega=value.pop("omega", np.nan),
         extra=value,
         orders=(search.j, search.k),
-        coefficients=search.coefficients(theta[None], search.y[None])[0],
+        coefficients=coefficients,
+        correction=correction,
         n_ref=search.n_ref,
         chi_squared=float(table.loc[0, "chi_squared"]),
         dof=search.dof,

@@ -22,6 +22,8 @@ __all__ = ["CollapseFit", "Search", "fit_collapse", "landscape"]
 CONTOUR_LEVEL = 1.3
 """Error contour of the paper: chi^2_nu = 1.3 min chi^2_nu, the convention of its authors' package."""
 _UNKNOWN = (np.nan, np.nan)
+_PASSES = 3
+"""Contours of several parameters are traced again where one of them met a minimum lower by more than 1 %."""
 _PROFILE_GRID = {1: 121, 2: 41}
 """Points per axis of the zoomed grids, by their dimension, where every point is a minimisation over other parameters."""
 
@@ -177,14 +179,17 @@ def fit_collapse(
     search = Search(data, ansatz, p_c_bounds, nu_bounds, drop_ends, fixed=fixed)
     theta, value = search.minimum()
     contours: dict[int, Contour] = {}
-    # The plane last: a lower pit met along an extra parameter then is its minimum already.
     groups = [*search.extra[:, None]] + ([search.plane] if search.plane.size else [])
-    for axes in groups:
-        contour = _contour(search, axes, theta, value, level)
-        if contour.lowest_value < value:
-            # A lower pit met on the way is the minimum; its other parameters are those of the profile there.
-            theta, value = search.profile(contour.lowest[None], axes, theta)[1][0], contour.lowest_value
-        contours |= {int(j): contour for j in axes}
+    for _ in range(_PASSES):
+        before = value
+        for axes in groups:
+            contour = _contour(search, axes, theta, value, level)
+            if contour.lowest_value < value:
+                # A lower pit met on the way is the minimum; its other parameters are those of the profile there.
+                theta, value = search.profile(contour.lowest[None], axes, theta)[1][0], contour.lowest_value
+            contours |= {int(j): contour for j in axes}
+        if len(groups) == 1 or value > 0.99 * before:
+            break
     parameters = search.to_parameters(theta)
 
     samples = np.empty((0, theta.size))
@@ -201,7 +206,8 @@ def fit_collapse(
     extent = dict.fromkeys(names, _UNKNOWN)
     for group in groups:
         for j, axis in enumerate(group):
-            ends = np.array([contours[int(axis)].low[j], contours[int(axis)].high[j]])
+            contour = contours[int(axis)]
+            ends = np.array([min(contour.low[j], theta[axis]), max(contour.high[j], theta[axis])])
             extent[names[axis]] = tuple((np.exp(ends) if search.log[axis] else ends).tolist())
     spread = dict(zip(names, (tuple(i) for i in bootstrap.T.tolist()), strict=True))
     status, message = _status(search, theta, contours, level * value)

@@ -58,9 +58,11 @@ class Points:
         with np.errstate(over="ignore", invalid="ignore"):  # a scale that is not finite is reported just below
             scale = self.ansatz.scale(self.sizes, *columns[1:])
         x = (self.p - centre[:, self.index]) * scale[:, self.index]
-        if not np.isfinite(x).all():
+        if not (np.isfinite(x).all() and (scale > 0).all()):
             lower = "".join(f", lower {e.name} below the smallest size" for e in self.ansatz.extra if e.name == "l0")
-            raise ValueError(f"x overflows for nu = {np.min(nu):g}; raise the lower bound of nu{lower}")
+            raise ValueError(
+                f"x is not defined or overflows for nu = {np.min(nu):g}; raise the lower bound of nu{lower}"
+            )
         return x
 
     def y_scaling(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -17,6 +17,9 @@ __all__ = ["Interval", "Search"]
 
 Interval = tuple[float, float]
 _CANDIDATES = 300
+_STARTS = 48
+"""Local minima of the coarse grid that are polished where there are extra parameters: their valleys are narrower than its
+cells, so the lowest cell need not lie in the lowest valley."""
 _GRID = {0: (61, 1), 1: (61, 21), 2: (31, 11), 3: (21, 7)}
 """Points of the coarse grid for each of (p_c, ln nu) and for each extra parameter, by the number of fitted extra
 parameters (more: (15, 5)): about 1e5 cells at most."""
@@ -105,8 +108,11 @@ class Search:
         values = self.grid_values.reshape(self.shape)
         local = (values == ndimage.minimum_filter(values, size=3, mode="nearest")).ravel()
         starts = np.flatnonzero(local)
-        starts = starts[np.argsort(self.grid_values[starts])][:8]
-        theta, found = self.polish(self.grid[starts], self.y[None].repeat(starts.size, axis=0))
+        starts = starts[np.argsort(self.grid_values[starts])][: _STARTS if self.extra.size else 8]
+        y = self.y[None].repeat(starts.size, axis=0)
+        theta, found = self.polish(self.grid[starts], y)
+        if self.extra.size:  # a simplex that collapsed in a narrow valley goes on with a new one
+            theta, found = self.polish(theta, y)
         return theta[found.argmin()], float(found.min())
 
     def polish(self, start: np.ndarray, y: np.ndarray, free: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
