@@ -129,11 +129,11 @@ class Expansion:
         samples: (B, k) bootstrap parameters, columns as in ``bounds``; ``coefficient_samples`` (B, K + 1, J + 1).
         shrinkage: weight lambda of `shrunk_covariance`; NaN for a diagonal covariance.
         table: chi-squared and criteria of every pair of orders tried, best first.
-        correction: size of the corrections at the largest N: the range of their part of y over that of f.
+        correction: weight of the corrections at the largest N: their slope at x = 0 over that of f.
         status: "ok"; "edge" if the minimum lies on the edge of the search region; "misfit" if no order describes the
             points (chi^2 per degree of freedom above 2): intervals then hold the noise but not the error of the form;
-            "correction" if the corrections are at least half of the curve even at the largest N: f and its correction may
-            then have changed places, since x N^(-omega) at one nu varies with N as x does at a larger one.
+            "correction" if ``correction`` is at least a half: f and its correction may then have changed places, since
+            x N^(-omega) at one nu varies with N as x does at a larger one.
         message: the status in words.
         at_edge: fraction of bootstrap minima on the edge.
     """
@@ -222,15 +222,6 @@ class Expansion:
         )
 
 
-def _correction(search: _Search, theta: np.ndarray, coefficients: np.ndarray) -> float:
-    """Range over the points of the largest size of the corrections, over that of the leading term."""
-    design, s = search.design(theta[None])
-    largest = search.sizes == search.sizes.max()
-    terms = design[0, largest].reshape(largest.sum(), search.k + 1, search.j + 1) * s[0] ** np.arange(search.j + 1)
-    leading, *others = (terms[:, k] @ coefficients[k] for k in range(search.k + 1))
-    return float(np.ptp(sum(others)) / np.ptp(leading)) if others else 0.0
-
-
 def _crossings(curves: list[np.ndarray], p: np.ndarray, p_c: float) -> list[float]:
     """For consecutive curves over p the crossing nearest to p_c, or NaN."""
     out = []
@@ -271,7 +262,8 @@ def fit_expansion(
         aicc: chi^2 + 2 q + 2 q (q + 1) / (n - q - 1)   (Hurvich and Tsai 1989)
 
     Both take C as known. Where no order fits (status "misfit") they ask for more terms than the truth has: narrow the
-    window of p.
+    window of p. The intervals hold the noise of the realizations, not what the polynomial of the chosen order leaves out:
+    compare neighbouring orders in the table.
 
     Args:
         data: the points, in a window narrow enough for a polynomial.
@@ -342,13 +334,14 @@ def fit_expansion(
         ends = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
         ends[:, search.fixed_index] = np.nan
     coefficients = search.coefficients(theta[None], search.y[None])[0]
-    correction = _correction(search, theta, coefficients)
+    decay = (data.sizes[-1] / search.n_ref) ** -search.to_parameters(theta)[-1] if search.k else 0.0
+    correction = float(abs(np.polynomial.polynomial.polyval(decay, coefficients[:, 1]) / coefficients[0, 1] - 1))
     status, message = "ok", "interior minimum"
     edge = [name for name, on in zip(names, search.on_edge(theta), strict=True) if on]
     if edge:
         status, message = "edge", f"the minimum lies on the edge of the search region in {', '.join(edge)}"
     elif correction >= MAX_CORRECTION:
-        message = f"the corrections are {correction:.0%} of the leading term at the largest size; bound nu or fix omega"
+        message = f"the slope of the corrections is {correction:.2g} times that of f even at the largest size"
         status = "correction"
     elif table.loc[0, "chi_squared"] > MAX_CHI_SQUARED:
         chi2 = table.loc[0, "chi_squared"]
