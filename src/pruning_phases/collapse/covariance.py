@@ -8,7 +8,7 @@ from pruning_phases.collapse.data import CollapseData
 
 __all__ = ["shrunk_covariance"]
 
-_WEIGHTS = np.linspace(0.02, 1.0, 50)
+_WEIGHTS = np.geomspace(1e-4, 1.0, 81)
 _FOLDS = 10
 
 
@@ -16,7 +16,7 @@ def shrunk_covariance(data: CollapseData) -> tuple[np.ndarray, float]:
     """Covariance (n, n) of the means y, estimated from the realizations, and the weight lambda of its shrinkage.
 
     With fewer realizations than points the sample correlations r_ij are singular and cannot be inverted. They are drawn
-    towards independence, r_ij -> (1 - lambda) r_ij, and the variances sigma^2 are kept. lambda, from 0.02 to 1, is the one
+    towards independence, r_ij -> (1 - lambda) r_ij, and the variances sigma^2 are kept. lambda, from 0.0001 to 1, is the one
     that predicts best: it maximises the Gaussian likelihood of realizations that were left out, in ten groups (Warton,
     J. Am. Stat. Assoc. 103, 340 (2008)). A lambda of least squared error in the correlations themselves would be too
     small: in directions that no realization reaches it claims errors of almost zero, and chi-squared with the inverse

@@ -17,6 +17,8 @@ __all__ = ["Interval", "Search"]
 
 Interval = tuple[float, float]
 _CANDIDATES = 300
+_PROFILE_TOLERANCE = 2e-3
+"""Of the minimisations at every point of a contour, in cells of the coarse grid: values matter there, not positions."""
 _STARTS = 48
 """Local minima of the coarse grid that are polished where there are extra parameters: their valleys are narrower than its
 cells, so the lowest cell need not lie in the lowest valley."""
@@ -115,7 +117,9 @@ class Search:
             theta, found = self.polish(theta, y)
         return theta[found.argmin()], float(found.min())
 
-    def polish(self, start: np.ndarray, y: np.ndarray, free: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def polish(
+        self, start: np.ndarray, y: np.ndarray, free: np.ndarray | None = None, tolerance: float = 1e-4
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Nelder-Mead from ``start`` (B, k) for data vectors y (B, n) over the coordinates ``free`` (default: all fitted)."""
         free = self.free if free is None else free
 
@@ -127,7 +131,9 @@ class Search:
         # A valley in more dimensions takes more steps; 200 are enough for two.
         iterations = 100 * max(2, free.size)
         low, high, step = self.low[free], self.high[free], self.step[free]
-        rows, values = minimise(objective, start[:, free], step, low, high, max_iterations=iterations)
+        rows, values = minimise(
+            objective, start[:, free], step, low, high, tolerance=tolerance, max_iterations=iterations
+        )
         theta = start.copy()
         theta[:, free] = rows
         return theta, values
@@ -175,7 +181,9 @@ class Search:
         coarse[:, axes] = rows
         better = self.chi2(coarse) < self.chi2(theta)
         theta[better] = coarse[better]
-        theta, found = self.polish(theta, np.broadcast_to(self.y, (rows.shape[0], self.y.size)), others)
+        theta, found = self.polish(
+            theta, np.broadcast_to(self.y, (rows.shape[0], self.y.size)), others, _PROFILE_TOLERANCE
+        )
         return found, theta
 
     def on_edge(self, theta: np.ndarray) -> np.ndarray:
