@@ -23,7 +23,9 @@ import pandas as pd
 import scipy
 
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
+from pruning_phases.paths import expanded
 from pruning_phases.synthetic import synthetic_collapse
+from pruning_phases.terminal import run
 
 __all__ = [
     "Case",
@@ -216,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.method_check", description=__doc__)
     parser.add_argument("study", nargs="+", choices=["systems", "coverage"])
     parser.add_argument("--sets", type=int, default=200, help="synthetic data sets per case (default 200)")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder for the tables (default: data)")
+    parser.add_argument("--out", type=expanded, default=DATA, help="folder for the tables (default: data)")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     for study in options.study:
@@ -232,4 +234,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.paths import expanded
 
 FORMAT = 1
 METADATA_KEY = b"pruning_phases"
@@ -82,7 +83,7 @@ class Store:
     """A folder of parts. Any number of processes may write to it at the same time."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = expanded(folder)
 
     def write(
         self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping

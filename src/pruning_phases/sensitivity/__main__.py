@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pruning_phases.paths import expanded
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.study import SHIPPED, run, ship
 from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS
 from pruning_phases.store import Store
+from pruning_phases.terminal import run as run_program
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,10 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.sensitivity", description=__doc__)
     parser.add_argument("--grid", choices=list(SWEEPS), default="laptop", help="grid of networks (default laptop)")
     parser.add_argument("--realizations", type=int, help="networks at each point (default: those of the grid)")
-    parser.add_argument("--store", type=Path, default=Path("store/sensitivity"), help="folder of the trained networks")
+    parser.add_argument(
+        "--store", type=expanded, default=Path("store/sensitivity"), help="folder of the trained networks"
+    )
     parser.add_argument("--executor", default="auto", help="where to train, for example loky:2")
     parser.add_argument(
-        "--output", type=Path, default=SHIPPED, help="file of results (default data/sensitivity.parquet)"
+        "--output", type=expanded, default=SHIPPED, help="file of results (default data/sensitivity.parquet)"
     )
     options = parser.parse_args(arguments)
     base = SWEEPS[options.grid].override(realizations=options.realizations)
@@ -35,4 +39,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)
