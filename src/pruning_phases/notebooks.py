@@ -10,6 +10,7 @@ beside the output, so that two runs of a notebook are the same bytes. A run that
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import difflib
@@ -22,7 +23,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
@@ -122,13 +123,16 @@ def plan_runs(
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}" if len(names) > 1 else str(error)) from error
             of_run = {key: chosen[key] for key in combination}
-            runs.append(NotebookRun(name, chosen, _output(name, of_run, output, several)))
+            with _naming(output):
+                runs.append(NotebookRun(name, chosen, _output(name, of_run, output, several)))
     for k, run in enumerate(runs):
-        if any(run.output.resolve() == other.output.resolve() for other in runs[:k]):
+        if run.output in (other.output for other in runs[:k]):
             raise ConfigError(f"two runs would write {run.output}: give each notebook and each value once")
-        _check_output(run.output, explicit=output is not None)
+        with _naming(run.output):
+            _check_output(run.output, explicit=output is not None)
     for run in runs:
-        _check_writable(run)
+        with _naming(run.output):
+            _check_writable(run)
     return runs
 
 
@@ -172,14 +176,22 @@ def _check_output(output: Path, explicit: bool) -> None:
 
 
 def _check_writable(run: NotebookRun) -> None:
+    run.output.parent.mkdir(parents=True, exist_ok=True)
+    # the longest of the names that will be written
+    with tempfile.NamedTemporaryFile(dir=run.output.parent, prefix=f".{run.provenance.name}-"):
+        pass
+
+
+@contextlib.contextmanager
+def _naming(output: object) -> Iterator[None]:
+    """Errors of the file system about an output as ConfigError: too long, below a file, not writable, a null character."""
     try:
-        run.output.parent.mkdir(parents=True, exist_ok=True)
-        # the longest of the names that will be written
-        with tempfile.NamedTemporaryFile(dir=run.output.parent, prefix=f".{run.provenance.name}-"):
-            pass
-    except (OSError, ValueError) as error:  # ValueError: a null character
+        yield
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"output = {str(run.output)!r} cannot be written: {reason}") from error
+        raise ConfigError(f"output = {str(output)!r} cannot be written: {reason}") from error
 
 
 def run_notebook(

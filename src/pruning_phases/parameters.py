@@ -169,12 +169,7 @@ def _yaml(text: str, where: str) -> object:
     Loader = _loader()
     try:
         return yaml.load(text, Loader)  # a SafeLoader
-    except (
-        yaml.YAMLError,
-        ValueError,
-        KeyError,
-        RecursionError,
-    ) as error:  # the last three: "!!int a", "!!bool a", "[[[…"
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:  # not YAML, "!!int a", "!!bool a", "[[[[…"
         raise ConfigError(f"{where}: the value cannot be read ({' '.join(str(error).split())})") from error
 
 
