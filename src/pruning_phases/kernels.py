@@ -100,8 +100,13 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> None:
                     client.execute_cell(cell, index)
                 except CellExecutionError as error:
                     raise RunError(count, f"{error.ename}: {error.evalue}") from error
+                except KeyboardInterrupt:
+                    client.shutdown_kernel = (
+                        "immediate"  # it is busy and would not listen; its worker processes end with it
+                    )
+                    raise
                 except CellTimeoutError as error:
-                    client.shutdown_kernel = "immediate"  # it is busy and would not listen
+                    client.shutdown_kernel = "immediate"
                     raise _recorded(cell, count, "TimeLimit", f"not finished within {time_limit:g} s") from error
                 except DeadKernelError as error:
                     said = "the kernel was killed or crashed; too little memory is the usual reason"
