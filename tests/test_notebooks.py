@@ -273,8 +273,8 @@ def test_combinations_give_one_output_each_named_after_the_values(scratch, monke
     assert found == {
         "01_scratch__n_train=500,1000__p_max=0.25": ["([500, 1000], 0.25)"],
         "01_scratch__n_train=500,1000__p_max=1": ["([500, 1000], 1)"],
-        "01_scratch__n_train=-250-__p_max=0.25": ["([250], 0.25)"],
-        "01_scratch__n_train=-250-__p_max=1": ["([250], 1)"],
+        "01_scratch__n_train=250__p_max=0.25": ["([250], 0.25)"],
+        "01_scratch__n_train=250__p_max=1": ["([250], 1)"],
     }
     assert {Path(path).parent for path in printed} == {Path("runs")}
     for path in printed:
@@ -423,6 +423,13 @@ def test_papermill_itself_with_right_and_wrong_parameters(scratch):
     wrong = papermill(notebook, output, "-p", "n_train", "[500]")  # -p passes lists as text
     assert wrong.returncode != 0
     assert "wrong type" in wrong.stderr
+
+
+def test_figures_are_shown_by_papermill_itself_whatever_the_backend(scratch, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = scratch_notebook(notebooks.NOTEBOOKS, "03_figure", check=FIGURE)
+    assert papermill(notebook, scratch / "out.ipynb", "-k", "python3").returncode == 0
+    assert "image/svg+xml" in nbformat.read(scratch / "out.ipynb", 4).cells[3].outputs[0].data
 
 
 def test_command_line(scratch, capsys):

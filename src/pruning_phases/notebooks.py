@@ -139,7 +139,10 @@ def plan_runs(
 def _output(name: str, combination: Mapping[str, object], output: str | os.PathLike[str] | None, several: bool) -> Path:
     parts = [
         name,
-        *(f"{key}={re.sub(r'[^A-Za-z0-9.,+-]+', '-', as_text(value))}" for key, value in combination.items()),
+        *(
+            f"{key}={re.sub(r'[^A-Za-z0-9.,+-]+', '-', as_text(value).strip('[]'))}"
+            for key, value in combination.items()
+        ),
     ]
     stem = "__".join(parts)
     if len(stem) > _LONGEST_NAME:
