@@ -29,7 +29,8 @@ _KEPT = (
     "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONSAFEPATH",
     "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE",
 )  # fmt: skip
-_ARGUMENTS = ["--IPKernelApp.log_level=40"]  # errors only: it warns of unencrypted traffic on this machine
+# What happens in cells is in their outputs; its log only tells of unencrypted traffic on this machine and of being interrupted at the end.
+_ARGUMENTS = ["--IPKernelApp.log_level=50"]
 
 
 class RunError(RuntimeError):
