@@ -255,7 +255,8 @@ def reduced_chi_squared(
         raise ValueError(f"y must be a 1-D array as long as p, got shape {y.shape} for {points.p.size} points")
     if not np.isfinite(y).all():
         raise ValueError(f"y holds {np.sum(~np.isfinite(y))} NaN or infinite values; remove those points")
-    p, n_train, sigma = (np.asarray(a, dtype=float) for a in (p, n_train, sigma))
+    p, n_train = np.asarray(p, dtype=float), np.asarray(n_train, dtype=float)
+    sigma = None if sigma is None else np.asarray(sigma, dtype=float)
     refuse_overflow(y, sigma)
     p, n_train, y, sigma = merged(p, n_train, y, sigma)
     points = Points(p, n_train, sigma, ansatz)
