@@ -179,7 +179,6 @@ def test_copies_of_points_are_refused_by_name():
     ("change", "match"),
     [
         (lambda a: np.ma.masked_equal(a, a[3]), "{name} has [19] masked entries"),
-        (lambda a: None, "{name} is None"),
         (lambda a: np.array(["a"] * a.size), "{name} is not an array of numbers"),
     ],
 )
@@ -188,6 +187,14 @@ def test_what_is_no_plain_array_is_refused_by_name(name, change, match):
     arrays[name] = change(arrays[name])
     for make in (CollapseData, lambda *a: reduced_chi_squared(*a, BKT(), 0.5, 1.3)):
         with pytest.raises(ValueError, match=match.format(name=name)):
+            make(*arrays.values())
+
+
+@pytest.mark.parametrize("name", ["p", "n_train", "y"])
+def test_what_is_none_is_refused_by_name(name):
+    arrays = dict(zip(("p", "n_train", "y", "sigma"), random_data(), strict=True)) | {name: None}
+    for make in (CollapseData, lambda *a: reduced_chi_squared(*a, BKT(), 0.5, 1.3)):
+        with pytest.raises(ValueError, match=f"{name} is None"):
             make(*arrays.values())
 
 

@@ -30,15 +30,16 @@ def complete(tmp_path_factory):
     return store
 
 
-def test_one_training_gives_the_best_and_the_last_weights(tmp_path, complete):
-    store, last = Store(tmp_path / "both"), SWEEP.override(restore="last")
-    assert run(SWEEP, store, executor="in-process", device="cpu", both_weights=True) == 8
-    alone = Store(tmp_path / "last")
-    run(last, alone, executor="in-process", device="cpu")
-    pd.testing.assert_frame_equal(store.read(SWEEP), complete.read(SWEEP))
-    pd.testing.assert_frame_equal(store.read(last), alone.read(last))
-    assert run(last, store, executor="in-process", device="cpu") == 0
-    assert not store.read(last)["loss"].equals(store.read(SWEEP)["loss"])
+def test_one_training_gives_the_best_and_the_last_weights(tmp_path):
+    best = SWEEP.override(learning_rate=0.03, max_epochs=12, early_stopping_patience=2)
+    last = best.override(restore="last")
+    store, alone = Store(tmp_path / "both"), Store(tmp_path / "one at a time")
+    assert run(best, store, executor="in-process", device="cpu", both_weights=True) == 8
+    for sweep in (best, last):
+        run(sweep, alone, executor="in-process", device="cpu")
+        pd.testing.assert_frame_equal(store.read(sweep), alone.read(sweep))
+    assert run(last, store, executor="in-process", device="cpu") == 0, "nothing left to do"
+    assert not store.read(last)["loss"].equals(store.read(best)["loss"])
 
 
 def test_both_weights_need_a_protocol_that_restores_the_best(tmp_path):
