@@ -11,7 +11,9 @@ from pruning_phases.plotting_collapse.fits import (
     gallery,
     known_system,
     landscape_map,
+    transition_figure,
 )
+from pruning_phases.plotting_collapse.stability import stability_grid, stability_panels
 from pruning_phases.plotting_collapse.tables import (
     comparison_strip,
     crossing_drift_line,
@@ -34,4 +36,7 @@ __all__ = [
     "nu_and_quality",
     "nu_relation_curves",
     "scan_curves",
+    "stability_grid",
+    "stability_panels",
+    "transition_figure",
 ]
