@@ -26,11 +26,13 @@ from pruning_phases.collapse.lines import (
     relation_table,
 )
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
+from pruning_phases.collapse.protocols import protocol_table, protocol_tables
 from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.regime import (
     HALF_WIDTHS,
     Regime,
     regime_lines,
+    regime_n_min,
     regime_table,
     scaling_regime,
     stability_map,
@@ -72,8 +74,11 @@ __all__ = [
     "pair_crossings",
     "power_law_prediction",
     "predicted_nu_algebraic",
+    "protocol_table",
+    "protocol_tables",
     "reduced_chi_squared",
     "regime_lines",
+    "regime_n_min",
     "regime_table",
     "relation_table",
     "scaling_regime",

@@ -20,7 +20,7 @@ from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.collapse.lines import crossing_point
 from pruning_phases.collapse.quality import reduced_chi_squared
 
-__all__ = ["HALF_WIDTHS", "Regime", "regime_lines", "regime_table", "scaling_regime", "stability_map"]
+__all__ = ["HALF_WIDTHS", "Regime", "regime_lines", "regime_n_min", "regime_table", "scaling_regime", "stability_map"]
 
 HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
@@ -125,6 +125,13 @@ def regime_lines(lines: Mapping[float, CollapseData], ansatz: Ansatz | None = No
     """`scaling_regime` of every line that has one."""
     found = {p_train: scaling_regime(data, ansatz) for p_train, data in lines.items()}
     return {p_train: chosen for p_train, chosen in found.items() if chosen is not None}
+
+
+def regime_n_min(regimes: Mapping[float, Regime]) -> int | None:
+    """One smallest size for a whole plane: the median of those of its regimes (of two middle ones the smaller); None without regimes."""
+    if not regimes:
+        return None
+    return int(np.quantile([chosen.n_min for chosen in regimes.values()], 0.5, method="lower"))
 
 
 def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from pruning_phases.observables.binder import (
 )
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
 from pruning_phases.observables.scaling import LOSS_OF_GUESSING, PHASES, classify, exponents
+from pruning_phases.observables.summary import phase_table
 
 __all__ = [
     "ENSEMBLES",
@@ -38,5 +39,6 @@ __all__ = [
     "exponents",
     "gaussian_binder",
     "learning_edge",
+    "phase_table",
     "sign_changes",
 ]

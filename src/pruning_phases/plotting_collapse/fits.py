@@ -196,20 +196,24 @@ def landscape_map(
     return ax
 
 
+def _sizes(fit: CollapseFit) -> str:
+    """The sizes of a fit, for a title."""
+    return rf"$N\geq{size_label(int(fit.data.sizes[0]))}$".replace("\u2009", r"\,")
+
+
 def _described(fit: CollapseFit) -> str:
     """The rate and the sizes of a fit, for a title."""
-    sizes = rf"$N\geq{size_label(int(fit.data.sizes[0]))}$".replace("\u2009", r"\,")
     p_train = fit.data.selection.get("p_train")
-    return sizes if p_train is None else rf"$p_\mathrm{{train}}={p_train:g}$, {sizes}"
+    return _sizes(fit) if p_train is None else rf"$p_\mathrm{{train}}={p_train:g}$, {_sizes(fit)}"
 
 
 def _around(fit: CollapseFit, line: CollapseData | None) -> CollapseData | None:
-    """The curves of the sizes fitted, over twice the window."""
+    """The curves of the sizes fitted, over the window and somewhat beyond."""
     if line is None:
         return None
     low, high = fit.data.p.min(), fit.data.p.max()
-    half = (high - low) / 2
-    return line.window((low - half, high + half), (fit.data.sizes[0], fit.data.sizes[-1]))
+    beyond = min(0.4 * (high - low), 0.1)
+    return line.window((low - beyond, high + beyond), (fit.data.sizes[0], fit.data.sizes[-1]))
 
 
 @styled
@@ -242,7 +246,7 @@ def transition_figure(
     landscape_map(contrast, axes[3], reference=reference)
     axes[0].set_title(_described(fit), loc="right", fontsize=10)
     axes[1].set_title(_described(fit), loc="right", fontsize=10)
-    axes[3].set_title(f"all sizes, {_described(contrast)}", loc="right", fontsize=10)
+    axes[3].set_title(f"all sizes, {_sizes(contrast)}", loc="right", fontsize=10)
     return figure
 
 

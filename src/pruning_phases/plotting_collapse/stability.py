@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from pruning_phases.collapse import Regime
 from pruning_phases.plotting.style import axes_or_new, panels, size_label, styled
 
 FILLS = {"ok": "#cfe0f1", "split": "#e9f0f7", "open": "#fbe6cc", "edge": "#dddddd", "too few": "#ffffff"}
@@ -19,7 +20,7 @@ def _short(value: float) -> str:
 
 
 @styled
-def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: tuple[float, float] | None = None) -> Axes:
+def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None) -> Axes:
     """Fits of one ansatz as cells: smallest size (across) by half-width of the window (up), each with its status and numbers.
 
     A cell reads: status of the contour, p_c, nu, chi-squared. A fat dot marks choices that pass the test of stability of
@@ -28,21 +29,21 @@ def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: tuple[fl
     Args:
         table: from `collapse.stability_map`, rows of one ansatz; smallest sizes for which nothing can be fitted are left out.
         ax: axes to draw on (None: a new figure).
-        chosen: n_min and half-width of the regime.
+        chosen: the regime, to be framed.
 
     Raises:
-        ValueError: rows of several ansätze, or no fit at all.
+        ValueError: rows of several ansätze.
     """
     if table["ansatz"].nunique() > 1:
         raise ValueError(f"one map shows one ansatz, got {', '.join(table['ansatz'].unique())}")
     fitted = table[table["status"] != "too few"]
-    if fitted.empty:
-        raise ValueError("nothing could be fitted; the map needs at least four sizes over two octaves")
+    if fitted.empty:  # a map of blanks says so best
+        fitted = table
     ax = axes_or_new(ax)
     sizes, widths = sorted(fitted["n_min"].unique()), sorted(table["half_width"].unique())
     for row in table[table["n_min"].isin(sizes)].itertuples():
         x, y = sizes.index(row.n_min), widths.index(row.half_width)
-        here = chosen is not None and (row.n_min, row.half_width) == tuple(chosen)
+        here = chosen is not None and (row.n_min, row.half_width) == (chosen.n_min, chosen.half_width)
         edge = {"edgecolor": "#c0392b", "linewidth": 2.5, "zorder": 3} if here else {"edgecolor": "white", "linewidth": 1.5}
         ax.add_patch(Rectangle((x - 0.47, y - 0.46), 0.94, 0.92, facecolor=FILLS[row.status], **edge))
         if row.status == "too few":
@@ -64,7 +65,7 @@ def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: tuple[fl
 
 
 @styled
-def stability_panels(table: pd.DataFrame, chosen: tuple[float, float] | None = None) -> Figure:
+def stability_panels(table: pd.DataFrame, chosen: Regime | None = None) -> Figure:
     """`stability_grid` of every ansatz in the table, one below the other, titled with its name."""
     labels = list(dict.fromkeys(table["ansatz"]))
     figure, axes = panels(len(labels), columns=1, height=3.1, width=7.2)
