@@ -28,8 +28,8 @@ SAME = 1.1
 
 
 def _share(part: int, whole: int) -> str:
-    """How many of them, in words that read well."""
-    return "none" if part == 0 else f"all {whole}" if part == whole else f"{part} of {whole}"
+    """How many of them, in words that go before a plural."""
+    return f"all {whole}" if 1 < part == whole else f"{part} of {whole}"
 
 
 def transition(regime: pd.DataFrame, everything: pd.DataFrame, stable: int) -> str:
@@ -71,11 +71,11 @@ def beside_half(table: pd.DataFrame) -> str:
     if closed.empty:
         return "No contour is closed, so nothing can be said about ν and 1/2."
     if above == len(closed):
-        return f"ν is above 1/2 with its whole contour wherever that is closed ({above} rates), as the paper reports."
+        return f"ν is above 1/2 with its whole contour wherever that is closed (at {len(closed)} of {len(table)} rates), as the paper reports."
     held = len(closed) - above - below
     values = int((closed["nu"] > 0.5).sum())
     return (
-        f"The best ν is above 1/2 at {_share(values, len(closed))} closed contours; of the contours themselves {above} lie above 1/2, "
+        f"The best ν is above 1/2 in {_share(values, len(closed))} fits with a closed contour; of these contours {above} lie above 1/2, "
         f"{held} hold it and {below} lie below."
     )
 
@@ -155,7 +155,7 @@ def one_number(relation: pd.DataFrame, bkt: pd.DataFrame, algebraic: pd.DataFram
     if rows.empty:
         return "Both fits run to the edge of their search, and the ratio of two ends of a search says nothing."
     median = float(rows["ratio"].median())
-    ratio = f"the ratio of the fitted to the implied exponent has the median {median:.2f} over {len(rows)} rates"
+    ratio = f"the ratio of the fitted to the implied exponent at {_share(len(rows), len(relation))} rates has the median {median:.2f}"
     if 1 / SAME <= median <= SAME:
         return f"The two exponents are one number in two units ({ratio}), so a large algebraic exponent is no evidence of its own."
     return f"The algebraic exponent is not the one that the BKT-like fit implies ({ratio})."
