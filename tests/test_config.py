@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pruning_phases.config import N_POOL, PRESETS, ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
+from pruning_phases.config import (
+    N_POOL,
+    PRESETS,
+    PROTOCOLS,
+    ConfigError,
+    Evaluation,
+    Grid,
+    Network,
+    Sweep,
+    Training,
+    preset,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +102,7 @@ def test_the_protocol_changes_with_every_field_and_only_then():
 
 
 def test_reference_and_paper_have_the_promised_sizes():
-    plane, lines, deep, wide = preset("reference").grids
+    plane, lines, half_octaves, deep, wide = preset("reference").grids
     assert plane.n_train == lines.n_train == (500, 1000, 2000, 4000, 8000, 16_000, 32_000, 50_000)
     assert len(plane.p_train) >= 16
     assert plane.p_train[0] == 0
@@ -97,6 +110,10 @@ def test_reference_and_paper_have_the_promised_sizes():
     assert plane.realizations >= 8
     assert lines.p_train == (0.05, 0.1, 0.15, 0.2, 0.25)
     assert lines.realizations >= 40
+    assert half_octaves.p_train == lines.p_train
+    assert half_octaves.realizations >= 24
+    np.testing.assert_allclose(half_octaves.n_train, [4000 * 2 ** (k + 0.5) for k in range(4)], rtol=1e-3)
+    assert preset("lines").grids == (lines, half_octaves)
     assert len(preset("reference").evaluation.p_eval) >= 38
     for other in (deep, wide):
         assert len(other.p_train) >= 9
@@ -105,6 +122,12 @@ def test_reference_and_paper_have_the_promised_sizes():
     first, *others = preset("paper").grids
     assert (len(first.p_train), len(first.n_train), first.realizations) == (20, 8, 100)
     assert {grid.realizations for grid in others} == {20}
+
+
+def test_protocols_are_possible_and_the_makefile_knows_the_closest():
+    assert Training(**PROTOCOLS["base"]) == Training()
+    options = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in PROTOCOLS["closest"].items())
+    assert f"CLOSEST := {options}\n" in (Path(__file__).parents[1] / "Makefile").read_text()
 
 
 def test_long_presets_share_one_protocol():

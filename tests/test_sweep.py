@@ -28,6 +28,22 @@ def complete(tmp_path_factory):
     return store
 
 
+def test_one_training_gives_the_best_and_the_last_weights(tmp_path, complete):
+    store, last = Store(tmp_path / "both"), SWEEP.override(restore="last")
+    assert run(SWEEP, store, executor="in-process", device="cpu", both_weights=True) == 8
+    alone = Store(tmp_path / "last")
+    run(last, alone, executor="in-process", device="cpu")
+    pd.testing.assert_frame_equal(store.read(SWEEP), complete.read(SWEEP))
+    pd.testing.assert_frame_equal(store.read(last), alone.read(last))
+    assert run(last, store, executor="in-process", device="cpu") == 0
+    assert not store.read(last)["loss"].equals(store.read(SWEEP)["loss"])
+
+
+def test_both_weights_need_a_protocol_that_restores_the_best(tmp_path):
+    with pytest.raises(ConfigError, match="restore = best"):
+        run(SWEEP.override(restore="last"), Store(tmp_path), both_weights=True)
+
+
 def test_a_batch_is_of_one_kind_and_the_longest_comes_first(tmp_path):
     batches = [job.networks for job in plan(SWEEP, Store(tmp_path)).jobs]
     assert sorted(one for batch in batches for one in batch) == SWEEP.networks()

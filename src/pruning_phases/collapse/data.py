@@ -129,21 +129,41 @@ class CollapseData:
     def resample(self, n_resamples: int, seed: int = 0) -> np.ndarray:
         """Means of bootstrap resamples of the realizations, (n_resamples, n).
 
-        A realization is drawn as a whole: all points that the same realizations contribute to get the same draw, so
-        correlations along a curve and between sizes survive. Points with different sets of realizations are drawn
-        independently.
+        A realization is drawn as a whole, once for all points that it contributes to, so correlations along a curve and
+        between sizes survive. Points that lack some realizations keep the draws of those that they have, which random
+        draws among these bring to, or random omissions cut to, their number of realizations.
         """
         if self.realizations is None:
             raise ValueError("a bootstrap needs the realizations; build the data with CollapseData.from_realizations")
         present = np.isfinite(self.realizations)
         patterns, of_point = np.unique(present, axis=1, return_inverse=True)
+        counts = bootstrap_counts(len(present), n_resamples, seed)
+        rng = np.random.default_rng([seed, *present.shape])
         out = np.empty((n_resamples, self.p.size))
         for i, pattern in enumerate(patterns.T):
             points = np.flatnonzero(of_point.ravel() == i)
             n = int(pattern.sum())
-            weights = bootstrap_counts(n, n_resamples, seed) / n
-            out[:, points] = weights @ self.realizations[np.ix_(pattern, points)]
+            drawn = counts[:, pattern]
+            missing = n - drawn.sum(axis=1)
+            drawn += rng.multinomial(np.maximum(missing, 0), np.full(n, 1 / n))
+            for row in np.flatnonzero(missing < 0):
+                drawn[row] = rng.multivariate_hypergeometric(drawn[row], n)
+            out[:, points] = drawn / n @ self.realizations[np.ix_(pattern, points)]
         return out
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """What each realization adds to the means, (R, n): ``deviations.T @ deviations`` is the covariance of y.
+
+        sqrt(n_i / (n_i - 1)) (y_ri - y_i) / n_i, with n_i the number of realizations of point i, and zero where one is
+        missing: exact where two points have the same realizations (paired) or none in common. Without realizations the
+        points count as independent: diag(sigma).
+        """
+        if self.realizations is None:
+            return np.diag(self.sigma)
+        count = np.isfinite(self.realizations).sum(axis=0)
+        centred = self.realizations - np.nanmean(self.realizations, axis=0)
+        return np.nan_to_num(centred) / np.sqrt(count * (count - 1.0))
 
 
 def _inside(

@@ -26,8 +26,8 @@ HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
 OCTAVE = 2.0
 """The test of stability leaves out the sizes below this multiple of the smallest one, whatever the spacing of the sizes."""
-MIN_RANGE = 4.0
-"""Largest over smallest size that a regime must span: two octaves, of which one is left when the smallest is left out."""
+MIN_RANGE = 6.0
+"""Largest over smallest size that a regime must span: more than two octaves, of which more than one is left without the smallest."""
 MIN_SIZES, MIN_SIZES_LEFT = 4, 3
 """Sizes of a regime, and after the smallest octave is left out: two parameters, a master curve and something to be wrong with."""
 
@@ -64,11 +64,12 @@ def scaling_regime(
     """The scaling regime of a line.
 
     The rule. (1) Onset: no size below the smallest one from which every pair of neighbouring sizes crosses significantly
-    (`crossing_onset`). (2) Candidates are the sizes N >= n_min, for every n_min from the onset on that leaves `MIN_SIZES` sizes over
-    a factor `MIN_RANGE`, in each window of ``half_widths`` about their crossing. (3) A candidate is stable if it has a minimum (one
-    on the edge of the search is none) and the parameters found without its smallest octave of sizes lie inside its own contour,
-    chi^2 <= 1.3 min chi^2. (4) Of the stable candidates the one with the smallest n_min is taken, among these that with the widest
-    window; if none is stable, the narrowest window and the largest n_min, marked as not stable.
+    (`crossing_onset`). (2) Candidates are the sizes N >= n_min, for every n_min from the onset on that leaves `MIN_SIZES` sizes
+    over a factor `MIN_RANGE`, in each window of ``half_widths`` about their crossing. (3) A candidate is stable if it has a
+    minimum (one on the edge of the search is none, nor is one of several) and the parameters found without its smallest octave
+    of sizes lie inside its own contour, chi^2 <= 1.3 min chi^2. (4) Of the stable candidates the one with the smallest n_min is
+    taken, among these that with the widest window; if none is stable, the narrowest window and the largest n_min, marked as not
+    stable.
 
     Args:
         data: all points of the line.
@@ -117,7 +118,8 @@ def candidate(
     if (sizes >= OCTAVE * n_min).sum() >= MIN_SIZES_LEFT:
         left_out = fit_collapse(part.window(None, (OCTAVE * n_min, n_max)), ansatz, n_bootstrap=0)
         there = reduced_chi_squared(part.p, part.n_train, part.y, part.sigma, ansatz, *left_out.parameters)
-        stable = "edge" not in (fit.status, left_out.status) and bool(there <= fit.level * fit.chi_squared)
+        determined = fit.status in ("ok", "open") and left_out.status != "edge"
+        stable = determined and bool(there <= fit.level * fit.chi_squared)
     return Regime(part, onset, float(n_min), n_max, float(half_width), crossing, stable, fit, left_out)
 
 
