@@ -13,6 +13,7 @@ from pruning_phases.collapse.compare import (
 from pruning_phases.collapse.convergence import (
     HYPOTHESES,
     compare_hypotheses,
+    do_they_converge,
     hypothesis_lines,
     which_hypothesis,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "crossing_lines",
     "crossing_onset",
     "crossing_point",
+    "do_they_converge",
     "drift_lines",
     "fit_collapse",
     "fit_crossings",

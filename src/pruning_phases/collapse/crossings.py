@@ -184,7 +184,8 @@ def crossing_onset(data: CollapseData, ratio: float = RATIO) -> float | None:
     """The smallest size from which every neighbouring pair crosses significantly (`MIN_SIGNIFICANCE`).
 
     Neighbours are the consecutive pairs of `pair_crossings`. Below the onset the curves of neighbouring sizes do not
-    cross, or not surely: there is nothing yet whose convergence could be asked for.
+    cross, or not surely: there is nothing yet whose convergence could be asked for. Give it all points in p: a window
+    that leaves out the crossings of the largest sizes leaves no onset.
 
     Returns:
         The smaller size of the first pair of the unbroken run of significant crossings that reaches the largest sizes;

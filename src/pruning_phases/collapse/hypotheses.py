@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import chi2
+from scipy.stats import chi2, f
 
 from pruning_phases.collapse.crossings import RATIO, sampled_crossings, unbroken
 from pruning_phases.collapse.data import CollapseData
@@ -73,7 +73,7 @@ class BKTShift(Hypothesis):
 
     def shift(self, n: np.ndarray, nu: np.ndarray) -> np.ndarray:
         """1 / ln^2(N / l0)."""
-        return np.log(n / self.l0) ** -2.0 + 0.0 * nu
+        return np.log(n / self.l0) ** -2.0 * np.ones_like(nu)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class LogarithmicDrift(Hypothesis):
 
     def shift(self, n: np.ndarray, nu: np.ndarray) -> np.ndarray:
         """Ln N."""
-        return np.log(n) + 0.0 * nu
+        return np.log(n) * np.ones_like(nu)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +113,10 @@ class Crossings:
         p_star: (K,) crossings.
         covariance: (K, K).
         samples: (B, K) crossings in resamples of the realizations, from which intervals are taken.
+        n_realizations: from how many the covariance was estimated (mean over the crossings); infinite if it is known.
+
+    Raises:
+        ValueError: not more realizations than crossings, so that the covariance cannot be inverted.
     """
 
     n_small: np.ndarray
@@ -120,6 +124,14 @@ class Crossings:
     p_star: np.ndarray
     covariance: np.ndarray
     samples: np.ndarray
+    n_realizations: float = np.inf
+
+    def __post_init__(self) -> None:
+        if not self.n_realizations > len(self.p_star):
+            raise ValueError(
+                f"{self.n_realizations:g} realizations cannot give the covariance of {len(self.p_star)} crossings; "
+                "use more realizations or fewer sizes"
+            )
 
     @property
     def n_mean(self) -> np.ndarray:
@@ -175,13 +187,16 @@ def significant_crossings(
     samples = samples[complete]
     centred = samples - samples.mean(axis=0)
     covariance = centred.T @ centred / (len(samples) - 1)
-    fewest = int(np.isfinite(data.realizations).sum(axis=0).min())
-    covariance = _shrunk(covariance, fewest, 1e-3 * np.ptp(data.p))
     small, large, p_star = (table[name].to_numpy(float) for name in ("n_small", "n_large", "p_star"))
-    return Crossings(small, large, p_star, covariance, samples)
+    of_size = {n: np.isfinite(data.realizations[:, data.n_train == n]).sum(axis=0).min() for n in data.sizes}
+    realizations = (
+        np.mean([min(of_size[a], of_size[b]) for a, b in zip(small, large, strict=True)]) if len(small) else np.inf
+    )
+    covariance = _shrunk(covariance, realizations, 1e-3 * np.ptp(data.p))
+    return Crossings(small, large, p_star, covariance, samples, realizations)
 
 
-def _shrunk(covariance: np.ndarray, n_realizations: int, floor: float) -> np.ndarray:
+def _shrunk(covariance: np.ndarray, n_realizations: float, floor: float) -> np.ndarray:
     error = np.sqrt(np.diag(covariance))
     with np.errstate(invalid="ignore", divide="ignore"):  # a crossing that never moves has no correlation
         r = np.nan_to_num(covariance / np.outer(error, error))
@@ -254,7 +269,7 @@ class CrossingFit:
         hypothesis: what was fitted.
         crossings: to what.
         parameters: (3,) p_c, a, nu (NaN if the hypothesis has none).
-        samples: (B, 3) the same of every resample.
+        samples: (B, 3) the same of every resample, which are spread by what the estimated covariance adds.
         chi_squared: of K crossings, not divided.
         dof: K minus the number of parameters, at least 0.
         confidence: of the intervals, which are percentiles of the resamples.
@@ -270,8 +285,18 @@ class CrossingFit:
 
     @property
     def p_value(self) -> float:
-        """Probability of a chi-squared at least as large; NaN without degrees of freedom."""
-        return float(chi2.sf(self.chi_squared, self.dof)) if self.dof else np.nan
+        """Probability of a chi-squared at least as large; NaN without degrees of freedom.
+
+        The covariance is estimated as well, from n + 1 realizations, so chi-squared is distributed as Hotelling's
+        T^2 = dof n / (n - dof + 1) F(dof, n - dof + 1).
+        """
+        if not self.dof:
+            return np.nan
+        n = self.crossings.n_realizations - 1
+        if np.isinf(n):
+            return float(chi2.sf(self.chi_squared, self.dof))
+        left = n - self.dof + 1
+        return float(f.sf(self.chi_squared * left / (self.dof * n), self.dof, left))
 
     def interval(self, samples: np.ndarray) -> np.ndarray:
         """Low and high of resampled values (B, ...), (2, ...)."""
@@ -289,8 +314,6 @@ class CrossingFit:
 
     def _curve(self, parameters: np.ndarray, n: np.ndarray) -> np.ndarray:
         p_c, a, nu = (parameters[:, i].reshape(-1, *(1,) * n.ndim) for i in range(3))
-        if np.isnan(self.hypothesis.nu).all():
-            nu = np.zeros_like(p_c)
         return p_c + a * self.hypothesis.shift(n[None], nu)
 
 
@@ -334,12 +357,23 @@ def fit_crossings(
         raise ValueError(f"{hypothesis!r} needs N > {hypothesis.minimum_size:g}, got {n.min():g}")
     lines = Lines(hypothesis, n, crossings.covariance)
     values = crossings.p_star[None]
+    dof = max(len(n) - 2 - (hypothesis.nu.size > 1), 0)
     return CrossingFit(
         hypothesis,
         crossings,
         lines.parameters(values)[0],
-        lines.parameters(crossings.samples),
+        lines.parameters(values + _spread(dof, crossings.n_realizations) * (crossings.samples - values)),
         float(lines.chi_squared(values).min()),
-        max(len(n) - 2 - (hypothesis.nu.size > 1), 0),
+        dof,
         confidence,
     )
+
+
+def _spread(dof: int, n_realizations: float) -> float:
+    """Error of a generalised least-squares fit over what an estimated covariance says of it (Rao 1967).
+
+    With n = R - 1 the variance of the parameters is (n - 1) / (n - 1 - dof) times that of the fit with the true
+    covariance, and the estimate of the latter is too small by (n - dof) / n.
+    """
+    n = n_realizations - 1
+    return 1.0 if np.isinf(n) else float(np.sqrt(n * (n - 1) / ((n - dof) * (n - 1 - dof))))

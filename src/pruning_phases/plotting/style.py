@@ -120,7 +120,7 @@ def log_axis(axis: Axis) -> None:
     span = high / low if 0 < low < high < np.inf else 1.0  # 1 where there are no data
     subs = (1, 1.5, 2, 3, 4, 5, 7) if span < 4 else (1, 2, 5) if span < 20 else (1, 3) if span < 200 else (1,)
     axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", "\u2009")))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}".replace(",", "\u2009")))
     axis.set_minor_formatter(NullFormatter())
 
 
