@@ -246,7 +246,9 @@ def test_sliders_begin_in_the_scaling_regime():
 def test_contour_that_leaves_the_grid_is_open():
     body = """const axis = live.chi2.linspace(-2, 2, 81), at = (f) => axis.map((y) => axis.map((x) => f(x, y)));
         const region = (f) => live.chi2.region({ p_c: axis, lnNu: axis, values: at(f) }, 1);
-        return [region((x, y) => x * x + y * y), region((x, y) => x * x + (y - 1.5) ** 2), region((x, y) => Math.min(x * x + y * y, 0.1 + (x + 2) ** 2 + (y - 2) ** 2))];"""
+        const circle = (x, y) => x * x + y * y;
+        return [region(circle), region((x, y) => circle(x, y - 1.5)),
+            region((x, y) => Math.min(circle(x, y), 0.1 + circle(x + 2, y - 2)))];"""
     closed, leaving, with_another = evaluate("chi2.js", body, None)
     assert closed["closed"]
     assert closed["p_c"] == pytest.approx([-1, 1])
@@ -272,7 +274,11 @@ def test_fits_are_of_the_points_in_the_page():
     assert payload["l0"]["value"] == 2.0
     for index, line in enumerate(payload["lines"]):
         sizes = np.array([size["n"] for size in payload["sizes"]], dtype=float)
-        place = {"line": index, "first": line["start"]["first"], "half_width": payload["half_widths"][line["start"]["window"]]}
+        place = {
+            "line": index,
+            "first": line["start"]["first"],
+            "half_width": payload["half_widths"][line["start"]["window"]],
+        }
         whole = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
         data = selected(whole, line["crossing"][place["first"]], whole.sizes[place["first"]], place["half_width"])
         again = fit_collapse(data, BKT(2.0), n_bootstrap=0)

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from pruning_phases import sentences
-from pruning_phases.collapse import BKT, scan_l0
+from pruning_phases.collapse import scan_l0
 from pruning_phases.synthetic import synthetic_collapse
 
 
-def fits(status: list[str], nu: float = 0.6, contour: tuple[float, float] = (0.55, 0.7), chi_squared=None) -> pd.DataFrame:
+def fits(
+    status: list[str], nu: float = 0.6, contour: tuple[float, float] = (0.55, 0.7), chi_squared=None
+) -> pd.DataFrame:
     n = len(status)
     return pd.DataFrame(
         {
@@ -27,12 +29,12 @@ def fits(status: list[str], nu: float = 0.6, contour: tuple[float, float] = (0.5
 @pytest.mark.parametrize(
     ("regime", "everything", "begin", "holds"),
     [
-        (["ok"] * 4, ["edge"] * 4, "Yes, once small", "all 4 training dropout rates"),
+        (["ok"] * 4, ["edge"] * 4, "Yes, once small", "closed at all 4 training dropout rates"),
         (["ok"] * 3 + ["open"], ["edge"] * 4, "Mostly, once small", "closed at 3 of 4"),
-        (["ok"] + ["open"] * 3, ["edge"] * 4, "Rarely", "over all sizes it is closed at 0 of 4"),
-        (["ok"] * 4, ["ok"] * 4, "Yes, and small training sets do not disturb", "all 4"),
+        (["ok"] + ["open"] * 3, ["edge"] * 4, "Seldom", "over all sizes it is closed at 0 of 4"),
+        (["ok"] * 4, ["ok"] * 4, "Yes, and small training sets do not disturb", "over all sizes it is closed at all 4"),
         (["ok"] + ["edge"] * 3, ["ok"] * 3 + ["edge"], "Yes, and small training sets do not disturb", "at 3 of 4"),
-        (["edge"] * 4, ["edge"] * 4, "No: at none of 4", "even with small"),
+        (["edge"] * 4, ["edge"] * 4, "No: even with small", "closed at 0 of 4"),
         ([], [], "There is nothing to fit", "do not cross"),
     ],
 )
@@ -43,11 +45,13 @@ def test_transition(regime, everything, begin, holds):
 
 
 def test_transition_says_how_many_are_stable():
-    assert "is left out at 2;" in sentences.transition(fits(["ok"] * 4), fits(["edge"] * 4), 2)
+    assert "2 of 4 fits stay inside theirs" in sentences.transition(fits(["ok"] * 4), fits(["edge"] * 4), 2)
 
 
 def test_beside_half():
     assert "ν is above 1/2 with its whole contour" in sentences.beside_half(fits(["ok", "open"]))
+    assert sentences.beside_half(fits(["ok"] * 2)).endswith("(at all 2 rates), as the paper reports.")
+    assert sentences.beside_half(fits(["ok", "open"])).endswith("(at 1 of 2 rates).")
     assert "(at 1 of 2 rates)" in sentences.beside_half(fits(["ok", "open"]))
     holding = sentences.beside_half(fits(["ok", "ok"], contour=(0.4, 0.7)))
     assert "above 1/2 in all 2 fits with a closed contour" in holding
@@ -60,7 +64,12 @@ def test_beside_half():
 
 @pytest.mark.parametrize(
     ("chi_squared", "said"),
-    [([1, 2, 3, 4], "χ² grows"), ([4, 3, 2, 1], "χ² falls"), ([1, 4, 3, 2], "no clear trend"), ([1, 2, 3], "too few rates")],
+    [
+        ([1, 2, 3, 4], "χ² grows"),
+        ([4, 3, 2, 1], "χ² falls"),
+        ([1, 4, 3, 2], "no clear trend"),
+        ([1, 2, 3], "too few rates"),
+    ],
 )
 def test_quality_trend(chi_squared, said):
     assert said in sentences.quality_trend(fits(["ok"] * len(chi_squared), chi_squared=chi_squared))
@@ -149,8 +158,9 @@ def test_protocols():
     assert "closed at 2 of 3 rates, p_c lies 0.08 lower (median)" in said
     assert "overlap those of “base” at all 3" in said
     apart = other.assign(p_c=0.51, nu_contour_low=0.8, nu_contour_high=0.9)
-    assert "p_c lies at the same place (median), and the contours of ν overlap those of “base” at 0 of 3" in sentences.protocols(
-        {"base": base, "closest": apart}
+    assert (
+        "p_c lies at the same place (median), and the contours of ν overlap those of “base” at 0 of 3"
+        in sentences.protocols({"base": base, "closest": apart})
     )
     nowhere = other.assign(p_train=[0.7, 0.8, 0.9])
     assert "no rate" in sentences.protocols({"base": base, "closest": nowhere})
@@ -171,3 +181,20 @@ def test_speed(rates, said):
     both = sentences.speed({"width": points, "depth": points})
     assert f"{said} and" in both
     assert both.endswith(f"{said.replace('the width', 'the depth')}.")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (["undecided", "no fit", "undecided"], "is open at all 3 rates (2 undecided, 1 without a law that fits)."),
+        (["converge", "converge"], "Of 2 rates, the crossings converge at 2."),
+        (["drift on", "undecided"], "Of 2 rates, the crossings drift on with ln N at 1; 1 undecided."),
+        (
+            ["converge", "drift on", "too few crossings"],
+            "converge at 1 and drift on with ln N at 1; 1 with too few crossings.",
+        ),
+    ],
+)
+def test_convergence(found, said):
+    laws = pd.DataFrame({"p_train": np.repeat(np.arange(len(found)), 3), "convergence": np.repeat(found, 3)})
+    assert said in sentences.convergence(laws)

@@ -13,6 +13,7 @@ import pandas as pd
 
 __all__ = [
     "beside_half",
+    "convergence",
     "effect_of_l0",
     "one_number",
     "power_laws",
@@ -42,21 +43,23 @@ def transition(regime: pd.DataFrame, everything: pd.DataFrame, stable: int) -> s
     """
     n, closed, before = len(regime), int((regime["status"] == "ok").sum()), int((everything["status"] == "ok").sum())
     if n == 0:
-        return "There is nothing to fit: the curves of the largest training sets do not cross, or there are too few sizes."
-    what = (
-        "near one dropout rate the curves cross, and stretched about it they fall nearly on one curve; the contour of the fit is closed at "
-        f"{_share(closed, n)} training dropout rates, and the fit stays inside it when its smallest octave of sizes is left out at {stable}"
+        return (
+            "There is nothing to fit: the curves of the largest training sets do not cross, or there are too few sizes."
+        )
+    collapse = "near one dropout rate the curves cross, and stretched about it they fall nearly on one curve"
+    numbers = (
+        f"The contour of the fit is closed at {_share(closed, n)} training dropout rates, {_share(stable, n)} fits stay inside theirs without "
+        f"their smallest octave of sizes, and over all sizes it is closed at {_share(before, n)}."
     )
-    kept = f"over all sizes it is closed at {_share(before, n)}"
     if closed and closed <= before:
-        return f"Yes, and small training sets do not disturb it: {what}; {kept}."
+        return f"Yes, and small training sets do not disturb it: {collapse}. {numbers}"
     if closed == n:
-        return f"Yes, once small training sets are left out: {what}; {kept}."
+        return f"Yes, once small training sets are left out: {collapse}. {numbers}"
     if closed > n / 2:
-        return f"Mostly, once small training sets are left out: {what}; {kept}."
+        return f"Mostly, once small training sets are left out: {collapse}. {numbers}"
     if closed:
-        return f"Rarely, even when small training sets are left out: {what}; {kept}."
-    return f"No: at none of {n} training dropout rates is the contour of the fit closed, even with small training sets left out."
+        return f"Seldom: even with small training sets left out, the data rarely fix where the curves cross and how they sharpen. {numbers}"
+    return f"No: even with small training sets left out, the data do not fix where the curves cross and how they sharpen. {numbers}"
 
 
 def beside_half(table: pd.DataFrame) -> str:
@@ -71,7 +74,9 @@ def beside_half(table: pd.DataFrame) -> str:
     if closed.empty:
         return "No contour is closed, so nothing can be said about ν and 1/2."
     if above == len(closed):
-        return f"ν is above 1/2 with its whole contour wherever that is closed (at {len(closed)} of {len(table)} rates), as the paper reports."
+        where = f"at {_share(len(closed), len(table))} rates"
+        paper = ", as the paper reports" if len(closed) == len(table) else ""
+        return f"ν is above 1/2 with its whole contour wherever that is closed ({where}){paper}."
     held = len(closed) - above - below
     values = int((closed["nu"] > 0.5).sum())
     return (
@@ -94,6 +99,27 @@ def quality_trend(table: pd.DataFrame) -> str:
     if trend < -0.5:
         return f"χ² falls as the training dropout grows, unlike in the paper (rank correlation {trend:.2f})."
     return f"χ² has no clear trend with the training dropout; in the paper it grows (rank correlation {trend:.2f})."
+
+
+def convergence(laws: pd.DataFrame) -> str:
+    """Do the crossings of neighbouring sizes converge?
+
+    Args:
+        laws: `collapse.hypothesis_lines`.
+    """
+    found = laws.groupby("p_train")["convergence"].first().value_counts()
+    n, settle, drift = int(found.sum()), int(found.get("converge", 0)), int(found.get("drift on", 0))
+    open_ = n - settle - drift
+    reasons = {
+        "undecided": "undecided",
+        "no fit": "without a law that fits",
+        "too few crossings": "with too few crossings",
+    }
+    rest = ", ".join(f"{found[key]} {words}" for key, words in reasons.items() if key in found)
+    if open_ == n:
+        return f"Whether the crossings converge is open at all {n} rates ({rest})."
+    said = [f"converge at {settle}"] * bool(settle) + [f"drift on with ln N at {drift}"] * bool(drift)
+    return f"Of {n} rates, the crossings {' and '.join(said)}{f'; {rest}' if rest else ''}."
 
 
 def effect_of_l0(scan: pd.DataFrame, sizes: Sequence[float]) -> str:
@@ -139,7 +165,9 @@ def which_form(comparison: pd.DataFrame) -> str:
     if bkt and algebraic:
         return f"The rates disagree: {bkt} of {n} prefer the BKT-like form and {algebraic} the algebraic one."
     name, count = ("BKT-like", bkt) if bkt else ("algebraic", algebraic)
-    return f"The three criteria together prefer the {name} form at {_share(count, n)} rates, and the other form at none."
+    return (
+        f"The three criteria together prefer the {name} form at {_share(count, n)} rates, and the other form at none."
+    )
 
 
 def one_number(relation: pd.DataFrame, bkt: pd.DataFrame, algebraic: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pruning_phases.collapse.ansatz import BKT, Ansatz
+from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.lines import collapse_lines, fit_table
 from pruning_phases.collapse.regime import regime_lines
 from pruning_phases.sweep import results, shipped_protocols

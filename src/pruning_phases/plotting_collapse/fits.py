@@ -96,7 +96,7 @@ def crossing_and_collapse(
     ylabel: str = LOSS,
     log: bool = False,
 ) -> Axes:
-    """Fig. 4(a): curves of all sizes around the crossing, p_c with its contour as a band, the collapse as an inset.
+    """Fig. 4(a): curves of all sizes around the crossing, p_c with its contour (if closed) as a band, the collapse as an inset.
 
     Args:
         fit: result of `fit_collapse`.
@@ -111,7 +111,8 @@ def crossing_and_collapse(
     ax = axes_or_new(ax)
     shown = fit.data if data is None else data
     _size_curves(ax, shown, shown.p, True)
-    ax.axvspan(*fit.p_c_contour, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
+    if fit.status in ("ok", "split"):  # an open contour is no error bar, and would grey the whole panel
+        ax.axvspan(*fit.p_c_contour, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
     ax.axvline(fit.p_c, color="black", linewidth=1, linestyle=":", zorder=0)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
@@ -180,7 +181,9 @@ def landscape_map(
     values = landscape(fit.data, fit.ansatz, p_c, nu, *fit.extra.values(), drop_ends=fit.drop_ends).T
     norm = LogNorm(fit.chi_squared, 100 * fit.chi_squared)
     mesh = ax.pcolormesh(p_c, nu, values, norm=norm, cmap=f"{SEQUENTIAL_CMAP}_r", rasterized=True)
-    bar = ax.figure.colorbar(mesh, ax=ax, label=r"$\chi^2_\nu$", extend="max" if values.max() > norm.vmax else "neither")
+    bar = ax.figure.colorbar(
+        mesh, ax=ax, label=r"$\chi^2_\nu$", extend="max" if values.max() > norm.vmax else "neither"
+    )
     log_axis(bar.ax.yaxis)
     _below_level(ax, fit, (p_c, nu), values)
     if fit.samples.size:
@@ -251,7 +254,9 @@ def transition_figure(
 
 
 @styled
-def gallery(fits: Mapping[float, CollapseFit], lines: Mapping[float, CollapseData], reference: float | None = None) -> Figure:
+def gallery(
+    fits: Mapping[float, CollapseFit], lines: Mapping[float, CollapseData], reference: float | None = None
+) -> Figure:
     """Figs. 7-10 and 12-15: for every p_train a row with the curves, crossing and collapse, and the landscape.
 
     Args:

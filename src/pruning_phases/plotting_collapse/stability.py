@@ -44,7 +44,11 @@ def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: Regime |
     for row in table[table["n_min"].isin(sizes)].itertuples():
         x, y = sizes.index(row.n_min), widths.index(row.half_width)
         here = chosen is not None and (row.n_min, row.half_width) == (chosen.n_min, chosen.half_width)
-        edge = {"edgecolor": "#c0392b", "linewidth": 2.5, "zorder": 3} if here else {"edgecolor": "white", "linewidth": 1.5}
+        edge = (
+            {"edgecolor": "#c0392b", "linewidth": 2.5, "zorder": 3}
+            if here
+            else {"edgecolor": "white", "linewidth": 1.5}
+        )
         ax.add_patch(Rectangle((x - 0.47, y - 0.46), 0.94, 0.92, facecolor=FILLS[row.status], **edge))
         if row.status == "too few":
             ax.text(x, y, "too few", ha="center", va="center", fontsize=9, color="#666666")
