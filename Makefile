@@ -41,7 +41,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html pdf browser outputs reference closest method-check sensitivity bench lint format lock clean
+.PHONY: help env data test unit nbval book html pdf browser outputs reference closest method-check sensitivity atlas bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -120,6 +120,9 @@ method-check: env ## compute again how well the collapse recovers known truth (a
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.sensitivity
+
+atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
+	$(BIN)/python -m pruning_phases.atlas
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

@@ -112,10 +112,10 @@ def test_significance_is_that_of_paired_curves(correlation):
 
 
 def test_crossing_errors_are_those_of_repeated_experiments():
-    made = [pair_crossings(synthetic("BKT", noise=0.03, seed=s), n_bootstrap=100) for s in range(150)]
+    made = [pair_crossings(synthetic("BKT", noise=0.03, seed=s), n_bootstrap=100) for s in range(80)]
     scatter = np.std([t.p_star for t in made], axis=0)
     stated = np.mean([t.p_star_error for t in made], axis=0)
-    np.testing.assert_allclose(stated, scatter, rtol=0.2)
+    np.testing.assert_allclose(stated, scatter, rtol=0.3)  # a scatter of 80 is known to 8 %
     assert np.mean([significant_crossings(synthetic("BKT", noise=0.03, seed=s), n_bootstrap=100).errors
                     for s in range(20)], axis=0) == pytest.approx(stated, rel=0.15)  # fmt: skip
 
@@ -276,15 +276,15 @@ def test_weak_signals_stay_undecided(label):
 @pytest.mark.parametrize("sizes", [OCTAVES, tuple(sorted(OCTAVES + HALVES))], ids=["octaves", "half octaves"])
 def test_curves_are_judged_from_their_realizations(label, sizes):
     inside, verdicts = [], []
-    for seed in range(40):
-        table = compare_hypotheses(synthetic(label, sizes, noise=0.005, seed=seed), n_bootstrap=150)
+    for seed in range(30):
+        table = compare_hypotheses(synthetic(label, sizes, noise=0.005, seed=seed), n_bootstrap=100)
         verdicts.append(which_hypothesis(table))
         row = table.set_index("hypothesis").loc[label]
         for size in (1e5, 3e5, 1e6):
             inside.append(row[f"p_{size:.0e}_low"] <= truth(label, size) <= row[f"p_{size:.0e}_high"])
     assert np.mean(inside) == pytest.approx(0.68, abs=0.15)
     assert len([v for v in verdicts if v not in (label, "undecided", "no fit")]) <= 1
-    assert verdicts.count(label) >= 6
+    assert verdicts.count(label) >= 4
     assert verdicts.count("no fit") <= 2
 
 

@@ -10,6 +10,7 @@ from pruning_phases.collapse import (
     Algebraic,
     collapse_data,
     fit_collapse,
+    reduced_chi_squared,
     regime_lines,
     regime_table,
     scaling_regime,
@@ -122,3 +123,27 @@ def test_table_of_regimes():
     assert table["p_train"].tolist() == [0.1, 0.3]
     np.testing.assert_allclose(table["p_c"], [0.4, 0.6], atol=0.01)
     assert (table["n_max"] == OCTAVES[-1]).all()
+
+
+def test_close_sizes_blind_the_quality_of_neighbours():
+    """A finding about Eqs. 14-17: with many sizes a collapse without any scaling (nu = 20) looks nearly as good as the true one."""
+    dense = tuple(round(500 * 2 ** (k / 8)) for k in range(54))
+    data = line(0.0, 0, sizes=dense).window((0.3, 0.7))
+
+    def no_scaling(points):
+        return reduced_chi_squared(points.p, points.n_train, points.y, points.sigma, BKT(), 0.3, 20.0)
+
+    def truth(points):
+        return reduced_chi_squared(points.p, points.n_train, points.y, points.sigma, BKT(), P_C, NU)
+
+    apart = data.spaced(1.5)
+    assert no_scaling(data) < 0.5 * no_scaling(apart)
+    assert no_scaling(apart) > 5 * truth(apart)
+    assert truth(apart) == pytest.approx(1, abs=0.3)
+
+
+def test_spaced_sizes_start_from_the_largest():
+    data = line(0.0, 0, sizes=(500, 700, 1000, 1400, 2000, 4000, 5657, 8000))
+    assert data.spaced(1.5).sizes.tolist() == [500, 1000, 2000, 4000, 8000]
+    assert data.spaced(1.0).sizes.tolist() == data.sizes.tolist()
+    np.testing.assert_array_equal(data.spaced(1.5).y, data.y[np.isin(data.n_train, [500, 1000, 2000, 4000, 8000])])

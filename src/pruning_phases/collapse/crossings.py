@@ -175,13 +175,15 @@ def sampled_crossings(
     return table, samples
 
 
-def unbroken(significance: np.ndarray) -> np.ndarray:
+def unbroken(significance: np.ndarray, least: float = MIN_SIGNIFICANCE) -> np.ndarray:
     """Which of the consecutive pairs, by growing size, belong to the run of significant ones that reaches the last."""
-    return np.logical_and.accumulate((significance >= MIN_SIGNIFICANCE)[::-1])[::-1]
+    return np.logical_and.accumulate((significance >= least)[::-1])[::-1]
 
 
-def crossing_onset(data: CollapseData, ratio: float = RATIO) -> float | None:
-    """The smallest size from which every neighbouring pair crosses significantly (`MIN_SIGNIFICANCE`).
+def crossing_onset(
+    data: CollapseData, ratio: float = RATIO, min_significance: float = MIN_SIGNIFICANCE
+) -> float | None:
+    """The smallest size from which every neighbouring pair crosses significantly.
 
     Neighbours are the consecutive pairs of `pair_crossings`. Below the onset the curves of neighbouring sizes do not
     cross, or not surely: there is nothing yet whose convergence could be asked for. Give it all points in p: a window
@@ -192,7 +194,7 @@ def crossing_onset(data: CollapseData, ratio: float = RATIO) -> float | None:
         None if the last pair does not cross significantly.
     """
     pairs = pair_crossings(data, n_bootstrap=0, ratio=ratio)
-    used = pairs["n_small"][unbroken(pairs["significance"].to_numpy())]
+    used = pairs["n_small"][unbroken(pairs["significance"].to_numpy(), min_significance)]
     return float(used.min()) if len(used) else None
 
 

@@ -126,6 +126,19 @@ class CollapseData:
         keep, chosen = _inside(self.p, self.n_train, p, n)
         return self.select(keep, **chosen)
 
+    def spaced(self, ratio: float) -> CollapseData:
+        """The points of sizes that are at least a factor ``ratio`` apart, taken from the largest size downwards.
+
+        The chi-squared of neighbours (Eqs. 14-17) needs them apart: where several sizes have almost the same x, as all have at a
+        given p if nu is large, a point's sorted neighbours are the next smaller and the next larger size at the same p, and the
+        interpolation runs along N. The closer the sizes, the better it predicts, whether or not anything collapses.
+        """
+        kept = [self.sizes[-1]]
+        for size in self.sizes[-2::-1]:
+            if kept[-1] >= ratio * size:
+                kept.append(size)
+        return self if len(kept) == self.sizes.size else self.select(np.isin(self.n_train, kept))
+
     def resample(self, n_resamples: int, seed: int = 0) -> np.ndarray:
         """Means of bootstrap resamples of the realizations, (n_resamples, n).
 
