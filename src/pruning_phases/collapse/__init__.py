@@ -17,7 +17,7 @@ from pruning_phases.collapse.convergence import (
     hypothesis_lines,
     which_hypothesis,
 )
-from pruning_phases.collapse.crossings import Drifting, crossing_drift, crossing_onset, pair_crossings
+from pruning_phases.collapse.crossings import RATIO, Drifting, crossing_drift, crossing_onset, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
 from pruning_phases.collapse.hypotheses import (
@@ -59,6 +59,7 @@ __all__ = [
     "BKT",
     "HALF_WIDTHS",
     "HYPOTHESES",
+    "RATIO",
     "Algebraic",
     "AlgebraicShift",
     "Ansatz",

@@ -16,6 +16,7 @@ import pandas as pd
 from pruning_phases.collapse import (
     BKT,
     HALF_WIDTHS,
+    RATIO,
     Algebraic,
     Ansatz,
     CollapseData,
@@ -98,6 +99,7 @@ def collapse_payload(
         raise ValueError("no lines to explore; give at least one p_train")
     if not half_width > 0:
         raise ValueError(f"half_width = {half_width} must be positive")
+    lines = {p_train: data.spaced(RATIO) for p_train, data in lines.items()}  # as in the regime
     sizes = np.unique(np.concatenate([data.sizes for data in lines.values()]))
     l0_high = min(100.0, float(sizes[0]) / 2)
     if not L0_LOW <= l0 <= l0_high:

@@ -216,7 +216,8 @@ def _around(fit: CollapseFit, line: CollapseData | None) -> CollapseData | None:
         return None
     low, high = fit.data.p.min(), fit.data.p.max()
     beyond = min(0.4 * (high - low), 0.1)
-    return line.window((low - beyond, high + beyond), (fit.data.sizes[0], fit.data.sizes[-1]))
+    line = line.window((low - beyond, high + beyond))
+    return line.select(np.isin(line.n_train, fit.data.sizes))
 
 
 @styled
