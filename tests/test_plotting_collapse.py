@@ -16,6 +16,7 @@ from pruning_phases.collapse import (
     fit_collapse,
     fit_lines,
     fit_table,
+    hypothesis_lines,
     pair_crossings,
     relation_table,
     scaling_regime,
@@ -161,6 +162,9 @@ def test_crossings_with_laws_have_a_panel_for_every_rate(lines):
     assert titles == [r"$p_\mathrm{train}=0$", r"$p_\mathrm{train}=0.2$"]
     few = {0.2: lines[0.2].window(None, (8000, 50000))}  # at most two crossings: no law, but their points
     assert len(pc.hypothesis_panels(few, n_bootstrap=20).axes[0].lines) > 0
+    pair = collapse_lines(synthetic_results({0.2: 0.5}, noise=0.02, n_realizations=2), spacing=None)
+    assert len(pc.hypothesis_panels(pair, n_bootstrap=20).axes[0].lines) > 0  # too few realizations for their errors
+    assert hypothesis_lines(pair, n_bootstrap=20)["verdict"].tolist() == ["too few crossings"]
     with pytest.raises(ValueError, match="no lines"):
         pc.hypothesis_panels({})
 

@@ -18,7 +18,7 @@ def phase_table(classified: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Indexed by phase: points, median, error, min, max, power laws (fraction of fits with a p-value above 5 %) and, where the
-        exponents hold it, misfit (median).
+        exponents hold it, misfit % (median distance of the losses from the law).
 
     Raises:
         ValueError: missing columns.
@@ -35,6 +35,6 @@ def phase_table(classified: pd.DataFrame) -> pd.DataFrame:
             "power laws": classified["p_value"].gt(ACCEPTABLE).groupby(classified["phase"], observed=False).mean(),
         }
     )
-    if "misfit" in classified:
-        table["misfit"] = groups["misfit"].median()
+    if "misfit" in classified:  # relative: 0.02 is 2 %
+        table["misfit %"] = 100 * groups["misfit"].median()
     return table

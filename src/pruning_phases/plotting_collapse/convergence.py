@@ -31,12 +31,16 @@ def hypothesis_panels(lines: Mapping[float, CollapseData], n_bootstrap: int = 20
     figure, axes = panels(len(lines), height=3.6)
     for ax, (p_train, data) in zip(axes, lines.items(), strict=True):
         table = pair_crossings(data, n_bootstrap=n_bootstrap).assign(p_train=p_train)
-        crossings = significant_crossings(data, n_bootstrap=n_bootstrap)
         letter = ax.get_title(loc="left")
-        if len(crossings.p_star) < FITTED:
-            crossing_drift_line(table.drop(columns="p_train"), ax=ax)
+        try:
+            crossings = significant_crossings(data, n_bootstrap=n_bootstrap)
+            fits = [fit_crossings(crossings, law) for law in HYPOTHESES] if len(crossings.p_star) >= FITTED else []
+        except ValueError:  # too few realizations for the errors of the crossings
+            fits = []
+        if fits:
+            crossing_hypotheses(table, fits, ax)
         else:
-            crossing_hypotheses(table, [fit_crossings(crossings, law) for law in HYPOTHESES], ax)
+            crossing_drift_line(table.drop(columns="p_train"), ax=ax)
         ax.tick_params(axis="x", labelsize=9)  # up to a million
         ax.set_title(letter, loc="left", fontweight="bold")
         ax.set_title(rf"$p_\mathrm{{train}}={p_train:g}$", loc="right", fontsize=10)
