@@ -87,6 +87,14 @@ def test_landscape_shows_the_whole_search_and_the_contour(fits):
     assert drawn[:, 1].max() == pytest.approx(fit.nu_contour[1], rel=0.03)
 
 
+def test_landscape_around_the_contour_alone(fits):
+    fit = fits[0.0]
+    ax = pc.landscape_map(fit, n_grid=31, whole=False)
+    assert ax.get_xlim()[0] < fit.p_c_contour[0] < fit.p_c_contour[1] < ax.get_xlim()[1]
+    assert ax.get_ylim()[0] < fit.nu_contour[0] < fit.nu_contour[1] < ax.get_ylim()[1]
+    assert np.ptp(ax.get_xlim()) == pytest.approx(2.5 * np.ptp(fit.p_c_contour), rel=1e-6)
+
+
 def test_landscape_reaches_down_to_a_small_exponent(fits):
     low = fit_collapse(synthetic_collapse(nu=0.25, noise=0.02), BKT(), n_bootstrap=0)
     assert low.nu < 0.3

@@ -45,7 +45,7 @@ def test_transition(regime, everything, begin, holds):
 
 
 def test_transition_says_how_many_are_stable():
-    assert "2 of 4 fits stay inside theirs" in sentences.transition(fits(["ok"] * 4), fits(["edge"] * 4), 2)
+    assert "the fit stays inside it at 2 of 4;" in sentences.transition(fits(["ok"] * 4), fits(["edge"] * 4), 2)
 
 
 def test_beside_half():

@@ -48,8 +48,8 @@ def transition(regime: pd.DataFrame, everything: pd.DataFrame, stable: int) -> s
         )
     collapse = "near one dropout rate the curves cross, and stretched about it they fall nearly on one curve"
     numbers = (
-        f"The contour of the fit is closed at {_share(closed, n)} training dropout rates, {_share(stable, n)} fits stay inside theirs "
-        f"without their smallest octave of sizes, and over all sizes it is closed at {_share(before, n)}."
+        f"The contour of the fit is closed at {_share(closed, n)} training dropout rates; without its smallest octave of sizes the fit "
+        f"stays inside it at {_share(stable, n)}; over all sizes it is closed at {_share(before, n)}."
     )
     if closed and closed <= before:
         return f"Yes, and small training sets do not disturb it: {collapse}. {numbers}"

@@ -161,11 +161,13 @@ def landscape_map(
     nu_low: float = 0.3,
     reference: float | None = None,
     xlabel: str = r"$p_c$",
+    whole: bool = True,
 ) -> Axes:
     """Fig. 4(b): reduced chi-squared over (p_c, nu), the 1.3x contour, the minimum and the bootstrap minima.
 
-    The map always shows all p_c of the search and nu from ``nu_low`` (lower where the fit needs it) to the upper end of the search, so
-    that a contour that is open, or a minimum on the edge, is seen to be so. Colours end at 100 times the minimum.
+    The map shows all p_c of the search and nu from ``nu_low`` (lower where the fit needs it) to the upper end of the search, so that a
+    contour that is open, or a minimum on the edge, is seen to be so. Colours end at 100 times the minimum, or later where most of the map
+    lies above that.
 
     Args:
         fit: result of `fit_collapse`.
@@ -174,12 +176,19 @@ def landscape_map(
         nu_low: lower end of the axis of nu.
         reference: value of nu to mark, for example 1/2.
         xlabel: of the horizontal axis.
+        whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
     """
     ax = axes_or_new(ax)
     nu_low = max(min(nu_low, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
-    p_c, nu = np.linspace(*fit.bounds["p_c"], n_grid), np.geomspace(nu_low, fit.bounds["nu"][1], n_grid)
+    p_range, nu_range = np.array(fit.bounds["p_c"]), np.array([nu_low, fit.bounds["nu"][1]])
+    if not whole:
+        beyond = np.array([-0.75, 0.75])
+        p_range = np.clip(fit.p_c_contour + beyond * np.ptp(fit.p_c_contour), *p_range)
+        log_nu = np.log(fit.nu_contour)
+        nu_range = np.clip(np.exp(log_nu + beyond * np.ptp(log_nu)), *nu_range)
+    p_c, nu = np.linspace(*p_range, n_grid), np.geomspace(*nu_range, n_grid)
     values = landscape(fit.data, fit.ansatz, p_c, nu, *fit.extra.values(), drop_ends=fit.drop_ends).T
-    norm = LogNorm(fit.chi_squared, 100 * fit.chi_squared)
+    norm = LogNorm(fit.chi_squared, max(100 * fit.chi_squared, np.quantile(values, 0.75)))
     mesh = ax.pcolormesh(p_c, nu, values, norm=norm, cmap=f"{SEQUENTIAL_CMAP}_r", rasterized=True)
     bar = ax.figure.colorbar(
         mesh, ax=ax, label=r"$\chi^2_\nu$", extend="max" if values.max() > norm.vmax else "neither"
