@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import heapq
 import itertools
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,13 +16,13 @@ import torch
 
 from pruning_phases import store as stores
 from pruning_phases import weights
-from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
 from pruning_phases.data import load_mnist
 from pruning_phases.evaluation import evaluate
 from pruning_phases.network import DTYPES, Parameters
 from pruning_phases.progress import calibrate, cost
 from pruning_phases.provenance import provenance
-from pruning_phases.store import Store
+from pruning_phases.store import DIVERGED, Store
 from pruning_phases.training import VALIDATION_CHUNK, train
 
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
@@ -75,6 +77,8 @@ class BatchReport:
     epochs: int
     """Epochs, summed over networks."""
     wall_time_s: float
+    diverged: int = 0
+    """How many of the networks diverged."""
 
     def line(self) -> str:
         """The job in one line of the log."""
@@ -82,19 +86,57 @@ class BatchReport:
         rate = f"{self.sample_steps / self.wall_time_s:.0f}" if self.wall_time_s else "0"
         return (
             f"depth={one.depth} width={one.width} n_train={one.n_train} realization={one.realization} "
-            f"networks={len(self.networks)} epochs={self.epochs} samples_per_s={rate} file={self.path.rpartition('/')[2]}"
+            f"networks={len(self.networks)} diverged={self.diverged} epochs={self.epochs} samples_per_s={rate} "
+            f"file={self.path.rpartition('/')[2]}"
         )
 
 
-def plan(sweep: Sweep, store: Store, device: str = "cpu") -> Plan:
-    """What `store` lacks of `sweep`, in batches of one depth, width and n_train, longest first.
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"2/5"`` → (2, 5): the second of five parts of a sweep. Raises ConfigError for what is not such a part."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    k, n = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= k <= n:
+        raise ConfigError(
+            f"shard = {text!r} is not possible: give K/N, the K-th of N parts, such as 1/4, 2/4, 3/4 or 4/4"
+        )
+    return k, n
+
+
+def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Network]:
+    """The networks of the k-th of n disjoint parts of a sweep, shard = (k, n); together the n parts are the sweep.
+
+    The networks of a realization that share their draws stay together: each such group goes, the longest first, to the part that has
+    least to do. What a part holds depends on the sweep and (k, n) alone, not on a store or a machine: whole numbers order the groups.
+    """
+    k, n = shard
+    groups: dict[tuple, list[Network]] = {}
+    for one in sweep.networks():
+        groups.setdefault(_group(one), []).append(one)
+
+    def work(name: tuple) -> int:
+        depth, width, n_train, _ = name
+        weights_of_one = 784 * width + (depth - 1) * width**2
+        return len(groups[name]) * (n_train + sweep.training.n_validation) * weights_of_one
+
+    loads = [(0, part) for part in range(n)]  # a heap
+    mine = []
+    for name in sorted(groups, key=lambda name: (-work(name), name)):
+        load, part = loads[0]
+        heapq.heapreplace(loads, (load + work(name), part))
+        if part == k - 1:
+            mine += groups[name]
+    return sorted(mine)
+
+
+def plan(sweep: Sweep, store: Store, device: str = "cpu", shard: tuple[int, int] = (1, 1)) -> Plan:
+    """What `store` lacks of `sweep` (or of one of its parts), in batches of one depth, width and n_train, longest first.
 
     On a CPU a batch has at most 20 networks of one realization; on a GPU ("cuda…") as many whole realizations as its memory takes, up to
     1 000 networks. Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
     """
     covered = store.coverage(sweep.training)
     wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
-    missing = {one for one in sweep.networks() if not wanted <= covered.get(one, set())}
+    missing = {one for one in networks_of_shard(sweep, shard) if not wanted <= covered.get(one, set())}
     jobs = []
     for file in weights.kept(store, sweep.training) if missing else ():
         here = [one for one in file.networks if one in missing]
@@ -162,7 +204,10 @@ def mnist():
 
 @dataclasses.dataclass(frozen=True)
 class Computed:
-    """Networks of a job with their weights, training records, loss and n_correct [M, E, passes]."""
+    """Networks of a job with their weights, training records, loss and n_correct [M, E, passes].
+
+    A network that diverged is recorded as such and its loss is NaN everywhere.
+    """
 
     networks: tuple[Network, ...]
     parameters: Parameters
@@ -187,9 +232,17 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
     else:
         networks = job.networks
         parameters, records = weights.load(Path(job.weights), networks, device)
-    return Computed(
-        networks, parameters, records, *evaluate(networks, parameters, training, job.evaluation, mnist()), last
-    )
+    return _scored(Computed(networks, parameters, records, np.empty(0), np.empty(0), last), training, job.evaluation)
+
+
+def _scored(done: Computed, training: Training, evaluation: Evaluation) -> Computed:
+    """With the scores of its weights; a network whose training failed or that has a loss that cannot be stored has diverged."""
+    loss, n_correct = evaluate(done.networks, done.parameters, training, evaluation, mnist())
+    largest = np.finfo(stores.COLUMNS["loss"].to_pandas_dtype()).max
+    failed = ~(loss <= largest).all(axis=(1, 2)) | [one["stop_reason"] == DIVERGED for one in done.records]
+    loss[failed] = np.nan
+    records = [{**one, "stop_reason": DIVERGED} if bad else one for one, bad in zip(done.records, failed, strict=True)]
+    return dataclasses.replace(done, records=records, loss=loss, n_correct=n_correct)
 
 
 def run_batch(
@@ -214,17 +267,20 @@ def run_batch(
     done = compute(job, training, device)
     wall = time.perf_counter() - start
     run = {**provenance(torch.device(device)), "wall_time_s": round(wall, 3)}
-    if keep_weights and job.weights is None:
-        weights.keep(store, training, done.parameters, done.records)
+    sound = [k for k, one in enumerate(done.records) if one["stop_reason"] != DIVERGED]
+    if keep_weights and job.weights is None and sound:
+        parameters = done.parameters.map(lambda tensor: tensor[sound])
+        weights.keep(store, training, parameters, [done.records[k] for k in sound])
     if both_weights and done.last is not None:
-        last = dataclasses.replace(training, restore="last")
-        scores = evaluate(done.networks, done.last, last, job.evaluation, mnist())
-        store.write(stores.tidy(done.networks, job.evaluation, *scores), last, job.evaluation, done.records, run)
+        protocol = dataclasses.replace(training, restore="last")
+        last = _scored(dataclasses.replace(done, parameters=done.last), protocol, job.evaluation)
+        table = stores.tidy(last.networks, job.evaluation, last.loss, last.n_correct)
+        store.write(table, protocol, job.evaluation, last.records, run)
     table = stores.tidy(done.networks, job.evaluation, done.loss, done.n_correct)
     path = store.write(table, training, job.evaluation, done.records, run)
     epochs = [0 if job.weights else record["epochs"] for record in done.records]
     steps = sum(one.n_train * n for one, n in zip(done.networks, epochs, strict=True))
-    return BatchReport(done.networks, str(path), steps, sum(epochs), wall)
+    return BatchReport(done.networks, str(path), steps, sum(epochs), wall, len(stores.diverged(done.records)))
 
 
 def run_batches(jobs: list[Job], *arguments: object, **options: object) -> list[BatchReport]:

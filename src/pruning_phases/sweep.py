@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import torch
 
 from pruning_phases import store as stores
 from pruning_phases import weights
-from pruning_phases.config import PROTOCOLS, ConfigError, Sweep, preset
+from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
 from pruning_phases.data import data_folder, prepare
 from pruning_phases.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
 from pruning_phases.jobs import BatchReport, Job, Plan, measure, plan, run_batches
+from pruning_phases.paths import expanded
 from pruning_phases.progress import LOG, Progress
 from pruning_phases.store import Store, StoreWarning
 
@@ -33,7 +35,7 @@ WORTH_MEASURING = 2e12  # FLOP for one worker, about a minute: a shorter sweep s
 
 def default_store() -> Path:
     """Folder used when none is named: $PRUNING_PHASES_STORE, or `store` in the current folder."""
-    return Path(os.environ.get(STORE_VARIABLE, "store"))
+    return expanded(os.environ.get(STORE_VARIABLE) or "store")
 
 
 def run(
@@ -43,13 +45,17 @@ def run(
     device: str = "auto",
     keep_weights: bool = False,
     both_weights: bool = False,
+    shard: tuple[int, int] = (1, 1),
 ) -> int:
     """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
 
     executor: where, see `executors`. On a CPU each worker process uses one thread: networks are independent, so N processes waste
     nothing on waiting for each other. keep_weights: store the weights too, so that other p_eval or more passes need no training later.
     both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
+    shard: (k, n), 1 ≤ k ≤ n: only the k-th of n parts of the sweep (`jobs.networks_of_shard`).
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
+
+    A DivergedWarning tells how many of the networks computed now diverged; they count as done.
 
     Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
     """
@@ -59,7 +65,7 @@ def run(
         raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
     if keep_weights:
         weights.check_available()
-    todo = plan(sweep, store, device)
+    todo = plan(sweep, store, device, shard)
     if not todo.jobs:
         return 0
     prepare(data_folder())  # a missing or damaged data file, and a read-only store, show here, before any work
@@ -67,19 +73,21 @@ def run(
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
     total, fruitless = todo.n_networks, 0
+    asked = {one for job in todo.jobs for one in job.networks}
     while todo.jobs:
         before = todo.n_networks
         options = {"keep_weights": keep_weights, "both_weights": both_weights}
         lost = _carry_out(todo.jobs, sweep, store, choice, device, options)
         if lost is None:
             break
-        todo = plan(sweep, store, device)
+        todo = plan(sweep, store, device, shard)
         fruitless = fruitless + 1 if todo.n_networks == before else 0
         if fruitless == MAX_FRUITLESS:
             raise ExecutorError(
                 f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
                 "finished batches are stored, the same command goes on from there"
             ) from lost
+    stores.warn_of_diverged(store.diverged(sweep) & asked, total)
     return total
 
 
@@ -221,7 +229,7 @@ def results(
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
     lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "closest" (to the paper's statements). overrides: fields of the
     sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
-    Raises ConfigError for an impossible or, with "shipped", unavailable value.
+    Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
     """
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
@@ -230,28 +238,53 @@ def results(
         where = Store(store or default_store())
         run(sweep, where)
         return where.read(sweep)
-    table, _ = stores.read_compact(SHIPPED_FILES[protocol])
-    return _restrict(table, {name: value for name, value in overrides.items() if value is not None})
+    table, manifest = stores.read_compact(SHIPPED_FILES[protocol])
+    stores.warn_of_diverged_in(manifest)
+    return _restrict(table, Sweep.from_dict(manifest["sweep"]), overrides)
 
 
-def _restrict(table: pd.DataFrame, chosen: dict[str, object]) -> pd.DataFrame:
-    for name, value in chosen.items():
-        if name in ("realizations", "passes"):
-            column = "realization" if name == "realizations" else "eval_pass"
-            table = table[table[column] < value]
-            continue
-        if name not in table.columns:
+def _restrict(table: pd.DataFrame, shipped: Sweep, overrides: Mapping[str, object]) -> pd.DataFrame:
+    """The rows that `overrides` select: checked like fields of a sweep, then everything that they name must be there."""
+    asked = shipped.override(**overrides)
+    chosen = [name for name, value in overrides.items() if value is not None]
+    elsewhere = "or another preset to compute them"
+    for name in chosen:
+        if name in Training.__dataclass_fields__ and getattr(asked.training, name) != getattr(shipped.training, name):
+            one = getattr(shipped.training, name)
             raise ConfigError(
-                f"the shipped results have one value of {name}: choose another preset to compute with {name} = {value!r}"
+                f"the shipped results have one value of {name}, {one!r}: choose another preset to compute with "
+                f"{name} = {getattr(asked.training, name)!r}"
             )
-        values = [
-            round(v, 6) if isinstance(v, float) else v for v in (value if isinstance(value, (list, tuple)) else [value])
-        ]
-        lacking = sorted(set(values) - set(table[name].unique().tolist()))
-        if lacking:
-            there = ", ".join(f"{v:g}" for v in sorted(table[name].unique()))
+    if asked.evaluation.passes > (most := shipped.evaluation.passes):
+        raise ConfigError(f"the shipped results have {most} passes: give at most {most}, {elsewhere}")
+    named = {name: getattr(asked.grids[0], name) for name in chosen if name in Network._fields}
+    if "p_eval" in chosen:
+        named["p_eval"] = asked.evaluation.p_eval
+    whole = table
+    for name, values in named.items():
+        there = sorted(whole[name].unique().tolist())
+        if lacking := sorted(set(values) - set(there)):
             raise ConfigError(
-                f"the shipped results have no {name} = {lacking}: choose from {there}, or another preset to compute them"
+                f"the shipped results have no {name} = {lacking}: choose from {', '.join(f'{v:g}' for v in there)}, {elsewhere}"
             )
         table = table[table[name].isin(values)]
-    return table.reset_index(drop=True)
+    networks = table[list(Network._fields)].drop_duplicates()
+    axes = [name for name in named if name != "p_eval"]
+    if axes:
+        lacking = set(itertools.product(*(named[name] for name in axes))) - set(
+            networks[axes].itertuples(index=False, name=None)
+        )
+        if lacking:
+            example = ", ".join(f"{name} = {value:g}" for name, value in zip(axes, min(lacking), strict=True))
+            raise ConfigError(f"the shipped results have no networks with {example}: leave out a value, {elsewhere}")
+    if "realizations" in chosen:
+        wanted = asked.grids[0].realizations
+        count = networks.groupby(list(Network._fields[:4]))["realization"].nunique()
+        if (fewest := int(count.min())) < wanted:
+            example = ", ".join(f"{n} = {v:g}" for n, v in zip(count.index.names, count.idxmin(), strict=True))
+            raise ConfigError(
+                f"the shipped results have no realizations = {wanted} of each of these networks ({fewest} with {example}): "
+                f"give at most {fewest}, choose networks with more (the most is {int(count.max())}), {elsewhere}"
+            )
+        table = table[table["realization"] < wanted]
+    return table[table["eval_pass"] < asked.evaluation.passes].reset_index(drop=True)

@@ -157,10 +157,14 @@ def nu_relation(bkt: CollapseFit, algebraic: CollapseFit) -> NuRelation:
         raise ValueError(f"the first fit must be a BKT fit, got {bkt.ansatz!r}")
     if not np.array_equal(bkt.data.n_train, algebraic.data.n_train):
         raise ValueError("both fits must use the same points")
-    mean_log = predicted_nu_algebraic(1.0, bkt.data.n_train, bkt.ansatz.l0)
+    l0 = bkt.extra.get("l0", bkt.ansatz.l0)
+    mean_log = predicted_nu_algebraic(1.0, bkt.data.n_train, l0)
     low = high = np.nan
     if bkt.samples.shape[0] and bkt.samples.shape[0] == algebraic.samples.shape[0]:
-        ratios = algebraic.samples[:, 1] / (bkt.samples[:, 1] * mean_log)
+        mean_logs = mean_log
+        if bkt.extra:  # every resample has its own l0
+            mean_logs = np.array([predicted_nu_algebraic(1.0, bkt.data.n_train, v) for v in bkt.samples[:, 2]])
+        ratios = algebraic.samples[:, 1] / (bkt.samples[:, 1] * mean_logs)
         tail = (1 - bkt.confidence) / 2
         low, high = np.quantile(ratios, [tail, 1 - tail])
     predicted = bkt.nu * mean_log
@@ -174,9 +178,18 @@ def scan_l0(
     n_bootstrap: int = 0,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """BKT fits for several microscopic lengths: one row of `CollapseFit.summary` per l0, with column l0."""
-    fits = {value: fit_collapse(data, BKT(value), n_bootstrap=n_bootstrap, seed=seed) for value in l0}
-    return pd.DataFrame([{"l0": value, **fit.summary()} for value, fit in fits.items()])
+    """BKT fits for several microscopic lengths: one row of `CollapseFit.summary` per l0, with column l0.
+
+    An l0 that is not below the smallest size is kept as a row with status "l0 too large" and NaN values.
+    """
+    rows = []
+    for value in l0:
+        ansatz = BKT(value)
+        if data.sizes[0] <= ansatz.minimum_size:
+            rows.append({"l0": value, "ansatz": ansatz.label, "status": "l0 too large"})
+        else:
+            rows.append({"l0": value, **fit_collapse(data, ansatz, n_bootstrap=n_bootstrap, seed=seed).summary()})
+    return pd.DataFrame(rows)
 
 
 def scan_windows(

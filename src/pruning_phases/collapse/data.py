@@ -8,54 +8,80 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pruning_phases.config import P_DECIMALS
 from pruning_phases.observables.averages import bootstrap_counts, by_realization
+from pruning_phases.observables.tables import RESULT_COLUMNS, array, checked
 
-__all__ = ["CollapseData", "collapse_data"]
+__all__ = ["CollapseData", "collapse_data", "merged"]
 
 Window = tuple[float, float]
 MIN_POINTS_PER_SIZE = 4
 """Below four points a curve cannot show both sides of a crossing with a slope on each."""
+SAME_P = 1e-9
+"""Values of p that differ by less than this fraction of the largest are one: 0.30000000000000004 and 0.3."""
+LARGEST = 1e60
+"""Largest abs(y) and sigma, and one over the smallest sigma: chi-squared squares their quotients in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
 class CollapseData:
     """n points of a collapse: y against p for at least two sizes.
 
+    Points measured more than once, at the same p and N, become one point: their average weighted by 1/sigma^2, as of independent
+    measurements (`merged`).
+
     Attributes:
         p: (n,) control parameter (``p_eval``).
         n_train: (n,) size N of each point.
         y: (n,) observable, averaged over realizations.
-        sigma: (n,) standard error of y.
+        sigma: (n,) standard error of y; None where errors are not known: fits then weigh all points alike, their
+            chi-squared is only relative, and what needs errors says so. Errors of some points only are refused.
         realizations: (R, n) values of every realization, NaN where one is missing; None if only means are known (then
             there is no bootstrap).
         selection: what the points were selected with, for tables and captions.
 
     Raises:
-        ValueError: shapes that do not match, NaN or infinite values, sigma <= 0, fewer than two sizes, fewer than four
-            points of a size.
+        ValueError: shapes that do not match, NaN or infinite values, masked entries, sigma <= 0, numbers whose square is none, fewer
+            than two sizes, fewer than four points of a size, a point given twice with the same y and sigma, or repeated points together
+            with realizations (`from_realizations` averages them).
     """
 
     p: np.ndarray
     n_train: np.ndarray
     y: np.ndarray
-    sigma: np.ndarray
+    sigma: np.ndarray | None
     realizations: np.ndarray | None = None
     selection: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("p", "n_train", "y", "sigma"):
-            a = np.asarray(getattr(self, name), dtype=float)
+        if self.sigma is not None:
+            missing = np.isnan(array("sigma", self.sigma))
+            if missing.any():
+                raise ValueError(
+                    f"sigma is missing (NaN) at {missing.sum()} of {missing.size} points; give all errors, leave those "
+                    "points out, or give sigma=None for equal weights"
+                )
+        for name in ("p", "n_train", "y", "sigma")[: 3 if self.sigma is None else 4]:
+            a = array(name, getattr(self, name))
             object.__setattr__(self, name, a)
             if a.ndim != 1 or a.shape != np.shape(self.p):
                 raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
             if not np.isfinite(a).all():
                 raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
-        if not (self.sigma > 0).all():
+        if self.sigma is not None and not (self.sigma > 0).all():
             raise ValueError(
                 f"sigma must be positive, but is not at {np.sum(self.sigma <= 0)} points "
                 f"(first: p = {self.p[self.sigma <= 0][0]:g}, N = {self.n_train[self.sigma <= 0][0]:g}); "
                 "leave them out with the p window or use more realizations"
             )
+        refuse_overflow(self.y, self.sigma)
+        points = merged(self.p, self.n_train, self.y, self.sigma)
+        if points[0].size < self.p.size and self.realizations is not None:
+            raise ValueError(
+                "points with realizations are given twice; build the data with CollapseData.from_realizations"
+            )
+        for name, a in zip(("p", "n_train", "y", "sigma"), points, strict=True):
+            object.__setattr__(self, name, a)
         sizes, counts = np.unique(self.n_train, return_counts=True)
         if sizes.size < 2:
             raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}; widen the n window")
@@ -65,7 +91,7 @@ class CollapseData:
                 f"fewer than {MIN_POINTS_PER_SIZE} points for N = {few}; widen the p window or drop these N"
             )
         if self.realizations is not None:
-            r = np.asarray(self.realizations, dtype=float)
+            r = array("realizations", self.realizations)
             object.__setattr__(self, "realizations", r)
             if r.ndim != 2 or r.shape[1] != self.p.size:
                 raise ValueError(f"realizations must have shape (R, {self.p.size}), got {r.shape}")
@@ -90,9 +116,10 @@ class CollapseData:
         The windows (see `window`) are applied before anything is required of the points.
 
         sigma is the standard error s / sqrt(R), which the bootstrap over realizations tends to for many resamples once
-        its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter.
+        its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter. Points at the same p
+        and N are averaged realization by realization first.
         """
-        p, n_train, r = (np.asarray(a, dtype=float) for a in (p, n_train, realizations))
+        p, n_train, r = array("p", p), array("n_train", n_train), array("realizations", realizations)
         if r.ndim != 2 or p.ndim != 1 or n_train.shape != p.shape or r.shape[1] != p.size:
             raise ValueError(
                 "realizations must be an array [realization, point] with 1-D p and n_train, "
@@ -102,6 +129,7 @@ class CollapseData:
         p, n_train, r = p[keep], n_train[keep], r[:, keep]
         if np.isinf(r).any():
             raise ValueError("realizations hold infinite values; remove those realizations")
+        p, n_train, r = _merged_realizations(p, n_train, r)
         count = np.isfinite(r).sum(axis=0)
         if (count < 2).any():
             raise ValueError(
@@ -118,8 +146,9 @@ class CollapseData:
     def select(self, keep: np.ndarray, **selection: object) -> CollapseData:
         """The points where ``keep`` is true."""
         r = None if self.realizations is None else self.realizations[:, keep]
-        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y", "sigma")}
-        return replace(self, **points, realizations=r, selection={**self.selection, **selection})
+        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y")}
+        sigma = None if self.sigma is None else self.sigma[keep]
+        return replace(self, **points, sigma=sigma, realizations=r, selection={**self.selection, **selection})
 
     def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
         """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
@@ -170,13 +199,89 @@ class CollapseData:
 
         sqrt(n_i / (n_i - 1)) (y_ri - y_i) / n_i, with n_i the number of realizations of point i, and zero where one is
         missing: exact where two points have the same realizations (paired) or none in common. Without realizations the
-        points count as independent: diag(sigma).
+        points count as independent: diag(sigma), without errors the unit matrix.
         """
         if self.realizations is None:
-            return np.diag(self.sigma)
+            return np.diag(np.ones(self.p.size) if self.sigma is None else self.sigma)
         count = np.isfinite(self.realizations).sum(axis=0)
         centred = self.realizations - np.nanmean(self.realizations, axis=0)
         return np.nan_to_num(centred) / np.sqrt(count * (count - 1.0))
+
+
+def _group(p: np.ndarray, n_train: np.ndarray) -> np.ndarray:
+    """Number of the distinct (N, p) that each point belongs to, in the order of first appearance."""
+    order = np.lexsort((p, n_train))
+    new = (np.diff(n_train[order]) != 0) | (np.diff(p[order]) > SAME_P * np.abs(p).max(initial=0.0))
+    label = np.empty(p.size, dtype=int)
+    label[order] = np.concatenate(([0], np.cumsum(new)))[: p.size]
+    _, first, place = np.unique(label, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[place]
+
+
+def _refuse_copies(p: np.ndarray, n_train: np.ndarray, values: np.ndarray, group: np.ndarray) -> None:
+    """Refuse equal rows of values [n, k] at one (N, p): one measurement given twice."""
+    _, first = np.unique(np.column_stack((group, values)), axis=0, return_index=True)
+    copies = np.setdiff1d(np.arange(p.size), first)
+    if copies.size:
+        i = copies[0]
+        raise ValueError(
+            f"{copies.size} points are given twice with the same values (first: N = {n_train[i]:g}, p = {p[i]:g}); keep one of each, "
+            "as copies would count as independent measurements"
+        )
+
+
+def merged(
+    p: np.ndarray, n_train: np.ndarray, y: np.ndarray, sigma: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Points (p, n_train, y, sigma), each (N, p) once, in the order of their first appearance.
+
+    Independent measurements of one point are averaged with weights 1/sigma^2; the result's sigma is (sum 1/sigma^2)^(-1/2). Without
+    errors they are averaged with equal weights, and the average weighs as much as any other point.
+
+    Raises:
+        ValueError: two measurements with the same y and sigma.
+    """
+    group = _group(p, n_train)
+    n = group.max(initial=-1) + 1
+    if n == p.size:
+        return p, n_train, y, sigma
+    values = (y,) if sigma is None else (y, sigma)
+    _refuse_copies(p, n_train, np.column_stack(values), group)
+    first = np.unique(group, return_index=True)[1]
+    if sigma is None:
+        return p[first], n_train[first], np.bincount(group, y) / np.bincount(group), None
+    smallest = np.full(n, np.inf)
+    np.minimum.at(smallest, group, sigma)
+    weight = (smallest[group] / sigma) ** 2  # relative, so that no square overflows
+    total = np.bincount(group, weight)
+    return p[first], n_train[first], np.bincount(group, weight * y) / total, smallest / np.sqrt(total)
+
+
+def _merged_realizations(
+    p: np.ndarray, n_train: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of points with realizations (R, n): measurements of one point by one realization are averaged."""
+    group = _group(p, n_train)
+    n = group.max(initial=-1) + 1
+    if n == p.size:
+        return p, n_train, r
+    _refuse_copies(p, n_train, np.nan_to_num(r.T, nan=np.inf), group)
+    first = np.unique(group, return_index=True)[1]
+    total, count = np.zeros((n, r.shape[0])), np.zeros((n, r.shape[0]))
+    np.add.at(total, group, np.nan_to_num(r.T))
+    np.add.at(count, group, np.isfinite(r.T))
+    with np.errstate(invalid="ignore"):  # no realization: NaN
+        return p[first], n_train[first], (total / count).T
+
+
+def refuse_overflow(y: np.ndarray, sigma: np.ndarray | None) -> None:
+    """Raise a ValueError where squares of y / sigma would not be numbers."""
+    sigma = np.ones(1) if sigma is None else sigma
+    for name, a in (("y", np.abs(y)), ("sigma", sigma), ("1 / sigma", 1 / np.maximum(sigma, np.finfo(float).tiny))):
+        if a.size and a.max() > LARGEST:
+            raise ValueError(
+                f"{name} reaches {a.max():.2g}, too large for chi-squared (at most {LARGEST:g}); change the unit of y"
+            )
 
 
 def _inside(
@@ -222,8 +327,9 @@ def collapse_data(
     Raises:
         ValueError: nothing matches, or the points are unfit for a collapse (see `CollapseData`).
     """
-    chosen = np.isclose(results["p_train"], p_train, atol=1e-9)
-    chosen &= ((results["depth"] == depth) & (results["width"] == width)).to_numpy()
+    results = checked(results, RESULT_COLUMNS, "the results table")
+    chosen = (np.abs(results["p_train"] - p_train) < 0.5 * 10.0**-P_DECIMALS).to_numpy()
+    chosen = chosen & ((results["depth"] == depth) & (results["width"] == width)).to_numpy()
     if not chosen.any():
         have = np.unique(results["p_train"]).tolist()
         raise ValueError(

@@ -13,6 +13,7 @@ from pruning_phases.collapse.compare import compare_ansaetze, nu_relation, which
 from pruning_phases.collapse.crossings import MIN_SIGNIFICANCE, RATIO, crossing_drift, pair_crossings
 from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, Window, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
+from pruning_phases.observables.tables import RESULT_COLUMNS, checked
 
 __all__ = [
     "collapse_lines",
@@ -41,6 +42,7 @@ def crossing_point(data: CollapseData) -> float | None:
 
 def collapse_rates(results: pd.DataFrame, n: int = 5) -> list[float]:
     """The n values of p_train with the most realizations (the smaller one first among equals), ascending."""
+    results = checked(results, RESULT_COLUMNS, "the results table")
     count = results.groupby("p_train")["realization"].nunique().sort_index()
     return sorted(float(p) for p in count.sort_values(ascending=False, kind="stable").index[:n])
 
@@ -78,6 +80,7 @@ def collapse_lines(
     Raises:
         ValueError: see `collapse_data`.
     """
+    results = checked(results, RESULT_COLUMNS, "the results table")
     chosen = np.unique(results["p_train"]).tolist() if p_train is None else list(p_train)
     out = {}
     for value in chosen:

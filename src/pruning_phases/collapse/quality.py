@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning_phases.collapse.ansatz import Ansatz
+from pruning_phases.collapse.data import merged, refuse_overflow
+from pruning_phases.observables.tables import array
 
 __all__ = ["Points", "chi_squared_rows", "degrees_of_freedom", "reduced_chi_squared"]
 
@@ -17,17 +19,21 @@ _CHUNK_VALUES = 40_000
 _TIE = 1e-12
 """Gaps below this fraction of the range of x count as ties; rounding makes gaps of about 1e-16 of it."""
 _SHIFT = 1e-10
+_LARGEST_X = 1e75
+"""Beyond it the squared gaps of x, times the squares of y and sigma (`refuse_overflow`), leave double precision."""
 
 
 class Points:
     """The fixed part of a collapse: p, sizes and variances, sorted by (n_train, p) once.
 
-    Sorting by size first makes the result independent of the order of the input rows.
+    Sorting by size first makes the result independent of the order of the input rows. Without errors (``sigma`` None)
+    every variance is 1.
     """
 
-    def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike, ansatz: Ansatz) -> None:
+    def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike | None, ansatz: Ansatz) -> None:
+        sigma = np.ones(np.shape(p)) if sigma is None else sigma
         arrays = {"p": p, "n_train": n_train, "sigma": sigma}
-        arrays = {name: np.asarray(a, dtype=float) for name, a in arrays.items()}
+        arrays = {name: array(name, a) for name, a in arrays.items()}
         for name, a in arrays.items():
             if a.ndim != 1 or a.shape != arrays["p"].shape:
                 raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
@@ -37,6 +43,10 @@ class Points:
             raise ValueError(f"a collapse needs at least 4 points, got {arrays['p'].size}")
         if not (arrays["sigma"] > 0).all():
             raise ValueError("sigma must be positive everywhere; a point without an error cannot enter chi-squared")
+        refuse_overflow(np.empty(0), arrays["sigma"])
+        sizes = np.unique(arrays["n_train"])
+        if sizes.size < 2:
+            raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}")
         too_small = np.unique(arrays["n_train"][arrays["n_train"] <= ansatz.minimum_size])
         if too_small.size:
             raise ValueError(
@@ -53,17 +63,41 @@ class Points:
         """Collapse variable, (m, n), for parameter vectors of length m; powers are taken once per size."""
         columns = [np.asarray(a, dtype=float)[:, None] for a in (p_c, nu, *extra)]
         centre = np.broadcast_to(self.ansatz.centre(self.sizes, *columns), (columns[0].shape[0], self.sizes.size))
-        with np.errstate(over="ignore"):  # an overflowing scale is reported just below
-            scale = self.ansatz.scale(self.sizes, columns[1])
+        with np.errstate(over="ignore", invalid="ignore"):  # a scale that is not finite is reported just below
+            scale = self.ansatz.scale(self.sizes, *columns[1:])
         x = (self.p - centre[:, self.index]) * scale[:, self.index]
-        if not np.isfinite(x).all():
-            raise ValueError(f"x overflows for nu = {np.min(nu):g}; raise the lower bound of nu")
+        if not ((np.abs(x) <= _LARGEST_X).all() and (scale > 0).all()):
+            lower = "".join(f", lower {e.name} below the smallest size" for e in self.ansatz.extra if e.name == "l0")
+            raise ValueError(
+                f"x is not defined or overflows for nu = {np.min(nu):g}; raise the lower bound of nu{lower}"
+            )
         return x
 
+    def y_scaling(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Offset and factor of every point, (m, n) each, for parameter rows (m, k); None where y is compared as it is."""
+        columns = [np.asarray(a, dtype=float)[:, None] for a in parameters.T]
+        with np.errstate(over="ignore"):
+            scaling = self.ansatz.y_scaling(self.sizes, *columns[1:])
+        if scaling is None:
+            return None
+        shape = (parameters.shape[0], self.sizes.size)
+        offset, factor = (np.broadcast_to(a, shape)[:, self.index] for a in scaling)
+        if not (np.isfinite(offset).all() and np.isfinite(factor).all() and (factor > 0).all()):
+            raise ValueError(f"the scaled y overflows for {self.ansatz!r}; narrow the bounds of kappa, omega or c")
+        return offset, factor
 
-def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False) -> int:
-    """Number of points n - k with k = 2 for (p_c, nu) plus the extra parameters; two points fewer without the ends."""
-    dof = n_points - 2 * drop_ends - 2 - len(ansatz.extra)
+    def scaled(self, y: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
+        """Data y (m, n) as the ansatz compares them, and the factor its errors are multiplied by."""
+        scaling = self.y_scaling(parameters)
+        return (y, 1.0) if scaling is None else ((y - scaling[0]) * scaling[1], scaling[1])
+
+
+def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False, n_fixed: int = 0) -> int:
+    """Number of points n - k with k = 2 for (p_c, nu) plus the extra parameters; two points fewer without the ends.
+
+    A parameter held fixed is not counted in k.
+    """
+    dof = n_points - 2 * drop_ends - 2 - len(ansatz.extra) + n_fixed
     if dof < 1:
         raise ValueError(f"{n_points} points leave no degree of freedom for {ansatz!r}")
     return dof
@@ -130,6 +164,10 @@ def chi_squared_rows(
         # Written with the gap g as common factor (w_left = a/g, w_right = b/g) no quotient of vanishing gaps is ever
         # formed, so near and exact ties give the same limit.
         variance = points.variance[order]
+        scaling = points.y_scaling(parameters[rows])
+        if scaling is not None:
+            offset, factor = (np.take_along_axis(a, order, axis=-1) for a in scaling)
+            variance = variance * factor**2
         denominator = g * g * variance + a * a * _left(variance) + b * b * _right(variance)
         if shared:
             v = y[:, order]
@@ -137,6 +175,8 @@ def chi_squared_rows(
             v = np.take_along_axis(y[rows], order, axis=-1)
         else:
             v = y[order]
+        if scaling is not None:
+            v = (v - offset) * factor
         residual = g * v - a * _left(v) - b * _right(v)
         terms = residual * residual / denominator
         if drop_ends:
@@ -162,7 +202,7 @@ def reduced_chi_squared(
     p: ArrayLike,
     n_train: ArrayLike,
     y: ArrayLike,
-    sigma: ArrayLike,
+    sigma: ArrayLike | None,
     ansatz: Ansatz,
     p_c: ArrayLike,
     nu: ArrayLike,
@@ -179,13 +219,15 @@ def reduced_chi_squared(
 
     with k = 2, plus one for each extra parameter of the ansatz. Exactly equal x (they occur when p_c meets a grid
     point) are taken in the limit of p_c approaching from below, so the result is finite and joins that branch
-    continuously.
+    continuously. Points measured more than once count as one (`merged`). An ansatz that
+    transforms y (`Corrected`) is judged by the transformed y and sigma.
 
     Args:
         p: control parameter, (n,).
         n_train: sizes, (n,).
         y: observable, (n,).
-        sigma: its standard error, (n,).
+        sigma: its standard error, (n,). None: not known; all weights are equal, and the result, in units of y^2, only
+            compares parameters with one another: that it should be about 1 holds no longer.
         ansatz: for example ``BKT()`` or ``Algebraic()``.
         p_c: critical point; p_c, nu and extra are broadcast against each other.
         nu: exponent.
@@ -196,7 +238,8 @@ def reduced_chi_squared(
         Array of the broadcast parameter shape, a float if all parameters are scalars.
 
     Raises:
-        ValueError: for NaN, infinities, sizes at or below ``l0``, non-positive sigma or nu, or fewer than four points.
+        ValueError: for NaN, infinities, masked entries, sizes at or below ``l0``, non-positive sigma or nu, numbers whose squares
+            overflow, one size, fewer than four points, or a point given twice with the same y and sigma.
 
     Example:
         >>> import numpy as np
@@ -207,14 +250,19 @@ def reduced_chi_squared(
         0.0
     """
     points = Points(p, n_train, sigma, ansatz)
-    y = np.asarray(y, dtype=float)
+    y = array("y", y)
     if y.shape != points.p.shape:
         raise ValueError(f"y must be a 1-D array as long as p, got shape {y.shape} for {points.p.size} points")
     if not np.isfinite(y).all():
         raise ValueError(f"y holds {np.sum(~np.isfinite(y))} NaN or infinite values; remove those points")
+    p, n_train = np.asarray(p, dtype=float), np.asarray(n_train, dtype=float)
+    sigma = None if sigma is None else np.asarray(sigma, dtype=float)
+    refuse_overflow(y, sigma)
+    p, n_train, y, sigma = merged(p, n_train, y, sigma)
+    points = Points(p, n_train, sigma, ansatz)
     if len(extra) != len(ansatz.extra):
         raise ValueError(f"{ansatz!r} has {len(ansatz.extra)} extra parameters, got {len(extra)}")
-    grids = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (p_c, nu, *extra)))
+    grids = np.broadcast_arrays(*(array("p_c, nu or an extra parameter", a) for a in (p_c, nu, *extra)))
     if not all(np.isfinite(g).all() for g in grids):
         raise ValueError("p_c, nu and extra parameters must be finite")
     if not (grids[1] > 0).all():

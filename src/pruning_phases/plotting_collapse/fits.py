@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table, landscape
+from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.style import (
     SEQUENTIAL_CMAP,
@@ -53,7 +54,7 @@ def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, marker
         ax.errorbar(
             x[i],
             data.y[i],
-            data.sigma[i],
+            None if data.sigma is None else data.sigma[i],
             color=colors[size],
             marker=markers[size],
             markersize=markersize,
@@ -61,6 +62,13 @@ def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, marker
             elinewidth=0.8,
             label=size_label(int(size)),
         )
+
+
+def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
+    """The points with y and sigma as the ansatz compares them, and their scaling variable."""
+    d = fit.data
+    y, sigma = fit.ansatz.scaled(d.y, d.sigma, d.n_train, *fit.parameters[1:])
+    return replace(d, y=y, sigma=sigma, realizations=None), fit.ansatz.x(d.p, d.n_train, *fit.parameters)
 
 
 @styled
@@ -77,7 +85,7 @@ def collapse_curves(
         markersize: in points (None: the style's).
     """
     ax = axes_or_new(ax)
-    _size_curves(ax, fit.data, fit.ansatz.x(fit.data.p, fit.data.n_train, *fit.parameters), False, markersize)
+    _size_curves(ax, *_scaled(fit), False, markersize)
     ax.set_xlabel(X_LABELS.get(fit.ansatz.label, "scaling variable $x$"))
     ax.set_ylabel(ylabel)
     if legend:
@@ -128,7 +136,7 @@ def crossing_and_collapse(
         low, high = ax.get_ylim()
         ax.set_ylim(low, high * (high / low) ** 0.35 if log else high + 0.35 * (high - low))
         small = ax.inset_axes((0.17 if rising else 0.57, 0.57, 0.4, 0.4))
-        _size_curves(small, fit.data, fit.ansatz.x(fit.data.p, fit.data.n_train, *fit.parameters), False, 2)
+        _size_curves(small, *_scaled(fit), False, 2)
         if log:
             log_axis(small.yaxis)
         small.tick_params(labelsize=8)
@@ -146,7 +154,7 @@ def _below_level(ax: Axes, fit: CollapseFit, axes: tuple[np.ndarray, np.ndarray]
     bounds = np.array([fit.bounds["p_c"], np.log(fit.bounds["nu"])]).T
     low, high = np.maximum(low - margin, bounds[0]), np.minimum(high + margin, bounds[1])
     p_c, nu = np.linspace(low[0], high[0], 121), np.exp(np.linspace(low[1], high[1], 121))
-    near = landscape(fit.data, fit.ansatz, p_c, nu, *fit.extra.values(), drop_ends=fit.drop_ends).T
+    near = fit.landscape(p_c, nu).T
     ax.contour(p_c, nu, near, **line)
     here = (axes[0] >= p_c[0]) & (axes[0] <= p_c[-1]) & ((axes[1] >= nu[0]) & (axes[1] <= nu[-1]))[:, None]
     if (np.where(here, np.inf, values) < line["levels"][0]).any():  # other regions below the level
@@ -177,7 +185,12 @@ def landscape_map(
         reference: value of nu to mark, for example 1/2.
         xlabel: of the horizontal axis.
         whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
+
+    Raises:
+        ValueError: p_c or nu was held fixed in the fit.
     """
+    if {"p_c", "nu"} & set(fit.fixed):
+        raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
     ax = axes_or_new(ax)
     nu_low = max(min(nu_low, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
     p_range, nu_range = np.array(fit.bounds["p_c"]), np.array([nu_low, fit.bounds["nu"][1]])
@@ -187,7 +200,7 @@ def landscape_map(
         log_nu = np.log(fit.nu_contour)
         nu_range = np.clip(np.exp(log_nu + beyond * np.ptp(log_nu)), *nu_range)
     p_c, nu = np.linspace(*p_range, n_grid), np.geomspace(*nu_range, n_grid)
-    values = landscape(fit.data, fit.ansatz, p_c, nu, *fit.extra.values(), drop_ends=fit.drop_ends).T
+    values = fit.landscape(p_c, nu).T
     norm = LogNorm(fit.chi_squared, max(100 * fit.chi_squared, np.quantile(values, 0.75)))
     mesh = ax.pcolormesh(p_c, nu, values, norm=norm, cmap=f"{SEQUENTIAL_CMAP}_r", rasterized=True)
     bar = ax.figure.colorbar(

@@ -15,9 +15,11 @@ import pandas as pd
 
 from pruning_phases import sweep as sweeps
 from pruning_phases.config import ConfigError, Network, Sweep
+from pruning_phases.observables.tables import checked
+from pruning_phases.outputs import check_table, write_table
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS, Variant, choose
-from pruning_phases.store import Store, StoreError, write_durably
+from pruning_phases.store import Store, StoreError
 
 FEW = 3  # realizations that every variant gets before any gets more
 
@@ -137,6 +139,7 @@ class Study:
         chosen = choose(variants, self.variants)
         given = {name: value for name, value in overrides.items() if value is not None}
         if preset == "shipped":
+            next(iter(self.grids.values())).override(**given)  # a misspelled name or an impossible value is said first
             if given:
                 raise ConfigError(
                     f"{', '.join(given)} cannot be changed in the shipped results: choose preset = {next(iter(self.grids))}"
@@ -160,12 +163,14 @@ class Study:
             raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
         return pd.read_parquet(path), manifest
 
-    def ship(self, store: Store, base: Sweep | None = None, path: Path | None = None) -> dict:
+    def ship(self, store: Store, base: Sweep | None = None, path: Path | None = None, replace: bool = False) -> dict:
         """Write the table of all variants and, beside it, its manifest: what was changed, and where, when and how long it ran.
 
-        Returns the manifest. Raises StoreError if networks are missing or the files cannot be written.
+        Returns the manifest. Raises StoreError if networks are missing or the files may not or cannot be written
+        (`outputs.write_table`; `replace` as there).
         """
         base, path = base or next(iter(self.grids.values())), path or self.shipped
+        check_table(path)
         table = collect(store, base, self.variants)
         buffer = io.BytesIO()
         table.to_parquet(buffer, compression="zstd", compression_level=19, index=False)
@@ -194,8 +199,7 @@ class Study:
             "variants": described,
             "computed_by": origins,
         }
-        write_durably(path, content)
-        write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+        write_table(path, content, manifest, replace)
         return manifest
 
 
@@ -204,6 +208,7 @@ SENSITIVITY = Study("sensitivity", VARIANTS, SWEEPS)
 
 def protocol_table(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS) -> pd.DataFrame:
     """What each variant changes, and the median number of epochs its networks trained; indexed by the variant's words."""
+    rows = checked(rows, ("variant", "epochs"), "the table of the study")
     epochs = rows.groupby("variant")["epochs"].median()
     table = [
         {

@@ -10,7 +10,8 @@ import pandas as pd
 from pruning_phases import observables
 from pruning_phases.collapse import Ansatz, CollapseData, CollapseFit, collapse_lines, collapse_rates, fit_collapse
 from pruning_phases.collapse.fit import CONTOUR_LEVEL, Search
-from pruning_phases.observables.averages import POINT, by_realization
+from pruning_phases.observables.averages import by_realization
+from pruning_phases.observables.tables import POINT
 from pruning_phases.verdicts.rules import Estimate, Undecidable, around
 
 QUARTER = 0.25
@@ -78,7 +79,7 @@ class Evidence:
         seed: of the resampling.
 
     Raises:
-        ValueError: no rows, missing columns, an architecture that is not there, fewer than two resamples.
+        ValueError: a table that `observables.tables.checked` refuses, an architecture that is not there, fewer than two resamples.
     """
 
     def __init__(
@@ -90,9 +91,7 @@ class Evidence:
         n_bootstrap: int = 200,
         seed: int = 0,
     ) -> None:
-        lacking = [column for column in observables.RESULT_COLUMNS if column not in results.columns]
-        if lacking or results.empty:
-            raise ValueError(f"these are no results: {', '.join(lacking) or 'every row'} is missing")
+        results = observables.result_rows(results)
         if n_bootstrap < 2:
             raise ValueError(f"n_bootstrap = {n_bootstrap} gives no interval; give at least 2, better 200")
         counts = results.groupby(["depth", "width"]).size()
