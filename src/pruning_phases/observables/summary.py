@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pruning_phases.observables.averages import require_columns
+from pruning_phases.observables.tables import checked
 
 ACCEPTABLE = 0.05
 """p-value above which a power law is called acceptable."""
@@ -23,7 +23,7 @@ def phase_table(classified: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: missing columns.
     """
-    require_columns(classified, ("phase", "alpha", "alpha_error", "p_value"), "the table of phases")
+    classified = checked(classified, ("phase", "alpha", "alpha_error", "p_value"), "the table of phases")
     groups = classified.groupby("phase", observed=False)
     table = pd.DataFrame(
         {
