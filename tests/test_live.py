@@ -14,10 +14,10 @@ from PIL import Image
 from tables import plane_table
 
 from pruning_phases import live, observables
-from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared
+from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared, scaling_regime
 from pruning_phases.config import Training
 from pruning_phases.evaluation import predict
-from pruning_phases.live.collapse import collapse_payload, rounded
+from pruning_phases.live.collapse import collapse_payload, rounded, selected
 from pruning_phases.live.digit import digit_payload, phases_at
 from pruning_phases.live.figure import LiveFigure, plain
 from pruning_phases.live.networks import BORDER, quantised, save_networks
@@ -162,24 +162,57 @@ def python_chi2(data: CollapseData, where: dict) -> float:
     return reduced_chi_squared(data.p, data.n_train, data.y, data.sigma, ansatz, where["p_c"], where["nu"])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_chi_squared_of_the_page_equals_python(seed):
+def places_of(lines: dict[float, CollapseData], payload: dict, seed: int, n: int) -> list[dict]:
+    """Random places of all sliders."""
+    rng = np.random.default_rng(seed)
+    places = settings(rng, n, payload["lines"][0]["p"])
+    for place in places:
+        place["line"] %= len(lines)
+        place["first"] = int(rng.integers(len(payload["lines"][place["line"]]["first"])))
+        place["half_width"] = float(rng.choice(payload["half_widths"]))
+    return places
+
+
+def points_at(lines: dict[float, CollapseData], payload: dict, place: dict) -> CollapseData:
+    data = rounded(lines[sorted(lines)[place["line"]]])
+    crossing = payload["lines"][place["line"]]["crossing"][place["first"]]
+    return selected(data, crossing, data.sizes[place["first"]], place["half_width"])
+
+
+def ragged_lines(seed: int) -> dict[float, CollapseData]:
+    """Lines that do not all have the same sizes, as where half octaves were added at some p_train only."""
     lines = random_lines(seed)
+    for p_train in (0.0, 0.1):
+        data = lines[p_train]
+        keep = data.n_train != (1000 if p_train == 0.0 else 4000)
+        lines[p_train] = data.select(keep)
+    return lines
+
+
+@pytest.mark.parametrize("make", [random_lines, ragged_lines])
+def test_chi_squared_of_the_page_equals_python(make):
+    lines = make(1)
     payload, _ = collapse_payload(lines)
-    places = settings(np.random.default_rng(seed), 300, payload["lines"][0]["p"])
-    body = """const lines = data.payload.lines.map((line) => live.chi2.prepare(line, data.payload.sizes));
-        return data.places.map((place) => live.chi2.chi2(lines[place.line], place));"""
+    places = places_of(lines, payload, 1, 300)
+    body = """return data.places.map((place) => {
+        const chosen = live.chi2.choose(data.payload.lines[place.line], place.first, place.half_width);
+        return [chosen.p.length, live.chi2.chi2(live.chi2.prepare(chosen, data.payload.sizes), place)];
+    });"""
     found = evaluate("chi2.js", body, {"payload": payload, "places": places})
-    points = [rounded(lines[key]) for key in sorted(lines)]
-    assert found == pytest.approx([python_chi2(points[place["line"]], place) for place in places], rel=1e-6)
+    points = [points_at(lines, payload, place) for place in places]
+    assert [n for n, _ in found] == [part.p.size for part in points]
+    assert len({part.p.size for part in points}) > 5  # the sliders do choose
+    expected = [python_chi2(part, place) for part, place in zip(points, places, strict=True)]
+    assert [chi2 for _, chi2 in found] == pytest.approx(expected, rel=1e-6)
 
 
 def test_best_fit_of_the_page_is_that_of_python():
     lines = random_lines(3)
     payload, fits = collapse_payload(lines)
     body = """return data.lines.map((line) => ["bkt", "algebraic"].map((ansatz) => {
-        const { p_c, nu, chi2 } = live.chi2.bestFit(live.chi2.prepare(line, data.sizes), { ansatz, l0: 1 }, data.ansatz[ansatz].nu);
-        return { p_c, nu, chi2 };
+        const chosen = live.chi2.choose(line, line.start.first, data.half_widths[line.start.window]);
+        const best = live.chi2.bestFit(live.chi2.prepare(chosen, data.sizes), { ansatz, l0: 1 }, data.ansatz[ansatz].nu);
+        return { ...best, region: live.chi2.region(best.grid, data.level * best.chi2) };
     }));"""
     for line, found in zip(payload["lines"], evaluate("chi2.js", body, payload), strict=True):
         for name, best in zip(("bkt", "algebraic"), found, strict=True):
@@ -188,6 +221,40 @@ def test_best_fit_of_the_page_is_that_of_python():
             assert best["chi2"] <= 1.01 * fit.chi_squared
             assert fit.p_c_contour[0] - 0.01 <= best["p_c"] <= fit.p_c_contour[1] + 0.01
             assert 0.9 * fit.nu_contour[0] <= best["nu"] <= 1.1 * fit.nu_contour[1]
+            assert best["region"]["closed"] == (fit.status in ("ok", "split"))
+            if fit.status == "ok":  # a grid sees the contour within two of its steps
+                step = np.exp(2 * np.ptp(np.log(fit.ansatz.nu_bounds)) / 60)
+                low, high = best["region"]["nu"]
+                assert fit.nu_contour[0] / step <= low <= high <= fit.nu_contour[1] * step
+
+
+def test_sliders_begin_in_the_scaling_regime():
+    lines = random_lines(2)
+    regimes = {p_train: scaling_regime(data) for p_train, data in lines.items()}
+    assert any(regimes.values())
+    payload, fits = collapse_payload(lines, half_width=0.25)
+    for line in payload["lines"]:
+        regime, start = regimes[line["p_train"]], line["start"]
+        n_min = payload["sizes"][line["first"][start["first"]]]["n"]
+        if regime is None:
+            assert (n_min, payload["half_widths"][start["window"]]) == (500, 0.25)
+        else:
+            assert (n_min, payload["half_widths"][start["window"]]) == (regime.n_min, regime.half_width)
+            assert fits[line["p_train"]]["bkt"].nu == pytest.approx(regime.fit.nu, rel=1e-3)
+
+
+def test_contour_that_leaves_the_grid_is_open():
+    body = """const axis = live.chi2.linspace(-2, 2, 81), at = (f) => axis.map((y) => axis.map((x) => f(x, y)));
+        const region = (f) => live.chi2.region({ p_c: axis, lnNu: axis, values: at(f) }, 1);
+        const circle = (x, y) => x * x + y * y;
+        return [region(circle), region((x, y) => circle(x, y - 1.5)),
+            region((x, y) => Math.min(circle(x, y), 0.1 + circle(x + 2, y - 2)))];"""
+    closed, leaving, with_another = evaluate("chi2.js", body, None)
+    assert closed["closed"]
+    assert closed["p_c"] == pytest.approx([-1, 1])
+    assert closed["nu"] == pytest.approx([np.exp(-1), np.exp(1)])
+    assert not leaving["closed"]
+    assert with_another == closed  # a region apart from that of the minimum is not part of it
 
 
 def test_contour_of_the_page_encloses_a_known_region():
@@ -205,12 +272,19 @@ def test_fits_are_of_the_points_in_the_page():
     lines = random_lines(4)
     payload, fits = collapse_payload(lines, l0=2.0)
     assert payload["l0"]["value"] == 2.0
-    for line in payload["lines"]:
+    for index, line in enumerate(payload["lines"]):
         sizes = np.array([size["n"] for size in payload["sizes"]], dtype=float)
-        data = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
+        place = {
+            "line": index,
+            "first": line["start"]["first"],
+            "half_width": payload["half_widths"][line["start"]["window"]],
+        }
+        whole = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
+        data = selected(whole, line["crossing"][place["first"]], whole.sizes[place["first"]], place["half_width"])
         again = fit_collapse(data, BKT(2.0), n_bootstrap=0)
         assert line["fits"]["bkt"]["chi2"] == round(again.chi_squared, 4)
         assert fits[line["p_train"]]["bkt"].p_c == again.p_c
+        assert line["fits"]["bkt"]["n_min"] == data.sizes[0]
 
 
 @pytest.mark.parametrize("l0", [0.01, 400.0])
@@ -224,13 +298,18 @@ def test_no_lines_are_refused():
         collapse_payload({})
 
 
+def test_window_of_no_width_is_refused():
+    with pytest.raises(ValueError, match="half_width = 0 must be positive"):
+        collapse_payload(random_lines(5), half_width=0)
+
+
 def test_table_of_fits(rows):
-    table = live.fits_table(live.collapse_figure(rows, [0.0, 0.3], half_width=None))
+    table = live.fits_table(live.collapse_figure(rows, [0.0, 0.3]))
     assert table.index.tolist() == [(0.0, "bkt"), (0.0, "algebraic"), (0.3, "bkt"), (0.3, "algebraic")]
     figure = live.collapse_figure(rows, [0.3], half_width=0.2)
     line = figure.payload["lines"][0]
-    assert max(line["p"]) - min(line["p"]) <= 0.4 + 1e-6
     assert live.fits_table(figure).loc[(0.3, "algebraic"), "nu"] == line["fits"]["algebraic"]["nu"]
+    assert {"n_min", "half_width"} <= set(table.columns)
 
 
 # The pruned digit

@@ -427,3 +427,16 @@ def test_accuracy_variance_splits_counting_noise_from_networks():
     assert mixed["within"] == pytest.approx((0.09 + 0.21) / 2 / 10_000, rel=0.05)
     assert mixed["within"] < 0.7 * mixed["counting"]
     assert abs(mixed["between"]) < 0.1 * mixed["within"]
+
+
+def test_phase_table_counts_every_phase(fitted):
+    table = obs.phase_table(fitted)
+    assert table.index.tolist() == list(obs.PHASES)
+    assert table["points"].sum() == len(fitted)
+    of_phase = fitted[fitted["phase"] == "dementia"]
+    assert table.loc["dementia", "median"] == of_phase["alpha"].median() > 0
+    assert table.loc["dementia", "power laws"] == (of_phase["p_value"] > 0.05).mean()
+    assert table.loc["eumentia", "max"] < 0
+    assert obs.phase_table(fitted.assign(misfit=0.02)).loc["eumentia", "misfit %"] == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="lacks the column"):
+        obs.phase_table(fitted.drop(columns="p_value"))

@@ -1,6 +1,7 @@
 """Figures of finite-size scaling draw the numbers they are given and leave the global style alone."""
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,12 +13,16 @@ from pruning_phases.collapse import (
     compare_lines,
     crossing_drift,
     crossing_lines,
+    fit_collapse,
     fit_lines,
     fit_table,
+    hypothesis_lines,
     pair_crossings,
     relation_table,
+    scaling_regime,
     scan_l0,
     scan_windows,
+    stability_map,
 )
 from pruning_phases.method_check import Case as SyntheticCase
 from pruning_phases.method_check import chi_squared_bias, coverage_fits, coverage_table
@@ -33,6 +38,12 @@ def lines():
 @pytest.fixture(scope="module")
 def fits(lines):
     return fit_lines(lines, BKT(), n_bootstrap=20)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
 
 
 def drawn(ax):
@@ -62,20 +73,108 @@ def test_crossing_marks_p_c_and_has_an_inset(fits):
     assert len(ax.child_axes) == 1
 
 
-def test_landscape_contains_the_minimum(fits):
+def test_landscape_shows_the_whole_search_and_the_contour(fits):
     fit = fits[0.0]
-    ax = pc.landscape_map(fit, n_grid=31)
-    assert ax.get_xlim()[0] <= fit.p_c_contour[0]
-    assert ax.get_xlim()[1] >= fit.p_c_contour[1]
-    assert ax.get_ylim()[0] < fit.nu < ax.get_ylim()[1]
+    ax = pc.landscape_map(fit, n_grid=31, reference=0.5)
+    assert ax.get_xlim() == pytest.approx(fit.bounds["p_c"])
+    assert ax.get_ylim() == pytest.approx((0.3, 20))
+    assert any(np.allclose(line.get_ydata(), 0.5) for line in ax.lines)
+    drawn = np.concatenate(
+        [path.vertices for c in ax.collections if c.get_paths() for path in c.get_paths() if len(path.vertices) > 8]
+    )
+    drawn = drawn[(drawn[:, 0] > fit.bounds["p_c"][0]) & (drawn[:, 0] < fit.bounds["p_c"][1])]
+    assert drawn[:, 1].min() == pytest.approx(fit.nu_contour[0], rel=0.03)
+    assert drawn[:, 1].max() == pytest.approx(fit.nu_contour[1], rel=0.03)
 
 
-def test_gallery_has_a_row_for_every_rate(fits):
-    figure = pc.gallery(fits)
-    titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert [t for t in titles if t] == [r"$p_\mathrm{train}=0$", r"$p_\mathrm{train}=0.2$"]
+def test_landscape_around_the_contour_alone(fits):
+    fit = fits[0.0]
+    ax = pc.landscape_map(fit, n_grid=31, whole=False)
+    assert ax.get_xlim()[0] < fit.p_c_contour[0] < fit.p_c_contour[1] < ax.get_xlim()[1]
+    assert ax.get_ylim()[0] < fit.nu_contour[0] < fit.nu_contour[1] < ax.get_ylim()[1]
+    assert np.ptp(ax.get_xlim()) == pytest.approx(2.5 * np.ptp(fit.p_c_contour), rel=1e-6)
+
+
+def test_landscape_reaches_down_to_a_small_exponent(fits):
+    low = fit_collapse(synthetic_collapse(nu=0.25, noise=0.02), BKT(), n_bootstrap=0)
+    assert low.nu < 0.3
+    assert pc.landscape_map(low, n_grid=21).get_ylim()[0] < low.nu_contour[0]
+
+
+def test_gallery_has_a_row_for_every_rate(fits, lines):
+    figure = pc.gallery(fits, lines)
+    titles = [ax.get_title(loc="right") for ax in figure.axes]
+    assert [t for t in titles if t] == [r"$p_\mathrm{train}=0$, $N\geq500$", r"$p_\mathrm{train}=0.2$, $N\geq500$"]
     with pytest.raises(ValueError, match="no fits"):
-        pc.gallery({})
+        pc.gallery({}, {})
+
+
+def test_transition_figure_shows_regime_and_contrast(fits, lines):
+    large = {p: fit_collapse(data.window(None, (4000, 50000)), BKT(), n_bootstrap=0) for p, data in lines.items()}
+    figure = pc.transition_figure(large, fits, 0.2, lines[0.2], reference=0.5)
+    titles = [ax.get_title(loc="right") for ax in figure.axes]
+    assert [t for t in titles if t] == [
+        r"$p_\mathrm{train}=0.2$, $N\geq4\,000$",
+        r"$p_\mathrm{train}=0.2$, $N\geq4\,000$",
+        r"all sizes, $N\geq500$",
+    ]
+    labels = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
+    assert "500" not in labels  # small sizes are left out
+    assert "4\u2009000" in labels
+    both = [row.nu for row in fit_table(large).itertuples()] + [row.nu for row in fit_table(fits).itertuples()]
+    assert set(both) <= set(drawn(figure.axes[2]))
+    with pytest.raises(ValueError, match=r"no fit at p_train = 0\.7; there are fits at 0, 0\.2"):
+        pc.transition_figure(large, fits, 0.7)
+
+
+def test_open_symbols_where_the_contour_is_not_closed(fits):
+    table = fit_table(fits).assign(status=["ok", "open"])
+    faces = {
+        line.get_markerfacecolor(): line.get_xdata().tolist()
+        for line in pc.nu_and_quality(table).lines
+        if line.get_marker() == "o"
+    }
+    assert faces["white"] == [0.2]
+    assert [x for face, x in faces.items() if face != "white"] == [[0.0]]
+
+
+def test_stability_map_says_status_and_numbers():
+    data = synthetic_collapse(noise=0.02)
+    table, regime = stability_map(data, [BKT(), Algebraic()]), scaling_regime(data)
+    assert regime is not None
+    figure = pc.stability_panels(table, regime)
+    assert [ax.get_title(loc="left")[:6] for ax in figure.axes] == ["(a) BK", "(b) al"]
+    ax = figure.axes[0]
+    cells = [text.get_text().split("\n") for text in ax.texts]
+    of_bkt = table[(table["ansatz"] == "BKT") & (table["status"] != "too few")]
+    shown = [cell for cell in cells if len(cell) == 4]
+    assert len(shown) == len(of_bkt)
+    assert sum("●" in cell[0] for cell in shown) == of_bkt["stable"].sum() > 0
+    row = of_bkt[(of_bkt["n_min"] == regime.n_min) & (of_bkt["half_width"] == regime.half_width)].iloc[0]
+    assert ["closed ●", f"{row.p_c:.2f}", f"{row.nu:.2f}", f"{row.chi_squared:.2f}"] in shown
+    framed = [patch for patch in ax.patches if patch.get_linewidth() > 2]
+    assert len(framed) == 1
+    assert framed[0].get_x() + 0.47 == pytest.approx(sorted(of_bkt["n_min"].unique()).index(regime.n_min))
+    with pytest.raises(ValueError, match="one map shows one ansatz, got BKT, algebraic"):
+        pc.stability_grid(table)
+
+
+def test_stability_map_without_any_fit_is_a_map_of_blanks():
+    table = stability_map(synthetic_collapse(noise=0.1, n_train=(500, 1000, 2000)), [BKT()])
+    assert {text.get_text() for text in pc.stability_grid(table).texts} == {"too few"}
+
+
+def test_crossings_with_laws_have_a_panel_for_every_rate(lines):
+    figure = pc.hypothesis_panels(lines, n_bootstrap=20)
+    titles = [ax.get_title(loc="right") for ax in figure.axes]
+    assert titles == [r"$p_\mathrm{train}=0$", r"$p_\mathrm{train}=0.2$"]
+    few = {0.2: lines[0.2].window(None, (8000, 50000))}  # at most two crossings: no law, but their points
+    assert len(pc.hypothesis_panels(few, n_bootstrap=20).axes[0].lines) > 0
+    pair = collapse_lines(synthetic_results({0.2: 0.5}, noise=0.02, n_realizations=2), spacing=None)
+    assert len(pc.hypothesis_panels(pair, n_bootstrap=20).axes[0].lines) > 0  # too few realizations for their errors
+    assert hypothesis_lines(pair, n_bootstrap=20)["verdict"].tolist() == ["too few crossings"]
+    with pytest.raises(ValueError, match="no lines"):
+        pc.hypothesis_panels({})
 
 
 def test_tables_are_drawn(fits, lines):

@@ -207,6 +207,11 @@ def _described(error: Exception) -> Exception:
     return error
 
 
+def shipped_protocols() -> list[str]:
+    """Names of the protocols whose results come with the repository, the book's own first."""
+    return [name for name, path in SHIPPED_FILES.items() if path.exists()]
+
+
 def sweep_of(name: str, **overrides: object) -> Sweep:
     """The sweep of a preset with fields overridden (`Sweep.override`); also how notebook parameters become a sweep."""
     return preset(name).override(**overrides)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from offline import PHONE
 
-from pruning_phases.collapse import BKT, Algebraic, CollapseData, reduced_chi_squared
+from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared
+from pruning_phases.live.collapse import selected
 
 pytestmark = pytest.mark.book
 PAGE = "sections/12_play.html"
@@ -177,13 +178,37 @@ def test_colours_of_the_plane(live, mode):
 # Collapse explorer
 
 
-def python_chi2(page) -> float:
+def chosen(page) -> CollapseData:
+    """The points that the sliders choose, by Python."""
     state, data = page.evaluate("[pruningPhases.collapse.state, pruningPhases.collapse.data]")
     line = data["lines"][state["line"]]
     sizes = np.array([size["n"] for size in data["sizes"]], dtype=float)
-    points = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
+    whole = CollapseData(line["p"], sizes[line["size"]], line["y"], line["sigma"])
+    n_min, crossing = sizes[line["first"][state["first"]]], line["crossing"][state["first"]]
+    return selected(whole, crossing, n_min, data["half_widths"][state["window"]])
+
+
+def python_chi2(page) -> float:
+    state, points = page.evaluate("pruningPhases.collapse.state"), chosen(page)
     ansatz = BKT(state["l0"]) if state["ansatz"] == "bkt" else Algebraic()
     return reduced_chi_squared(points.p, points.n_train, points.y, points.sigma, ansatz, state["p_c"], state["nu"])
+
+
+def slide(page, slider: int, part: float) -> None:
+    """Move a slider of the explorer to a fraction of its range, and wait for what follows."""
+    page.evaluate(
+        """([k, part]) => {
+            const node = document.querySelectorAll('#live-collapse input[type="range"]')[k];
+            const at = Number(node.min) + part * (node.max - node.min);
+            node.value = node.step === "any" ? at : Math.round(at / node.step) * node.step;
+            node.dispatchEvent(new Event("input"));
+        }""",
+        [slider, part],
+    )
+    settle(page)
+
+
+SLIDERS = {"p_c": 0, "nu": 1, "l0": 2, "first": 3, "window": 4}
 
 
 def test_chi_squared_follows_the_sliders_and_equals_python(live):
@@ -193,17 +218,10 @@ def test_chi_squared_follows_the_sliders_and_equals_python(live):
         page.locator("#live-collapse select").nth(1).select_option(ansatz)
         for k in range(page.evaluate("pruningPhases.collapse.data.lines.length")):
             page.locator("#live-collapse select").nth(0).select_option(str(k))
-            for slider in range(3 if ansatz == "bkt" else 2):
-                page.evaluate(
-                    """([k, part]) => {
-                        const node = document.querySelectorAll('#live-collapse input[type="range"]')[k];
-                        node.value = Number(node.min) + part * (node.max - node.min);
-                        node.dispatchEvent(new Event("input"));
-                    }""",
-                    [slider, float(rng.random())],
-                )
-            settle(page)
+            for name in ("first", "window", "p_c", "nu", *(["l0"] if ansatz == "bkt" else [])):
+                slide(page, SLIDERS[name], float(rng.random()))
             assert page.evaluate("pruningPhases.collapse.chi2()") == pytest.approx(python_chi2(page), rel=1e-6)
+            assert f"({chosen(page).p.size} points)" in text(page, "collapse")
     shown = float(page.locator('#live-collapse [data-value="chi2"]').inner_text())
     assert shown == pytest.approx(python_chi2(page), rel=1e-3)
 
@@ -219,11 +237,52 @@ def test_best_fit_is_not_worse_than_that_of_python(live):
             assert page.evaluate("pruningPhases.collapse.chi2()") <= 1.01 * line["fits"][name]["chi2"]
 
 
+def test_slider_of_the_smallest_size_chooses_points_and_renews_the_landscape(live):
+    page = live().page
+    start = page.evaluate("pruningPhases.collapse.state")
+    line = page.evaluate("pruningPhases.collapse.data.lines[pruningPhases.collapse.state.line]")
+    assert (start["first"], start["window"]) == (line["start"]["first"], line["start"]["window"])
+    page.locator('#live-collapse button:has-text("best fit")').click()
+    sliders = page.locator('#live-collapse input[type="range"]')
+    seen = []
+    for part in (0.0, 0.5, 1.0):
+        slide(page, SLIDERS["first"], part)
+        points, fit = chosen(page), page.evaluate("pruningPhases.collapse.best()")
+        assert page.evaluate("pruningPhases.collapse.points().p") == pytest.approx(points.p.tolist())
+        value = page.evaluate("pruningPhases.collapse.chi2()")
+        assert value == pytest.approx(fit["chi2"], rel=1e-9)  # at the best fit it stays there
+        assert value <= 1.01 * fit_collapse(points, BKT(1.0), n_bootstrap=0).chi_squared
+        drawn = page.evaluate("document.querySelector('[data-plot=\"curves\"]').data.filter((t) => t.x.length).length")
+        assert drawn == points.sizes.size
+        assert f"{points.sizes[0]:,.0f}".replace(",", "\u202f") in sliders.nth(SLIDERS["first"]).get_attribute(
+            "aria-valuetext"
+        )
+        seen.append((points.p.size, fit["grid"]["values"][30][30]))
+    assert len(set(seen)) == 3
+
+
+def test_page_says_whether_the_contour_is_closed(live):
+    """In the page's own words, against the same region drawn by Python, for every smallest size of every line."""
+    page = live().page
+    said = []
+    for k, line in enumerate(page.evaluate("pruningPhases.collapse.data.lines")):
+        page.locator("#live-collapse select").nth(0).select_option(str(k))
+        for first in range(len(line["first"])):
+            slide(page, SLIDERS["first"], first / max(1, len(line["first"]) - 1))
+            fit = fit_collapse(chosen(page), BKT(1.0), n_bootstrap=0)
+            words = text(page, "collapse")
+            if fit.status == "edge":
+                assert "not a fit" in words
+            elif fit.status in ("ok", "open"):
+                said.append(("contour closed" in words) == (fit.status == "ok"))
+    assert np.mean(said) > 0.8  # a grid of the whole search cannot see every narrow bridge to its edge
+
+
 def test_curves_move_and_the_point_in_the_landscape_with_them(live):
     page = live().page
     drawn = """() => ["curves", "landscape"].flatMap((name) => {
         const { data } = document.querySelector(`[data-plot="${name}"]`);
-        return [data[0].x, data.at(-1).y];
+        return [data.find((trace) => trace.x.length).x, data.at(-1).y];
     })"""
     before = page.evaluate(drawn)
     nu = page.locator('#live-collapse input[type="range"]').nth(1)

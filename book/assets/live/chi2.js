@@ -9,6 +9,17 @@
   /* dx/dp for size N. */
   const scale = (N, { ansatz, nu, l0 }) => (ansatz === "bkt" ? Math.log(N / l0) ** (1 / nu) : N ** (1 / nu));
 
+  /* Points of a line from its k-th smallest size on and within `halfWidth` of their crossing; all p of these sizes where they do not
+     cross or the window leaves fewer than four points of a size. As `selected` in live/collapse.py. */
+  const choose = (line, k, halfWidth) => {
+    const all = line.p.map((_, i) => i).filter((i) => line.size[i] >= line.first[k]);
+    const centre = line.crossing[k];
+    const near = all.filter((i) => centre !== null && Math.abs(line.p[i] - centre) <= halfWidth + 1e-9);
+    const count = (size) => near.filter((i) => line.size[i] === size).length;
+    const kept = all.every((i) => count(line.size[i]) >= 4) ? near : all;
+    return Object.fromEntries(["p", "y", "sigma", "size"].map((name) => [name, kept.map((i) => line[name][i])]));
+  };
+
   /* Points of one line for fast use; `line` as in the payload, sorted by (N, p). */
   const prepare = (line, sizes) => ({
     p: Float64Array.from(line.p), y: Float64Array.from(line.y), variance: Float64Array.from(line.sigma, (s) => s * s),
@@ -57,9 +68,8 @@
 
   const linspace = (low, high, n) => Array.from({ length: n }, (_, i) => low + ((high - low) * i) / (n - 1));
 
-  /* Lowest minimum in the box: local minima of a grid, polished by Nelder-Mead in (p_c, ln nu). */
-  const bestFit = (points, fixed, nuBounds, n = 61) => {
-    const low = [points.low, Math.log(nuBounds[0])], high = [points.high, Math.log(nuBounds[1])];
+  /* Lowest minimum in a box: local minima of a grid, polished by Nelder-Mead in (p_c, ln nu). */
+  const lowest = (points, fixed, low, high, n) => {
     const p_c = linspace(low[0], high[0], n), lnNu = linspace(low[1], high[1], n);
     const values = landscape(points, fixed, p_c, lnNu);
     const starts = [];
@@ -74,8 +84,18 @@
     const f = (at) => chi2(points, { ...fixed, p_c: at[0], nu: Math.exp(at[1]) });
     const step = low.map((v, k) => (high[k] - v) / (n - 1));
     const found = starts.slice(0, 8).map((start) => nelderMead(f, start.at, step, inside));
-    const best = found.reduce((a, b) => (b.value < a.value ? b : a));
-    return { p_c: best.at[0], nu: Math.exp(best.at[1]), chi2: best.value, grid: { p_c, lnNu, values } };
+    return { ...found.reduce((a, b) => (b.value < a.value ? b : a)), grid: { p_c, lnNu, values }, step };
+  };
+
+  /* Best fit in the whole search, with its landscape. The landscape has small jumps, so the neighbourhood of the minimum is searched
+     once more on a finer grid. */
+  const bestFit = (points, fixed, nuBounds, n = 61) => {
+    const low = [points.low, Math.log(nuBounds[0])], high = [points.high, Math.log(nuBounds[1])];
+    const wide = lowest(points, fixed, low, high, n);
+    const near = (sign) => wide.at.map((v, k) => Math.min(high[k], Math.max(low[k], v + sign * 3 * wide.step[k])));
+    const fine = lowest(points, fixed, near(-1), near(1), 41);
+    const best = fine.value < wide.value ? fine : wide;
+    return { p_c: best.at[0], nu: Math.exp(best.at[1]), chi2: best.value, grid: wide.grid };
   };
 
   const nelderMead = (f, start, step, inside) => {
@@ -125,5 +145,33 @@
     return segments;
   };
 
-  live.chi2 = { prepare, variable, chi2, landscape, linspace, bestFit, contour };
+  /* The region below the level that holds the minimum of a grid (cells that touch, also at corners): its extent, and whether it stays
+     inside the grid. */
+  const region = ({ p_c, lnNu, values }, level) => {
+    let [row, column] = [0, 0];
+    values.forEach((line, r) => line.forEach((v, c) => {
+      if (v < values[row][column]) [row, column] = [r, c];
+    }));
+    const seen = new Set([row * p_c.length + column]), stack = [[row, column]];
+    const low = [column, row], high = [column, row];
+    while (stack.length) {
+      const [r, c] = stack.pop();
+      [low[0], low[1]] = [Math.min(low[0], c), Math.min(low[1], r)];
+      [high[0], high[1]] = [Math.max(high[0], c), Math.max(high[1], r)];
+      for (let dr = -1; dr <= 1; dr++) {
+        for (let dc = -1; dc <= 1; dc++) {
+          const key = (r + dr) * p_c.length + c + dc;
+          if (!(values[r + dr]?.[c + dc] <= level) || seen.has(key)) continue;
+          seen.add(key);
+          stack.push([r + dr, c + dc]);
+        }
+      }
+    }
+    return {
+      closed: low[0] > 0 && low[1] > 0 && high[0] < p_c.length - 1 && high[1] < lnNu.length - 1,
+      p_c: [p_c[low[0]], p_c[high[0]]], nu: [Math.exp(lnNu[low[1]]), Math.exp(lnNu[high[1]])],
+    };
+  };
+
+  live.chi2 = { choose, prepare, variable, chi2, landscape, linspace, bestFit, contour, region };
 })();

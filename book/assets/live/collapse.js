@@ -1,4 +1,4 @@
-/* Collapse explorer: move p_c, nu and l0 and watch the curves of all N, chi-squared, and the place in its landscape. */
+/* Collapse explorer: move p_c, nu and l0, leave out small N, and watch the curves, chi-squared, and its landscape with the contour. */
 (() => {
   "use strict";
   const live = window.pruningPhases, { h } = live, quality = live.chi2;
@@ -7,23 +7,36 @@
   const DECADES = 2; // the landscape's colours go from the minimum to 100 times the minimum
 
   const draw = (root, data) => {
-    const lines = data.lines.map((line) => ({ ...line, points: quality.prepare(line, data.sizes) }));
-    const state = { line: Math.floor(lines.length / 2), ansatz: "bkt", l0: data.l0.value, p_c: 0, nu: 1 };
-    const line = () => lines[state.line];
+    const { lines } = data;
+    const state = { line: Math.floor(lines.length / 2), ansatz: "bkt", l0: data.l0.value, p_c: 0, nu: 1, first: 0, window: 0, atBest: false };
+    let line; // the points chosen of the line: smallest size and window
+    const choosePoints = () => {
+      const whole = lines[state.line];
+      line = quality.choose(whole, state.first, data.half_widths[state.window]);
+      line.crossing = whole.crossing[state.first];
+      line.points = quality.prepare(line, data.sizes);
+    };
     const fixed = () => ({ ansatz: state.ansatz, l0: state.l0 });
     const bounds = () => data.ansatz[state.ansatz].nu;
 
     const show = () => h("output", {});
-    const shown = { p_c: show(), nu: show(), l0: show() };
+    const shown = { p_c: show(), nu: show(), l0: show(), first: show(), window: show() };
     const set = (name) => (value) => {
       state[name] = name === "p_c" ? value : Math.exp(value);
       if (name === "l0") renewSoon();
+      else state.atBest = false;
       update();
+    };
+    const setPoints = (name) => (value) => {
+      state[name] = value;
+      renewSoon();
     };
     const sliders = {
       p_c: live.slider(0, 1, 0.001, 0.5, set("p_c")),
       nu: live.slider(0, 1, "any", 0, set("nu")),
       l0: live.slider(Math.log(data.l0.low), Math.log(data.l0.high), "any", Math.log(data.l0.value), set("l0")),
+      first: live.slider(0, 1, 1, 0, setPoints("first")),
+      window: live.slider(0, data.half_widths.length - 1, 1, 0, setPoints("window")),
     };
     const choice = live.select(lines.map((one, k) => [k, String(one.p_train)]), (value) => {
       state.line = Number(value);
@@ -44,51 +57,64 @@
         live.field("<i>p</i><sub>train</sub>", choice), live.field("correlation length", kind),
         live.button("best fit", () => jump()), live.button("start over", () => apart())),
       h("div", { class: "pp-controls pp-sliders" },
-        live.field("<i>p</i><sub>c</sub>", sliders.p_c, shown.p_c), live.field("ν", sliders.nu, shown.nu), l0Field),
+        live.field("<i>p</i><sub>c</sub>", sliders.p_c, shown.p_c), live.field("ν", sliders.nu, shown.nu), l0Field,
+        live.field("smallest <i>N</i>", sliders.first, shown.first), live.field("window", sliders.window, shown.window)),
       ...readout.nodes,
       h("div", { class: "pp-grid" }, curves, map), keys,
       live.hint(`Left: the points in the scaling variable. Right: χ²<sub>ν</sub> over <i>p</i><sub>c</sub> and ν; click, or drag with a mouse, to go there. White circle: here; red cross: minimum; black line: ${data.level} × minimum.`));
 
-    let best, field;
-    /* The minimum and the landscape belong to a line, an ansatz and l0. */
+    let best, field, extent;
+    /* The minimum and the landscape belong to points, an ansatz and l0. */
     const renew = () => {
-      best = quality.bestFit(line().points, fixed(), bounds());
+      choosePoints();
+      const { low, high } = line.points;
+      Object.assign(sliders.p_c, { min: low, max: high });
+      state.p_c = Math.min(high, Math.max(low, state.p_c));
+      best = quality.bestFit(line.points, fixed(), bounds());
+      extent = quality.region(best.grid, data.level * best.chi2);
       field = picture(best, data.colors.sequential);
+      if (state.atBest) Object.assign(state, { p_c: best.p_c, nu: best.nu });
+      drawKeys();
       drawMap();
-      report();
+      update();
     };
     const renewSoon = live.soon(renew);
 
+    /* Another line or ansatz: begin with the sizes and the window of its scaling regime. */
     const restart = () => {
       const [low, high] = bounds();
-      const { points } = line();
-      Object.assign(sliders.p_c, { min: points.low, max: points.high });
+      const { start, first } = lines[state.line];
+      Object.assign(state, { first: start.first, window: start.window });
+      sliders.first.max = first.length - 1;
       Object.assign(sliders.nu, { min: Math.log(low), max: Math.log(high) });
       l0Field.hidden = state.ansatz !== "bkt";
       renew();
       apart();
-      keys.replaceChildren(live.sizeLegend(data.sizes.filter((_, k) => line().size.includes(k))),
+    };
+    const drawKeys = () => {
+      keys.replaceChildren(live.sizeLegend(data.sizes.filter((_, k) => line.size.includes(k))),
         live.scaleBar([...data.colors.sequential].reverse(), "min", "100 × min", ""));
       keys.querySelector(".pp-scale-title").innerHTML = "χ²<sub>ν</sub>";
     };
     const jump = () => {
-      state.p_c = best.p_c;
-      state.nu = best.nu;
+      Object.assign(state, { p_c: best.p_c, nu: best.nu, atBest: true });
       update();
     };
     /* A place to start from where the curves do not collapse: the crossing, and the standard exponent. */
     const apart = () => {
-      const { points, crossing } = line();
+      const { points, crossing } = line;
       const [low, high] = bounds();
+      state.atBest = false;
       state.p_c = crossing ?? (points.low + points.high) / 2;
       state.nu = state.ansatz === "bkt" ? 0.5 : Math.min(high, Math.max(low, 4));
       update();
     };
 
-    const value = () => quality.chi2(line().points, { ...fixed(), p_c: state.p_c, nu: state.nu });
+    const value = () => quality.chi2(line.points, { ...fixed(), p_c: state.p_c, nu: state.nu });
     const report = () => {
-      readout.set(`χ²<sub>ν</sub> = <b data-value="chi2">${live.short(value(), 4)}</b> here (${line().p.length} points); ` +
-        `least ${live.short(best.chi2, 4)} at <i>p</i><sub>c</sub> = ${live.fixed(best.p_c, 3)}, ν = ${live.short(best.nu, 3)}${edge(best, bounds(), line().points)}`);
+      readout.set(`χ²<sub>ν</sub> = <b data-value="chi2">${live.short(value(), 4)}</b> here (${line.p.length} points); ` +
+        `least ${live.short(best.chi2, 4)} at <i>p</i><sub>c</sub> = ${live.fixed(best.p_c, 3)}, ν = ${live.short(best.nu, 3)}` +
+        `${edge(best, bounds(), line.points) || around(extent)}`);
     };
     const update = () => {
       sliders.p_c.value = state.p_c;
@@ -97,24 +123,28 @@
       shown.p_c.textContent = live.fixed(state.p_c, 3);
       shown.nu.textContent = live.short(state.nu, 3);
       shown.l0.textContent = live.short(state.l0, 2);
+      sliders.first.value = state.first;
+      sliders.window.value = state.window;
+      shown.first.textContent = live.size(data.sizes[lines[state.line].first[state.first]].n);
+      shown.window.textContent = `±${data.half_widths[state.window]}`;
       for (const [name, node] of Object.entries(sliders)) node.setAttribute("aria-valuetext", shown[name].textContent);
       report();
       paint();
     };
 
     const drawCurves = () => {
-      const theme = live.theme(), { points } = line();
+      const theme = live.theme(), { points } = line;
       const x = quality.variable(points, { ...fixed(), p_c: state.p_c, nu: state.nu });
       const traces = data.sizes.map((size, k) => {
         const mine = Array.from(points.size.keys()).filter((i) => points.size[i] === k);
         return {
           type: "scatter", mode: "lines+markers", x: mine.map((i) => x[i]), y: mine.map((i) => points.y[i]),
-          error_y: { type: "data", array: mine.map((i) => line().sigma[i]), thickness: 1, width: 0, color: theme.of(size) },
+          error_y: { type: "data", array: mine.map((i) => line.sigma[i]), thickness: 1, width: 0, color: theme.of(size) },
           line: { color: theme.of(size), width: 0.6 }, marker: { symbol: size.symbol, size: 6, color: theme.of(size) },
           text: mine.map((i) => `N = ${live.size(size.n)}, p<sub>eval</sub> = ${points.p[i]}`), hovertemplate: "%{text}<br>loss %{y:.4g}<extra></extra>",
         };
       });
-      const y = line().y.filter((v) => v > 0);
+      const y = line.y.filter((v) => v > 0);
       live.plot(curves, traces, live.layout({
         margin: { l: 62, r: 12, t: 12, b: 52 },
         xaxis: live.axis(X[state.ansatz], { nticks: 6 }),
@@ -160,6 +190,7 @@
       const right = inside((event.clientX - box.left - margin.l) / (box.width - margin.l - margin.r));
       const up = inside(1 - (event.clientY - box.top - margin.t) / (box.height - margin.t - margin.b));
       const { p_c, lnNu } = best.grid;
+      state.atBest = false;
       state.p_c = p_c[0] + right * (p_c.at(-1) - p_c[0]);
       state.nu = Math.exp(lnNu[0] + up * (lnNu.at(-1) - lnNu[0]));
       update();
@@ -172,11 +203,10 @@
     restart();
     live.onTheme(() => {
       drawMap();
-      restyleKeys();
+      drawKeys();
       paint();
     });
-    const restyleKeys = () => keys.firstChild.replaceWith(live.sizeLegend(data.sizes.filter((_, k) => line().size.includes(k))));
-    live.collapse = { data, state, update, jump, restart, best: () => best, chi2: value, at: (index, parameters) => quality.chi2(lines[index].points, parameters) };
+    live.collapse = { data, state, update, jump, restart, best: () => best, points: () => line, chi2: value };
   };
 
   /* The landscape as an image: colour by log10(chi2 / minimum), smoothed between samples. */
@@ -200,6 +230,11 @@
     if (near(Math.log(nu), Math.log(low), span) || near(Math.log(nu), Math.log(high), span)) names.push("ν");
     return names.length ? ` (on the edge of the search in ${names.join(" and ")}: not a fit)` : "";
   };
+
+  /* Says whether the contour encloses the minimum. */
+  const around = ({ closed, nu }) => (closed
+    ? `; <b data-value="contour">contour closed</b>: ν from ${live.short(nu[0], 2)} to ${live.short(nu[1], 2)}`
+    : '; <b data-value="contour">contour open</b>: it reaches the edge of the search');
 
   live.start("collapse", draw);
 })();

@@ -18,7 +18,7 @@ from pruning_phases.collapse.convergence import (
     which_hypothesis,
 )
 from pruning_phases.collapse.covariance import shrunk_covariance
-from pruning_phases.collapse.crossings import Drifting, crossing_drift, crossing_onset, pair_crossings
+from pruning_phases.collapse.crossings import RATIO, Drifting, crossing_drift, crossing_onset, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.expansion import Expansion, fit_expansion
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
@@ -45,10 +45,12 @@ from pruning_phases.collapse.lines import (
     relation_table,
 )
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
+from pruning_phases.collapse.protocols import protocol_table, protocol_tables
 from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.regime import (
     HALF_WIDTHS,
     Regime,
+    plane_n_min,
     regime_lines,
     regime_table,
     scaling_regime,
@@ -59,6 +61,7 @@ __all__ = [
     "BKT",
     "HALF_WIDTHS",
     "HYPOTHESES",
+    "RATIO",
     "Algebraic",
     "AlgebraicShift",
     "Ansatz",
@@ -103,8 +106,11 @@ __all__ = [
     "leave_one_out",
     "nu_relation",
     "pair_crossings",
+    "plane_n_min",
     "power_law_prediction",
     "predicted_nu_algebraic",
+    "protocol_table",
+    "protocol_tables",
     "reduced_chi_squared",
     "regime_lines",
     "regime_table",

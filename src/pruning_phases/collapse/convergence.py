@@ -179,7 +179,7 @@ def hypothesis_lines(
     """`compare_hypotheses` at every p_train, with columns p_train, ``verdict`` and ``convergence``.
 
     The last two are `which_hypothesis` and `do_they_converge`. Where fewer than four neighbouring pairs of sizes cross
-    significantly there is one row with the verdict "too few crossings".
+    significantly, or realizations are too few for their errors (n_crossings 0), there is one row with the verdict "too few crossings".
 
     Args:
         lines: all points of every p_train: a window of p would cut off the crossings that lie furthest.
@@ -188,9 +188,13 @@ def hypothesis_lines(
     """
     tables = []
     for p_train, data in lines.items():
-        crossings = significant_crossings(data, n_bootstrap=n_bootstrap)
-        if len(crossings.p_star) < MIN_CROSSINGS:
-            row = {"p_train": p_train, "n_crossings": len(crossings.p_star), "verdict": "too few crossings"}
+        try:
+            crossings = significant_crossings(data, n_bootstrap=n_bootstrap)
+            n_crossings = len(crossings.p_star)
+        except ValueError:  # fewer realizations than crossings, or crossings that most resamples lack
+            n_crossings = 0
+        if n_crossings < MIN_CROSSINGS:
+            row = {"p_train": p_train, "n_crossings": n_crossings, "verdict": "too few crossings"}
             row["convergence"] = row["verdict"]
             tables.append(pd.DataFrame([row]))
             continue

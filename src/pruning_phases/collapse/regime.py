@@ -15,12 +15,12 @@ import pandas as pd
 
 from pruning_phases.collapse.ansatz import BKT, Ansatz
 from pruning_phases.collapse.crossings import RATIO, crossing_onset
-from pruning_phases.collapse.data import CollapseData
+from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.collapse.lines import crossing_point
 from pruning_phases.collapse.quality import reduced_chi_squared
 
-__all__ = ["HALF_WIDTHS", "Regime", "regime_lines", "regime_table", "scaling_regime", "stability_map"]
+__all__ = ["HALF_WIDTHS", "Regime", "plane_n_min", "regime_lines", "regime_table", "scaling_regime", "stability_map"]
 
 HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
@@ -131,6 +131,22 @@ def regime_lines(lines: Mapping[float, CollapseData], ansatz: Ansatz | None = No
     """`scaling_regime` of every line that has one."""
     found = {p_train: scaling_regime(data, ansatz) for p_train, data in lines.items()}
     return {p_train: chosen for p_train, chosen in found.items() if chosen is not None}
+
+
+def plane_n_min(results: pd.DataFrame, depth: int = 2, width: int = 100) -> int | None:
+    """One smallest size for a whole plane: the median of those of the regimes of its lines (of two middle ones the smaller).
+
+    None without any regime; lines with too few points or realizations for a collapse have none.
+    """
+    found = []
+    for p_train in np.unique(results["p_train"]):
+        try:
+            line = collapse_data(results, p_train=p_train, depth=depth, width=width)
+        except ValueError:  # a line that cannot be collapsed
+            continue
+        if (chosen := scaling_regime(line)) is not None:
+            found.append(chosen.n_min)
+    return int(np.quantile(found, 0.5, method="lower")) if found else None
 
 
 def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:

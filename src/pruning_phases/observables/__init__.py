@@ -20,6 +20,7 @@ from pruning_phases.observables.binder import (
 )
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
 from pruning_phases.observables.scaling import LOSS_OF_GUESSING, PHASES, classify, exponents
+from pruning_phases.observables.summary import phase_table
 from pruning_phases.observables.tables import RESULT_COLUMNS, nearest_rate, result_rows
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "gaussian_binder",
     "learning_edge",
     "nearest_rate",
+    "phase_table",
     "result_rows",
     "sign_changes",
 ]

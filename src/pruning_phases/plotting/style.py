@@ -114,11 +114,12 @@ def panels(
 
 
 def log_axis(axis: Axis) -> None:
-    """Logarithmic scale with plain numbers: at 1, 2, 5 of every decade, or fewer where the data span many."""
+    """Logarithmic scale with plain numbers: at 1, 2, 5 of every decade, fewer where the data span many, more where they span little."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_data_interval()
     span = high / low if 0 < low < high < np.inf else 1.0  # 1 where there are no data
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 20 else (1, 3) if span < 200 else (1,)))
+    subs = (1, 1.5, 2, 3, 4, 5, 7) if span < 4 else (1, 2, 5) if span < 20 else (1, 3) if span < 200 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}".replace(",", "\u2009")))
     axis.set_minor_formatter(NullFormatter())
 

@@ -4,6 +4,7 @@ Like every plotting function here: data in, axes out, nothing saved, no global s
 """
 
 from pruning_phases.plotting_collapse.calibration import bias_curves, coverage_strip
+from pruning_phases.plotting_collapse.convergence import hypothesis_panels, law_table
 from pruning_phases.plotting_collapse.fits import (
     X_LABELS,
     collapse_curves,
@@ -11,7 +12,9 @@ from pruning_phases.plotting_collapse.fits import (
     gallery,
     known_system,
     landscape_map,
+    transition_figure,
 )
+from pruning_phases.plotting_collapse.stability import stability_grid, stability_panels
 from pruning_phases.plotting_collapse.tables import (
     comparison_strip,
     crossing_drift_line,
@@ -31,9 +34,14 @@ __all__ = [
     "crossing_drift_line",
     "crossing_hypotheses",
     "gallery",
+    "hypothesis_panels",
     "known_system",
     "landscape_map",
+    "law_table",
     "nu_and_quality",
     "nu_relation_curves",
     "scan_curves",
+    "stability_grid",
+    "stability_panels",
+    "transition_figure",
 ]

@@ -23,7 +23,12 @@ def _interval(ax: Axes, x: float, low: float, high: float, width: float, color: 
 
 @styled
 def nu_and_quality(
-    table: pd.DataFrame, ax: Axes | None = None, reference: float | None = None, column: str = "nu", legend: bool = True
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    reference: float | None = None,
+    column: str = "nu",
+    legend: bool = True,
+    beside: pd.DataFrame | None = None,
 ) -> Axes:
     """Fig. 4(c): nu (or p_c) against p_train with both kinds of interval, and chi-squared on a second axis.
 
@@ -35,28 +40,44 @@ def nu_and_quality(
         reference: dashed line, for example 1/2.
         column: "nu" or "p_c".
         legend: name the bars.
+        beside: other fits for contrast, for example over all sizes, as grey diamonds.
     """
     ax = axes_or_new(ax)
+    other = ax.twinx()
+    other.plot(table["p_train"], table["chi_squared"], "s", color=QUALITY_COLOR, markersize=4, label=r"$\chi^2_\nu$")
+    ax.set_zorder(other.get_zorder() + 1)  # what is measured lies above its quality
+    ax.patch.set_visible(False)
     for i, row in enumerate(table.itertuples()):
-        value, ok = getattr(row, column), row.status == "ok"
         contour = (getattr(row, f"{column}_contour_low"), getattr(row, f"{column}_contour_high"))
         boot = (getattr(row, f"{column}_bootstrap_low"), getattr(row, f"{column}_bootstrap_high"))
         _interval(ax, row.p_train, *contour, 1, BKT_COLOR, "1.3 × contour" if i == 0 else None)
         _interval(ax, row.p_train, *boot, 4, BKT_COLOR, "bootstrap 68 %" if i == 0 else None)
-        ax.plot(row.p_train, value, "o", color=BKT_COLOR, markerfacecolor=BKT_COLOR if ok else "white", markersize=7)
+    _fits(ax, table, column, "o", BKT_COLOR, 7)
+    if beside is not None:
+        _fits(ax, beside, column, "D", _OTHER_COLOR, 5, "all sizes")
     if reference is not None:
         ax.axhline(reference, color="black", linestyle="--", linewidth=1, zorder=0)
-    if column == "nu":
-        log_axis(ax.yaxis)
     ax.set_xlabel(P_TRAIN)
     ax.set_ylabel({"nu": r"$\nu$", "p_c": r"$p_c$"}[column], color=BKT_COLOR)
-    other = ax.twinx()
-    other.plot(table["p_train"], table["chi_squared"], "s--", color=QUALITY_COLOR, linewidth=1, markersize=4)
     other.set_ylabel(r"$\chi^2_\nu$ at the minimum", color=QUALITY_COLOR)
+    if column == "nu":
+        log_axis(ax.yaxis)
     log_axis(other.yaxis)
     if legend:
         legend_below(ax, "", columns=2)
     return ax
+
+
+def _fits(
+    ax: Axes, table: pd.DataFrame, column: str, marker: str, color: str, size: float, label: str | None = None
+) -> None:
+    """A marker for every fit, open unless its contour is closed."""
+    closed = table["status"] == "ok"
+    for which, face in ((closed, color), (~closed, "white")):
+        rows = table[which]
+        ax.plot(rows["p_train"], rows[column], marker, color=color, markerfacecolor=face, markersize=size)
+    if label:
+        ax.plot([], [], marker, color=color, markerfacecolor="white", markersize=size, label=label)
 
 
 @styled
