@@ -324,7 +324,7 @@ class InRegime(Evidence):
     def used(self, of_lines: bool) -> str:
         """See `Evidence.used`."""
         if not of_lines:
-            return f"over N ≥ {self.n_min:g}" if self.n_min else "no p_train has a transition, so over all N"
+            return f"over N ≥ {self.sizes[0]}" if self.n_min else "no p_train has a transition, so over all N"
         n_min = sorted({regime.n_min for regime in self.regimes.values()})
         unstable = [rate for rate, regime in self.regimes.items() if not regime.stable]
         words = f"in regimes from N = {' or '.join(f'{n:g}' for n in n_min)} on" if n_min else ""
