@@ -103,8 +103,8 @@ def worse_with_p_train(sign):
     """A misfit that grows (or shrinks) with p_train: sizes scattered about the power law, near the crossing too."""
 
     def loss(grid):
-        amount = grid["p_train"] if sign > 0 else 0.6 - np.minimum(grid["p_train"], 0.6)
-        return plane_loss(grid) * np.exp(0.05 * amount * alternate(grid))
+        amount = 0.05 * grid["p_train"] if sign > 0 else 0.03 * (0.5 - np.minimum(grid["p_train"], 0.5))
+        return plane_loss(grid) * np.exp(amount * alternate(grid))
 
     return loss
 
@@ -134,7 +134,7 @@ def growing_everywhere(grid):
 
 
 WITHOUT_DEMENTIA = {"loss": alpha_loss(lambda g: -0.2 + 0 * g["p_eval"])}
-ALL_SHAPES = {"shapes": SHAPES, "p_train": NEAR_EDGE, "p_eval": COARSE, "n_train": (500, 2000, 8000)}
+ALL_SHAPES = {"shapes": SHAPES, "p_train": NEAR_EDGE, "p_eval": COARSE, "n_train": SIZES[:4]}
 TRUE_FALSE = {
     "eumentia-alpha": ({}, {"loss": alpha_loss(lambda g: 0.1 + 0 * g["p_eval"])}),
     "dementia-alpha": ({}, WITHOUT_DEMENTIA),
@@ -445,8 +445,8 @@ def test_same_seed_same_table(judged):
 
 def test_command_line(monkeypatch, capsys):
     asked = {}
-    rows = synthetic_plane(n_realizations=3, **BASE)
-    monkeypatch.setattr("pruning_phases.sweep.results", lambda *_, **given: asked.update(given) or rows)
+    table = synthetic_plane(n_realizations=3, **BASE)
+    monkeypatch.setattr("pruning_phases.sweep.results", lambda *_, **given: asked.update(given) or table)
     assert main(["verdicts", "--claim", "eumentia-alpha", "--claim", "amentia-loss", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["verdict"] for row in rows] == ["reproduced", "reproduced"]

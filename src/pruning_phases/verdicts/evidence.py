@@ -284,7 +284,6 @@ class InRegime(Evidence):
     """The evidence of the scaling regime (`collapse.scaling_regime`).
 
     A collapse uses the points of the regime of its line, whatever the ansatz. Plane and architectures use the sizes from `n_min` on.
-    Which lines have a transition is asked of all sizes, so that both verdicts are about the same lines.
 
     Args:
         whole: the evidence over all N.
@@ -296,15 +295,31 @@ class InRegime(Evidence):
         self.results, self.line_rows = whole.results, whole.line_rows
         self._fits = {}
 
-    @property
-    def transition_rates(self) -> list[float]:
-        """As over all N."""
-        return self.whole.transition_rates
+    @cached_property
+    def _learning_lines(self) -> dict[float, CollapseData]:
+        """Points of every line that learns and can be collapsed at all."""
+        found = {}
+        for rate in self.whole.learning["p_train"].unique():
+            try:
+                found |= collapse_lines(self.line_rows, [rate], depth=self.depth, width=self.width)
+            except ValueError:  # too few points or realizations: no regime
+                continue
+        return found
 
     @cached_property
     def regimes(self) -> dict[float, Regime]:
-        """The regime of every line with a transition that has one."""
-        return regime_lines(self.whole.whole_lines)
+        """The regime of every line that learns and has one."""
+        return regime_lines(self._learning_lines)
+
+    @property
+    def transition_rates(self) -> list[float]:
+        """p_train with a transition over all N, and those that have one in their regime alone.
+
+        Raises:
+            Undecidable: there is none.
+        """
+        rates = sorted({*self.whole.border["p_train"], *self.regimes})
+        return rates or self.whole.transition_rates
 
     @cached_property
     def n_min(self) -> float:
@@ -313,13 +328,11 @@ class InRegime(Evidence):
         Raises:
             Undecidable: there are transitions, but no line has a regime.
         """
+        if self.regimes:
+            return float(np.median([regime.n_min for regime in self.regimes.values()]))
         if self.whole.border.empty:
             return 0.0
-        if not self.regimes:
-            raise Undecidable(
-                "no line with a transition has a scaling regime, so nothing says from which N on it holds"
-            )
-        return float(np.median([regime.n_min for regime in self.regimes.values()]))
+        raise Undecidable("no line with a transition has a scaling regime, so nothing says from which N on it holds")
 
     def used(self, of_lines: bool) -> str:
         """See `Evidence.used`."""
@@ -338,7 +351,7 @@ class InRegime(Evidence):
     @cached_property
     def whole_lines(self) -> dict[float, CollapseData]:
         """Points of the sizes of every regime, all p_eval."""
-        lines = self.whole.whole_lines
+        lines = self._learning_lines
         return {rate: lines[rate].window(n=(regime.n_min, regime.n_max)) for rate, regime in self.regimes.items()}
 
     @cached_property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
 from pruning_phases.store import read_compact
 from pruning_phases.sweep import REPOSITORY, SHIPPED_FILES
 from pruning_phases.verdicts.rules import DECIDED
-from pruning_phases.verdicts.table import CLAIMS, JUDGED, judge
+from pruning_phases.verdicts.table import CLAIMS, JUDGED, judge, known_claims
 
 NOT_YET = "not yet"
 MIN_SIZES = 4
@@ -78,9 +79,9 @@ def held_out(
         ValueError: no table, or one that holds no results.
     """
     chosen = [claim.slug for claim in CLAIMS if claim.changed] if claims is None else list(claims)
+    blank = _blank(chosen)
     if not tables:
         raise ValueError("no table of results to judge")
-    blank = _blank(chosen)
     found = []
     for name, rows in tables.items():
         missing = rows is None or rows.empty
@@ -89,15 +90,10 @@ def held_out(
     return pd.concat(found, ignore_index=True)[["claim", "words", "changed", "data", *JUDGED]]
 
 
-def _blank(claims: list[str]) -> pd.DataFrame:
+def _blank(slugs: list[str]) -> pd.DataFrame:
     """Rows of claims that nothing judges yet."""
-    known = {claim.slug: claim for claim in CLAIMS}
-    rows = [
-        {"claim": slug, "words": known[slug].words, "changed": known[slug].changed, "verdict": NOT_YET, "finding": ""}
-        for slug in claims
-    ]
-    numbers = {name: float("nan") for name in ("number", "low", "high")}
-    return pd.DataFrame(rows, columns=["claim", "words", "changed", "verdict", "finding"]).assign(**numbers)
+    rows = [(claim.slug, claim.words, claim.changed, *[np.nan] * 3, NOT_YET, "") for claim in known_claims(slugs)]
+    return pd.DataFrame(rows, columns=["claim", "words", "changed", *JUDGED])
 
 
 def held_out_table(judged: pd.DataFrame) -> pd.DataFrame:
