@@ -16,6 +16,9 @@ WORKERS ?= 2
 DEVICE ?= cpu
 PRESET ?= reference
 
+# Fields of the protocol "closest" (config.PROTOCOLS)
+CLOSEST := --learning-rate 0.01
+
 VENV := .venv
 INSTALLED_FROM := $(shell cat $(VENV)/torch-index-url 2>/dev/null)
 TORCH_INDEX_URL ?= $(INSTALLED_FROM)
@@ -38,7 +41,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html pdf browser outputs reference method-check sensitivity bench lint format lock clean
+.PHONY: help env data test unit nbval book html pdf browser outputs reference closest method-check sensitivity atlas bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -108,11 +111,18 @@ reference: data ## compute data/reference.parquet again (PRESET=reference: hours
 	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)
 	$(BIN)/pruning-phases compact --preset $(PRESET) --store store/$(PRESET) --output data/reference.parquet --replace
 
+closest: data ## compute data/closest.parquet again: the collapse lines with the protocol closest to the paper (an hour on 2 cores)
+	$(BIN)/pruning-phases sweep --preset lines $(CLOSEST) --store store/closest
+	$(BIN)/pruning-phases compact --preset lines $(CLOSEST) --store store/closest --output data/closest.parquet --replace
+
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
 	$(BIN)/python -m pruning_phases.method_check systems coverage
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.sensitivity
+
+atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
+	$(BIN)/python -m pruning_phases.atlas
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases import jobs, store
+from pruning_phases import jobs, outputs, store
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
 from pruning_phases.store import Store
@@ -120,7 +120,7 @@ def writes(folder: Path, reference: str) -> dict:
             def work(name=name, where=where, deadly=deadly):
                 Store.check_writable = lambda self: None
                 if name == "open":
-                    store.open = deadly
+                    outputs.open = deadly
                 elif name == "half":
                     store.write_durably = lambda path, content: deadly(path.parent / f".{path.name}.tmp")
                 else:

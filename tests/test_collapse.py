@@ -84,8 +84,9 @@ def test_chi_squared_equals_the_plain_loop(ansatz, drop_ends):
 
 
 def test_chi_squared_by_hand():
-    # x = p for p_c = 0 and N = 1; the second point is 1 off the line between its neighbours, all sigma = 1.
-    p, n, y = np.array([0.0, 1.0, 3.0, 4.0, 5.0]), np.ones(5), np.array([0.0, 2.0, 3.0, 4.0, 5.0])
+    # x = p N = 0, 1, 3, 4, 5; the second point is 1 off the line between its neighbours, all sigma = 1.
+    p, n = np.array([0.0, 1.0, 3.0, 2.0, 2.5]), np.array([1.0, 1.0, 1.0, 2.0, 2.0])
+    y = np.array([0.0, 2.0, 3.0, 4.0, 5.0])
     first = (0 - (1.5 * 2 - 0.5 * 3)) ** 2 / (1 + 1.5**2 + 0.5**2)
     second = 1 / (1 + (2 / 3) ** 2 + (1 / 3) ** 2)
     third = (3 - (2 / 3 * 4 + 1 / 3 * 2)) ** 2 / (1 + (1 / 3) ** 2 + (2 / 3) ** 2)
@@ -129,10 +130,83 @@ def test_ties_with_equal_values_are_continuous_from_both_sides():
     np.testing.assert_allclose(values, values[1], rtol=1e-6)
 
 
-def test_repeated_points_do_not_divide_by_zero():
-    p, n = np.repeat([0.1, 0.2, 0.3, 0.4], 3), np.full(12, 100.0)
-    y = np.linspace(0, 1, 12)
-    assert np.isfinite(reduced_chi_squared(p, n, y, np.ones(12), BKT(), 0.25, 1.0))
+def test_repeated_points_are_merged_by_inverse_variance():
+    p, n, y, sigma = random_data()
+    rng = np.random.default_rng(1)
+    other = rng.uniform(0.05, 0.2, p.size)
+    y_other = y + rng.normal(0, other)
+    twice = [np.concatenate(pair) for pair in ((p, p + 1e-16), (n, n), (y, y_other), (sigma, other))]
+    weights = np.stack([sigma**-2.0, other**-2.0])
+    once = [p, n, np.average([y, y_other], axis=0, weights=weights), weights.sum(axis=0) ** -0.5]
+    data = CollapseData(*twice)
+    for name, expected in zip(("p", "n_train", "y", "sigma"), once, strict=True):
+        np.testing.assert_allclose(getattr(data, name), expected, rtol=1e-12)
+    for parameters in ((0.5, 1.3), (0.2, 0.4)):
+        expected = reduced_chi_squared(*once, BKT(), *parameters)
+        assert reduced_chi_squared(*twice, BKT(), *parameters) == pytest.approx(expected, rel=1e-9)
+    assert reduced_chi_squared(*twice, BKT(), 0.2, 0.4) > 1.5 * reduced_chi_squared(*twice, BKT(), 0.5, 1.3)
+
+
+def test_repeated_points_with_realizations_are_averaged_realization_by_realization():
+    p, n, _, _ = random_data()
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=(2, 8, p.size))
+    first[:4, 0], second[4:, 0] = np.nan, np.nan  # measured by some realizations here, by others there
+    twice = CollapseData.from_realizations(np.tile(p, 2), np.tile(n, 2), np.hstack((first, second)))
+    once = CollapseData.from_realizations(p, n, np.nanmean([first, second], axis=0))
+    for name in ("p", "n_train", "y", "sigma", "realizations"):
+        np.testing.assert_allclose(getattr(twice, name), getattr(once, name), rtol=1e-12)
+
+
+def test_copies_of_points_are_refused_by_name():
+    p, n, y, sigma = random_data()
+    copied = [np.append(a, a[3]) for a in (p, n, y, sigma)]
+    where = rf"1 points are given twice.*N = {n[3]:g}, p = {p[3]:g}"
+    for make in (CollapseData, lambda *a: reduced_chi_squared(*a, BKT(), 0.5, 1.3)):
+        with pytest.raises(ValueError, match=where):
+            make(*copied)
+    r = np.random.default_rng(0).normal(size=(5, p.size))
+    with pytest.raises(ValueError, match="given twice"):
+        CollapseData.from_realizations(copied[0], copied[1], np.column_stack((r, r[:, 3])))
+    with pytest.raises(ValueError, match="from_realizations"):
+        CollapseData(
+            *(np.append(a, a[3] * (1 + 1e-3 * (a is y))) for a in (p, n, y, sigma)), np.column_stack((r, r[:, 4]))
+        )
+
+
+@pytest.mark.parametrize("name", ["p", "n_train", "y", "sigma"])
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda a: np.ma.masked_equal(a, a[3]), "{name} has [19] masked entries"),
+        (lambda a: None, "{name} is None"),
+        (lambda a: np.array(["a"] * a.size), "{name} is not an array of numbers"),
+    ],
+)
+def test_what_is_no_plain_array_is_refused_by_name(name, change, match):
+    arrays = dict(zip(("p", "n_train", "y", "sigma"), random_data(), strict=True))
+    arrays[name] = change(arrays[name])
+    for make in (CollapseData, lambda *a: reduced_chi_squared(*a, BKT(), 0.5, 1.3)):
+        with pytest.raises(ValueError, match=match.format(name=name)):
+            make(*arrays.values())
+
+
+def test_a_masked_array_without_masked_entries_is_an_array():
+    arrays = random_data()
+    assert reduced_chi_squared(*map(np.ma.array, arrays), BKT(), 0.5, 1.3) == reduced_chi_squared(
+        *arrays, BKT(), 0.5, 1.3
+    )
+
+
+@pytest.mark.parametrize(("y_unit", "sigma_unit"), [(1e200, 1), (1, 1e200), (1, 1e-200), (1e200, 1e200)])
+def test_numbers_without_a_square_are_refused(y_unit, sigma_unit):
+    p, n, y, sigma = random_data()
+    for make in (CollapseData, lambda *a: reduced_chi_squared(*a, BKT(), 0.5, 1.3)):
+        with pytest.raises(ValueError, match="too large for chi-squared"):
+            make(p, n, y * y_unit, sigma * sigma_unit)
+    assert reduced_chi_squared(p, n, y * 1e50, sigma * 1e50, BKT(), 0.5, 1.3) == pytest.approx(
+        reduced_chi_squared(p, n, y, sigma, BKT(), 0.5, 1.3)
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,8 +233,11 @@ def test_bad_parameters_are_named():
         reduced_chi_squared(p, n, y, sigma, BKT(), 0.5, 0.0)
     with pytest.raises(ValueError, match="finite"):
         reduced_chi_squared(p, n, y, sigma, BKT(), np.nan, 1.0)
-    with pytest.raises(ValueError, match="overflows"):
-        reduced_chi_squared(p, n, y, sigma, Algebraic(), 0.5, 1e-3)
+    for nu in (1e-3, 0.025):  # x itself, its square
+        with pytest.raises(ValueError, match="overflows"):
+            reduced_chi_squared(p, n, y, sigma, Algebraic(), 0.5, nu)
+    with pytest.raises(ValueError, match="at least two sizes"):
+        reduced_chi_squared(p, np.full_like(n, 100), y, sigma, BKT(), 0.5, 1.0)
     with pytest.raises(ValueError, match="1-D"):
         reduced_chi_squared(p, n, y[:-1], sigma, BKT(), 0.5, 1.0)
     with pytest.raises(ValueError, match="1 extra parameters, got 0"):
@@ -429,6 +506,9 @@ def test_scans():
     assert table.l0.tolist() == [0.1, 1.0, 100.0]
     assert np.ptp(table.p_c) < 0.01
     assert (np.diff(table.nu) > 0).all()  # [ln N - ln l0]^(1/nu): larger l0 stretches the scale, nu follows
+    with_large = scan_l0(data, (0.1, 1.0, 500.0, 1000.0, 100.0))
+    assert with_large.status.tolist()[2:4] == ["l0 too large"] * 2, "the smallest size is 500: the others are kept"
+    assert with_large.nu.dropna().tolist() == table.nu.tolist()
     table = scan_windows(data, BKT(), p_windows=[None, (0.3, 0.6), (0.44, 0.45)], n_windows=[None, (2000, 50000)])
     assert len(table) == 6
     assert (table.status == "too few points").sum() == 2

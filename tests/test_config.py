@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from pruning_phases.config import N_POOL, PRESETS, ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
+from pruning_phases.config import (
+    N_POOL,
+    PRESETS,
+    PROTOCOLS,
+    ConfigError,
+    Evaluation,
+    Grid,
+    Network,
+    Sweep,
+    Training,
+    preset,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +104,7 @@ def test_the_protocol_changes_with_every_field_and_only_then():
 
 
 def test_reference_and_paper_have_the_promised_sizes():
-    plane, lines, deep, wide = preset("reference").grids
+    plane, lines, half_octaves, deep, wide = preset("reference").grids
     assert plane.n_train == lines.n_train == (500, 1000, 2000, 4000, 8000, 16_000, 32_000, 50_000)
     assert len(plane.p_train) >= 16
     assert plane.p_train[0] == 0
@@ -97,6 +112,10 @@ def test_reference_and_paper_have_the_promised_sizes():
     assert plane.realizations >= 8
     assert lines.p_train == (0.05, 0.1, 0.15, 0.2, 0.25)
     assert lines.realizations >= 40
+    assert half_octaves.p_train == lines.p_train
+    assert half_octaves.realizations >= 24
+    np.testing.assert_allclose(half_octaves.n_train, [4000 * 2 ** (k + 0.5) for k in range(4)], rtol=1e-3)
+    assert preset("lines").grids == (lines, half_octaves)
     assert len(preset("reference").evaluation.p_eval) >= 38
     for other in (deep, wide):
         assert len(other.p_train) >= 9
@@ -107,8 +126,101 @@ def test_reference_and_paper_have_the_promised_sizes():
     assert {grid.realizations for grid in others} == {20}
 
 
+def test_protocols_are_possible_and_the_makefile_knows_the_closest():
+    assert Training(**PROTOCOLS["base"]) == Training()
+    options = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in PROTOCOLS["closest"].items())
+    assert f"CLOSEST := {options}\n" in (Path(__file__).parents[1] / "Makefile").read_text()
+
+
 def test_long_presets_share_one_protocol():
     """So that results of a shorter run are never computed again for a longer one."""
     assert PRESETS["laptop"].training == PRESETS["reference"].training == PRESETS["paper"].training
     assert set(PRESETS["laptop"].networks()) <= set(PRESETS["reference"].networks())
     assert set(PRESETS["laptop"].evaluation.p_eval) <= set(PRESETS["reference"].evaluation.p_eval)
+
+
+@pytest.mark.parametrize("rate", [0.9999999, 1 - 1e-9, np.float32(0.99999999), -0.6e-6])
+@pytest.mark.parametrize("name", ["p_train", "p_eval"])
+def test_a_rate_is_checked_after_it_is_rounded(name, rate):
+    for value in (rate, [0, rate], np.array([0, rate])):
+        with pytest.raises(ConfigError, match=f"{name} = .* is not possible: give a number in"):
+            preset("smoke").override(**{name: value})
+
+
+@pytest.mark.parametrize(("rate", "stored"), [(0.9999994, 0.999999), (-1e-17, 0.0), (-0.0, 0.0), (0.1 + 0.2, 0.3)])
+def test_a_rate_that_rounds_into_range_is_that_rate(rate, stored):
+    grid = preset("smoke").override(p_train=rate).grids[0]
+    assert [str(p) for p in grid.p_train] == [str(stored)]
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "float64"])
+def test_what_is_zero_or_one_in_the_precision_is_refused(precision):
+    kind = np.float64 if precision == "float64" else np.float32
+    tiny = float(np.finfo(kind).tiny)
+    for name in ("adam_epsilon", "learning_rate"):
+        assert getattr(Training(precision=precision, **{name: tiny}), name) == tiny
+        with pytest.raises(ConfigError, match=f"{name} = .* it is 0 in {precision}"):
+            Training(precision=precision, **{name: tiny / 2})
+    for name in ("beta1", "beta2"):
+        close = 1 - 1e-9
+        if precision == "float64":
+            assert getattr(Training(precision=precision, **{name: close}), name) == close
+        else:
+            with pytest.raises(ConfigError, match=f"{name} = .* it is 1 in {precision}"):
+                Training(precision=precision, **{name: close})
+
+
+FIELDS = {
+    "depth": 2, "width": 30, "n_train": 250, "p_train": 0.1, "realizations": 3, "p_eval": 0.1, "passes": 2, "seed": 5,
+    "batch_size": 64, "learning_rate": 0.01, "beta1": 0.1, "beta2": 0.1, "adam_epsilon": 1e-3, "scheduler_factor": 0.1,
+    "scheduler_patience": 2, "scheduler_threshold": 0.1, "early_stopping_patience": 2, "max_epochs": 3, "n_validation": 100,
+    "validation_dropout": True, "restore": "last", "precision": "float64",
+}  # fmt: skip
+AXES = ("depth", "width", "n_train", "p_train", "p_eval")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_numpy_and_pandas_values_are_like_python_s(name):
+    value = FIELDS[name]
+    wanted = preset("smoke").override(**{name: value})
+    kinds = [np.array(value), np.array(value)[()]]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        kinds += [np.float32(value), np.array(value, np.float32)]
+    if type(value) is int:
+        kinds += [np.int16(value), np.uint8(value), np.float64(value)]
+    if name in AXES:
+        kinds += [np.array([value, value]), np.array([value], np.float32), {value}, (value,), pd.Series([value])]
+        kinds += [pd.Index([value]), iter([value]), pd.Series([value]).convert_dtypes()]
+        if isinstance(value, int):
+            kinds += [range(value, value + 1)]
+    for kind in kinds:
+        found = preset("smoke").override(**{name: kind})
+        assert found == wanted, repr(kind)
+        assert found.training.protocol == wanted.training.protocol
+        json.dumps(found.to_dict())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.ma.masked,
+        np.ma.masked_equal([1, 2], 2),
+        np.nan,
+        pd.NA,
+        np.zeros((2, 2)),
+        "0.5",
+        np.array(["1"]),
+        10**400,
+        10**5000,
+        1j,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize(
+    "name", ["p_train", "n_train", "learning_rate", "realizations", "validation_dropout", "restore"]
+)
+def test_what_is_no_number_is_one_short_error_with_the_name(name, value):
+    with pytest.raises(ConfigError, match=f"^{name} ") as caught:
+        preset("smoke").override(**{name: value})
+    assert len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)

@@ -22,6 +22,7 @@ from pruning_phases.sensitivity import (
     SWEEPS,
     VARIANTS,
     Conclusion,
+    Study,
     Variant,
     choose,
     estimates,
@@ -31,7 +32,7 @@ from pruning_phases.sensitivity import (
     shifts,
     survival,
 )
-from pruning_phases.sensitivity.__main__ import main
+from pruning_phases.sensitivity.command import main
 from pruning_phases.store import Store, StoreError
 
 P_TRAIN = (0.0, 0.1, 0.2, 0.3, 0.7, 0.975)
@@ -245,17 +246,17 @@ def test_choose_and_results_refuse_what_is_not_there():
         sensitivity.results(n_train=[500])
 
 
-def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, monkeypatch):
+def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     base = SWEEPS["smoke"].override(n_train=(50, 100, 200), p_train=(0, 0.2), p_eval=(0, 0.2, 0.9), max_epochs=1)
     few = choose(["batch_32", "last_weights", "without_smallest"])
-    monkeypatch.setattr("pruning_phases.sensitivity.__main__.VARIANTS", few)
-    monkeypatch.setitem(SWEEPS, "tiny", base)
+    tiny = Study("sensitivity", few, {"tiny": base})
     store = tmp_path / "store"
     with pytest.raises(StoreError, match="12 networks of base are missing"):
         sensitivity.collect(Store(store), base, few)
-    main(["--grid", "tiny", "--store", str(store), "--executor", "in-process", "--output", str(tmp_path / "s.parquet")])
+    main(tiny, ["--store", str(store), "--executor", "in-process", "--output", str(tmp_path / "s.parquet")])
+    assert "24 networks trained" in capsys.readouterr().out  # best and last weights share one training
     assert sensitivity.run(store, base, few, "in-process") == 0
-    assert sensitivity.run(store, base.override(realizations=4), few, "in-process") == 36  # two more, three times
+    assert sensitivity.run(store, base.override(realizations=4), few, "in-process") == 24  # two more, twice
 
     table, manifest = sensitivity.load(tmp_path / "s.parquet")
     assert len(table) == manifest["rows"] == 3 * 12 * 3
@@ -275,7 +276,7 @@ def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, monkeypatc
     assert described["protocol"] == few[1].sweep(base).training.protocol
     assert described["wall_time_s"] > 0
     assert sensitivity.protocol_table(table, few)["changed"].tolist()[1] == "batch_size = 32"
-    again = sensitivity.results("tiny", store=store, variants=["batch_32", "last_weights"])
+    again = tiny.results("tiny", store=store, variants=["batch_32", "last_weights"])
     pd.testing.assert_frame_equal(again, table, check_dtype=False)
 
     (tmp_path / "s.parquet").write_bytes(b"other")

@@ -28,6 +28,22 @@ def complete(tmp_path_factory):
     return store
 
 
+def test_one_training_gives_the_best_and_the_last_weights(tmp_path, complete):
+    store, last = Store(tmp_path / "both"), SWEEP.override(restore="last")
+    assert run(SWEEP, store, executor="in-process", device="cpu", both_weights=True) == 8
+    alone = Store(tmp_path / "last")
+    run(last, alone, executor="in-process", device="cpu")
+    pd.testing.assert_frame_equal(store.read(SWEEP), complete.read(SWEEP))
+    pd.testing.assert_frame_equal(store.read(last), alone.read(last))
+    assert run(last, store, executor="in-process", device="cpu") == 0
+    assert not store.read(last)["loss"].equals(store.read(SWEEP)["loss"])
+
+
+def test_both_weights_need_a_protocol_that_restores_the_best(tmp_path):
+    with pytest.raises(ConfigError, match="restore = best"):
+        run(SWEEP.override(restore="last"), Store(tmp_path), both_weights=True)
+
+
 def test_a_batch_is_of_one_kind_and_the_longest_comes_first(tmp_path):
     batches = [job.networks for job in plan(SWEEP, Store(tmp_path)).jobs]
     assert sorted(one for batch in batches for one in batch) == SWEEP.networks()
@@ -143,3 +159,59 @@ def test_shipped_results_can_be_selected_from_but_not_extended():
         results("shipped", learning_rate=1e-2)
     with pytest.raises(ConfigError, match="preset"):
         results("shiped")
+
+
+@pytest.mark.parametrize("preset", ["shipped", "reference"])
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        ({"realizations": 0}, "realizations = 0 is not possible: give an integer from 1"),
+        ({"realizations": -1}, "realizations = -1 is not possible"),
+        ({"n_trian": 500}, "unknown field 'n_trian': did you mean 'n_train'"),
+        ({"p_eval_cut": 1.5}, "unknown field 'p_eval_cut': did you mean 'p_eval'"),
+        ({"p_eval": 1.5}, r"p_eval = 1\.5 is not possible: give a number in \[0, 1\)"),
+        ({"p_train": [0.1, 0.9999999]}, r"p_train = 0\.9999999 is not possible.*rounded to 6 decimals"),
+        ({"n_train": "500"}, "n_train = '500' is not possible"),
+        ({"n_train": []}, "n_train is empty"),
+        ({"passes": 0}, "passes = 0 is not possible"),
+        ({"depth": True}, "depth = True is not possible"),
+        ({"learning_rate": 7}, "learning_rate = 7 is not possible"),
+        ({"adam_epsilon": 1e-50}, "adam_epsilon = 1e-50 is not possible: it is 0 in float32"),
+    ],
+)
+def test_shipped_results_are_checked_like_a_sweep(preset, fields, match, tmp_path):
+    with pytest.raises(ConfigError, match=match):
+        results(preset, store=tmp_path, **fields)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        ({"realizations": 1000}, r"no realizations = 1000 .*4 with depth = .*give at most 4.*the most is 40"),
+        ({"realizations": 20, "depth": 2, "width": 100}, "give at most 8"),
+        ({"passes": 5}, "have 4 passes: give at most 4"),
+        ({"depth": [2, 3], "n_train": 50_000}, "no networks with depth = 3, n_train = 50000"),
+        ({"depth": 3, "width": 50}, "no networks with depth = 3, width = 50"),
+        ({"seed": 1}, "one value of seed, 0"),
+        ({"p_eval": [0.5, 0.51]}, r"no p_eval = \[0.51\]"),
+    ],
+)
+def test_what_the_shipped_file_lacks_is_named(fields, match):
+    with pytest.raises(ConfigError, match=match):
+        results("shipped", **fields)
+
+
+def test_shipped_results_take_every_kind_of_number():
+    plain = results("shipped", n_train=[500, 1000], p_train=[0.1], depth=2, width=100, realizations=40, seed=0)
+    assert plain["realization"].nunique() == 40
+    for n_train, p_train in (
+        (np.array([1000, 500]), np.float32(0.1)),
+        (range(500, 1001, 500), np.array(0.1)),
+        (pd.Series([500, 1000], dtype="Int64"), {0.1}),
+        ({500.0, 1000.0}, 0.1 + 1e-17),
+    ):
+        same = results(
+            "shipped", n_train=n_train, p_train=p_train, depth=np.int64(2), width=100, realizations=np.array(40)
+        )
+        pd.testing.assert_frame_equal(same, plain)

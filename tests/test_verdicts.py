@@ -369,9 +369,9 @@ def test_bad_input_is_refused():
     table = synthetic_plane(n_realizations=2, p_eval=(0.0, 0.5), n_train=(500, 1000))
     with pytest.raises(ConfigError, match="unknown claim 'bkt'"):
         judge(table, ["bkt"])
-    with pytest.raises(ValueError, match="loss is missing"):
+    with pytest.raises(ValueError, match=r"lacks the column.*loss"):
         judge(table.drop(columns="loss"))
-    with pytest.raises(ValueError, match="every row is missing"):
+    with pytest.raises(ValueError, match="no rows"):
         judge(table[:0])
     with pytest.raises(ValueError, match="n_bootstrap = 1"):
         judge(table, n_bootstrap=1)

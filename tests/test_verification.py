@@ -75,7 +75,9 @@ def test_what_cannot_be_verified_is_one_clear_error(tmp_path, capsys):
         verify(tmp_path, 0)
     with pytest.raises(StoreError, match="holds no results"):
         verify(tmp_path)
-    with pytest.raises(StoreError, match="neither a store nor a compact file"):
-        verify(tmp_path / "none")
+    (tmp_path / "plain").write_text("a table")
+    for name in ("none", "plain"):
+        with pytest.raises(StoreError, match=rf"{name} is neither a store.* nor a compact file: .* ends in \.parquet"):
+            verify(tmp_path / name)
     assert main(["verify", str(tmp_path / "none.parquet")]) == 1
     assert capsys.readouterr().err.count("\n") == 1

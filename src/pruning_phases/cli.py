@@ -121,6 +121,8 @@ def _status(arguments: argparse.Namespace) -> None:
     for depth, width, n_train in sorted(total):
         key = (depth, width, n_train)
         print(f"{depth:>5} {width:>5} {n_train:>7} {have[key]:>6} {total[key]:>6}")
+    if failed := store.diverged(sweep):
+        print(f"{len(failed)} of those that are done diverged in training: they have no rows")
     for protocol, fields in store.other_protocols(sweep.training).items():
         differing = ", ".join(f"{name} = {there!r} instead of {asked!r}" for name, (there, asked) in fields.items())
         print(f"not counted: results of protocol {protocol}, with {differing}")

@@ -16,10 +16,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 N_POOL = 60_000  # images of the MNIST training file: training subset and validation set come from it
 N_TEST = 10_000
 N_CLASSES = 10
 N_PIXELS = 784
+SHOWN = 200  # characters of an impossible value that a message repeats
 P_DECIMALS = 6  # dropout rates are keys of the store: rounded, so that 0.1 + 0.2 and 0.3 name the same network
 
 
@@ -37,41 +40,76 @@ class Network(NamedTuple):
     realization: int
 
 
+def _plain(value: object) -> object:
+    """A numpy scalar or 0-d array as Python's own: a float32 as the decimal it is written as (0.1, not 0.10000000149)."""
+    if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value):
+        value = value[()]
+    if isinstance(value, np.floating) and value.dtype.itemsize < 8:
+        return float(str(value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _impossible(name: str, value: object, allowed: str) -> ConfigError:
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return ConfigError(f"{name} is an integer of {value.bit_length()} bits, which is not possible: {allowed}")
+    shown = " ".join(repr(value).split())
+    shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+    return ConfigError(f"{name} = {shown} is not possible: {allowed}")
+
+
 def _integer(name: str, value: object, low: int, high: int | None = None) -> int:
+    value = _plain(value)
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not whole or value < low or (high is not None and value > high):
-        allowed = f"an integer from {low} to {high}" if high is not None else f"an integer of at least {low}"
-        raise ConfigError(f"{name} = {value!r} is not possible: give {allowed}")
+        between = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        raise _impossible(name, value, f"give an integer {between}")
     return int(value)
 
 
 def _number(
-    name: str, value: object, low: float, high: float, *, closed_low: bool = False, closed_high: bool = False
+    name: str,
+    value: object,
+    low: float,
+    high: float,
+    *,
+    closed_low: bool = False,
+    closed_high: bool = False,
+    decimals: int | None = None,
 ) -> float:
-    real = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    above = real and (value >= low if closed_low else value > low)
-    below = real and (value <= high if closed_high else value < high)
+    """A checked number; with `decimals`, rounded before it is checked."""
+    value = _plain(value)
+    real = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    real = real or (isinstance(value, float) and math.isfinite(value))
+    number = float(value) if real else math.nan
+    if real and decimals is not None:
+        number = round(number, decimals) + 0.0  # no −0.0
+    above = number >= low if closed_low else number > low
+    below = number <= high if closed_high else number < high
     if not (above and below):
         interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
-        raise ConfigError(f"{name} = {value!r} is not possible: give a number in {interval}")
-    return float(value)
+        rounded = f" (it is rounded to {decimals} decimals, to {number:g})" if real and number != value else ""
+        raise _impossible(name, value, f"give a number in {interval}{rounded}")
+    return number
 
 
 def _flag(name: str, value: object) -> bool:
+    value = _plain(value)
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} = {value!r} is not possible: give true or false")
+        raise _impossible(name, value, "give true or false")
     return value
 
 
 def _choice(name: str, value: object, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise ConfigError(f"{name} = {value!r} is not possible: choose one of {', '.join(allowed)}")
+    value = _plain(value)
+    if not isinstance(value, str) or value not in allowed:
+        raise _impossible(name, value, f"choose one of {', '.join(allowed)}")
     return str(value)
 
 
 def _axis(name: str, values: object, check) -> tuple:
     """Sorted tuple of distinct checked values; a single value is a list of one."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+    values = _plain(values)
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or values is np.ma.masked:
         values = (values,)
     values = tuple(values)
     if not values:
@@ -80,7 +118,7 @@ def _axis(name: str, values: object, check) -> tuple:
 
 
 def _rate(name: str, value: object) -> float:
-    return round(_number(name, value, 0.0, 1.0, closed_low=True), P_DECIMALS)
+    return _number(name, value, 0.0, 1.0, closed_low=True, decimals=P_DECIMALS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,15 +129,15 @@ class Training:
     """
 
     learning_rate: float = 1e-3
-    """Adam's initial learning rate, in (0, 1)."""
+    """Adam's initial learning rate, in (0, 1) and a normal number of `precision`, like adam_epsilon."""
     batch_size: int = 128
     """Samples of one gradient step; the last mini-batch of an epoch may be smaller."""
     beta1: float = 0.9
-    """Decay of Adam's mean of gradients, in [0, 1)."""
+    """Decay of Adam's mean of gradients, in [0, 1), also as a number of `precision`."""
     beta2: float = 0.999
-    """Decay of Adam's mean of squared gradients, in [0, 1)."""
+    """Decay of Adam's mean of squared gradients, in [0, 1), also as a number of `precision`."""
     adam_epsilon: float = 1e-8
-    """Adam's denominator offset, in (0, 1)."""
+    """Adam's denominator offset, in (0, 1) and at least the smallest normal number of `precision` (float32: 1.2e-38)."""
     scheduler_factor: float = 0.5
     """The plateau scheduler multiplies the learning rate by this, in (0, 1)."""
     scheduler_patience: int = 5
@@ -141,6 +179,15 @@ class Training:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        kind = np.float64 if self.precision == "float64" else np.float32
+        for name in ("adam_epsilon", "learning_rate"):  # training takes denormal numbers for zero
+            if checked[name] < np.finfo(kind).tiny:
+                raise _impossible(
+                    name, checked[name], f"it is 0 in {self.precision}: give at least {np.finfo(kind).tiny:.2g}"
+                )
+        for name in ("beta1", "beta2"):
+            if kind(checked[name]) == 1:
+                raise _impossible(name, checked[name], f"it is 1 in {self.precision}: give a smaller number")
 
     @property
     def protocol(self) -> str:
@@ -241,6 +288,15 @@ class Sweep:
     def to_dict(self) -> dict:
         """Plain dictionary of all fields, as stored with results."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Sweep:
+        """The sweep that `to_dict` was made of."""
+        return cls(
+            grids=tuple(Grid(**grid) for grid in fields["grids"]),
+            evaluation=Evaluation(**fields["evaluation"]),
+            training=Training(**fields["training"]),
+        )
 
 
 N_SIZES = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000)

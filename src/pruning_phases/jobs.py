@@ -20,7 +20,7 @@ from pruning_phases.evaluation import evaluate
 from pruning_phases.network import DTYPES, Parameters
 from pruning_phases.progress import calibrate, cost
 from pruning_phases.provenance import provenance
-from pruning_phases.store import Store
+from pruning_phases.store import DIVERGED, Store
 from pruning_phases.training import VALIDATION_CHUNK, train
 
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
@@ -75,6 +75,8 @@ class BatchReport:
     epochs: int
     """Epochs, summed over networks."""
     wall_time_s: float
+    diverged: int = 0
+    """How many of the networks diverged."""
 
     def line(self) -> str:
         """The job in one line of the log."""
@@ -82,7 +84,8 @@ class BatchReport:
         rate = f"{self.sample_steps / self.wall_time_s:.0f}" if self.wall_time_s else "0"
         return (
             f"depth={one.depth} width={one.width} n_train={one.n_train} realization={one.realization} "
-            f"networks={len(self.networks)} epochs={self.epochs} samples_per_s={rate} file={self.path.rpartition('/')[2]}"
+            f"networks={len(self.networks)} diverged={self.diverged} epochs={self.epochs} samples_per_s={rate} "
+            f"file={self.path.rpartition('/')[2]}"
         )
 
 
@@ -162,7 +165,10 @@ def mnist():
 
 @dataclasses.dataclass(frozen=True)
 class Computed:
-    """Networks of a job with their weights, training records, loss and n_correct [M, E, passes]."""
+    """Networks of a job with their weights, training records, loss and n_correct [M, E, passes].
+
+    A network that diverged is recorded as such and its loss is NaN everywhere.
+    """
 
     networks: tuple[Network, ...]
     parameters: Parameters
@@ -187,9 +193,17 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
     else:
         networks = job.networks
         parameters, records = weights.load(Path(job.weights), networks, device)
-    return Computed(
-        networks, parameters, records, *evaluate(networks, parameters, training, job.evaluation, mnist()), last
-    )
+    return _scored(Computed(networks, parameters, records, np.empty(0), np.empty(0), last), training, job.evaluation)
+
+
+def _scored(done: Computed, training: Training, evaluation: Evaluation) -> Computed:
+    """With the scores of its weights; a network whose training failed or that has a loss that cannot be stored has diverged."""
+    loss, n_correct = evaluate(done.networks, done.parameters, training, evaluation, mnist())
+    largest = np.finfo(stores.COLUMNS["loss"].to_pandas_dtype()).max
+    failed = ~(loss <= largest).all(axis=(1, 2)) | [one["stop_reason"] == DIVERGED for one in done.records]
+    loss[failed] = np.nan
+    records = [{**one, "stop_reason": DIVERGED} if bad else one for one, bad in zip(done.records, failed, strict=True)]
+    return dataclasses.replace(done, records=records, loss=loss, n_correct=n_correct)
 
 
 def run_batch(
@@ -214,17 +228,20 @@ def run_batch(
     done = compute(job, training, device)
     wall = time.perf_counter() - start
     run = {**provenance(torch.device(device)), "wall_time_s": round(wall, 3)}
-    if keep_weights and job.weights is None:
-        weights.keep(store, training, done.parameters, done.records)
+    sound = [k for k, one in enumerate(done.records) if one["stop_reason"] != DIVERGED]
+    if keep_weights and job.weights is None and sound:
+        parameters = done.parameters.map(lambda tensor: tensor[sound])
+        weights.keep(store, training, parameters, [done.records[k] for k in sound])
     if both_weights and done.last is not None:
-        last = dataclasses.replace(training, restore="last")
-        scores = evaluate(done.networks, done.last, last, job.evaluation, mnist())
-        store.write(stores.tidy(done.networks, job.evaluation, *scores), last, job.evaluation, done.records, run)
+        protocol = dataclasses.replace(training, restore="last")
+        last = _scored(dataclasses.replace(done, parameters=done.last), protocol, job.evaluation)
+        table = stores.tidy(last.networks, job.evaluation, last.loss, last.n_correct)
+        store.write(table, protocol, job.evaluation, last.records, run)
     table = stores.tidy(done.networks, job.evaluation, done.loss, done.n_correct)
     path = store.write(table, training, job.evaluation, done.records, run)
     epochs = [0 if job.weights else record["epochs"] for record in done.records]
     steps = sum(one.n_train * n for one, n in zip(done.networks, epochs, strict=True))
-    return BatchReport(done.networks, str(path), steps, sum(epochs), wall)
+    return BatchReport(done.networks, str(path), steps, sum(epochs), wall, len(stores.diverged(done.records)))
 
 
 def run_batches(jobs: list[Job], *arguments: object, **options: object) -> list[BatchReport]:

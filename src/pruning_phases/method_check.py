@@ -11,7 +11,7 @@ provenance file beside each.
 from __future__ import annotations
 
 import argparse
-import json
+import io
 import platform
 import time
 from collections.abc import Sequence
@@ -23,6 +23,8 @@ import pandas as pd
 import scipy
 
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
+from pruning_phases.config import ConfigError
+from pruning_phases.outputs import StoreError, check_table, write_table
 from pruning_phases.synthetic import synthetic_collapse
 
 __all__ = [
@@ -198,7 +200,8 @@ def load_coverage(recompute: bool = False, n_sets: int = 200) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: Path, seconds: float, parameters: dict[str, object]) -> None:
-    table.to_parquet(path, compression="zstd", index=False)
+    content = io.BytesIO()
+    table.to_parquet(content, compression="zstd", index=False)
     provenance = {
         "command": f"python -m pruning_phases.method_check {parameters['study']}",
         "parameters": parameters,
@@ -208,7 +211,7 @@ def _write(table: pd.DataFrame, path: Path, seconds: float, parameters: dict[str
         "numpy": np.__version__,
         "scipy": scipy.__version__,
     }
-    path.with_suffix(".json").write_text(json.dumps(provenance, indent=2) + "\n")
+    write_table(path, content.getvalue(), provenance, replace=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -216,15 +219,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.method_check", description=__doc__)
     parser.add_argument("study", nargs="+", choices=["systems", "coverage"])
     parser.add_argument("--sets", type=int, default=200, help="synthetic data sets per case (default 200)")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder for the tables (default: data)")
+    parser.add_argument(
+        "--out", type=Path, default=DATA, help="folder for the tables; earlier ones are renamed (default: data)"
+    )
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    names = {"systems": "known_systems", "coverage": "method_check"}
     for study in options.study:
-        start = time.perf_counter()
+        check_table(options.out / f"{names[study]}.parquet")
+    for study in options.study:
+        start, name = time.perf_counter(), names[study]
         if study == "systems":
-            table, name, parameters = simulate_known_systems(), "known_systems", {"study": study}
+            table, parameters = simulate_known_systems(), {"study": study}
         else:
-            table, name = coverage_fits(CASES, options.sets), "method_check"
+            table = coverage_fits(CASES, options.sets)
             cases = [asdict(case) for case in CASES]
             parameters = {"study": study, "n_sets": options.sets, "n_bootstrap": 200, "p_c": P_C, "cases": cases}
         _write(table, options.out / f"{name}.parquet", time.perf_counter() - start, parameters)
@@ -232,4 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ConfigError, StoreError) as error:
+        raise SystemExit(f"error: {error}") from error

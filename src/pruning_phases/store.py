@@ -3,13 +3,13 @@
 A part holds what one batch of networks produced. It is serialised in memory, written to a temporary name, fsynced and renamed to
 `part-<first 16 digits of its SHA-256>.parquet`: a name that a reader can check, that two writers can only share for identical bytes,
 and that never appears before its content is complete. Rows are in `COLUMNS`; the file's metadata (JSON under `METADATA_KEY`) names the
-networks, the protocol, and where the part came from. A compact file is read like a part when it lies in the folder with its manifest:
+networks, the protocol, and where the part came from. A network that diverged is named there, with that stop reason, and has no rows:
+it is done, and every loss in a file is finite. A compact file is read like a part when it lies in the folder with its manifest:
 so a sweep can go on from published results.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -28,8 +28,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.outputs import StoreError, check_table, write_durably, write_table
 
 FORMAT = 1
+DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
 METADATA_KEY = b"pruning_phases"
 COLUMNS = {
     "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),
@@ -42,12 +44,12 @@ _NOT_OURS = (pa.ArrowException, ValueError, LookupError, TypeError, AttributeErr
 _PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
 
 
-class StoreError(RuntimeError):
-    """The store cannot be read or written; the message says why and what to do."""
-
-
 class StoreWarning(UserWarning):
     """A part cannot be used; its networks count as missing."""
+
+
+class DivergedWarning(UserWarning):
+    """Networks diverged in training: they count as done and have no rows, so averages are over the others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,18 @@ class Part:
     def covers(self) -> set[tuple[float, int]]:
         """The (p_eval, eval_pass) pairs of each of its networks."""
         return {(p, k) for p in self.evaluation.p_eval for k in range(self.evaluation.passes)}
+
+    @property
+    def diverged(self) -> set[Network]:
+        """Networks that have no rows because they diverged."""
+        return diverged(self.metadata["networks"])
+
+
+def diverged(records: Iterable[dict]) -> set[Network]:
+    """Networks that diverged, from training records."""
+    return {
+        Network(*(one[field] for field in Network._fields)) for one in records if one.get("stop_reason") == DIVERGED
+    }
 
 
 def tidy(networks: Iterable[Network], evaluation: Evaluation, loss: np.ndarray, n_correct: np.ndarray) -> pd.DataFrame:
@@ -89,8 +103,14 @@ class Store:
     ) -> Path:
         """Add a part; returns its path. `networks` holds the name and training record of each network, `run` its provenance.
 
-        Raises StoreError if the folder cannot be written.
+        Rows of networks whose record says that they diverged are left out. Raises StoreError if the folder cannot be written or
+        another loss is not finite.
         """
+        table = _without(table, diverged(networks))
+        if bad := int((~np.isfinite(table["loss"])).sum()):
+            raise StoreError(
+                f"{bad} losses are not finite and nothing is stored of them: mark their networks as diverged"
+            )
         metadata = {
             "format": FORMAT,
             "protocol": training.protocol,
@@ -163,10 +183,14 @@ class Store:
         return parts
 
     def read(self, sweep: Sweep) -> pd.DataFrame:
-        """Tidy table of the networks of `sweep` that are here, restricted to its p_eval and passes; sorted, each row once."""
-        wanted = set(sweep.networks())
+        """Tidy table of the networks of `sweep` that are here, restricted to its p_eval and passes; sorted, each row once.
+
+        Networks that diverged have no rows; a DivergedWarning tells how many these are.
+        """
+        wanted, parts = set(sweep.networks()), self.parts()
+        warn_of_diverged(_diverged(parts, sweep), len(wanted))
         tables = []
-        for part in self.parts():
+        for part in parts:
             if part.protocol == sweep.training.protocol and wanted.intersection(part.networks):
                 tables.append(read_table(part.path))
         return select(pd.concat(tables, ignore_index=True) if tables else empty(), sweep)
@@ -187,6 +211,10 @@ class Store:
         wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
         return {one for one in sweep.networks() if wanted <= covered.get(one, set())}
 
+    def diverged(self, sweep: Sweep) -> set[Network]:
+        """Networks of `sweep` that lack rows it asks for because they diverged."""
+        return _diverged(self.parts(), sweep)
+
     def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
         """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
         asked = dataclasses.asdict(training)
@@ -200,6 +228,42 @@ class Store:
                 }
                 differing[part.protocol] = dict(sorted(fields.items()))
         return differing
+
+
+def _diverged(parts: Iterable[Part], sweep: Sweep) -> set[Network]:
+    wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
+    here = [part for part in parts if part.protocol == sweep.training.protocol and wanted & part.covers()]
+    return set(sweep.networks()) & set().union(*(part.diverged for part in here))
+
+
+def warn_of_diverged(networks: Iterable[Network], total: int) -> None:
+    """A DivergedWarning with the number of these networks and one of their names; nothing where there are none."""
+    if not (names := sorted(networks)):
+        return
+    example = ", ".join(f"{name} = {value:g}" for name, value in names[0]._asdict().items())
+    warnings.warn(
+        f"{len(names)} of {total} networks diverged in training (such as {example}): they have no rows, averages are over the others",
+        DivergedWarning,
+        stacklevel=3,
+    )
+
+
+def warn_of_diverged_in(manifest: Mapping) -> None:
+    """A DivergedWarning if the manifest of a compact file says that networks diverged."""
+    if n := manifest.get("diverged"):
+        warnings.warn(
+            f"{n} of {manifest['networks']} networks diverged in training: they have no rows, averages are over the others",
+            DivergedWarning,
+            stacklevel=3,
+        )
+
+
+def _without(table: pd.DataFrame, networks: set[Network]) -> pd.DataFrame:
+    """The rows of all other networks."""
+    if not networks:
+        return table
+    names = pd.MultiIndex.from_frame(table[list(Network._fields)])
+    return table[~names.isin(sorted(networks))].reset_index(drop=True)
 
 
 def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
@@ -218,12 +282,13 @@ def empty() -> pd.DataFrame:
 
 
 def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
-    """Join the parts of `sweep` into one zstd Parquet file with a manifest beside it (same name, .json); returns the manifest.
+    """Join the parts of `sweep` into one zstd Parquet file (.parquet) with a manifest beside it (same name, .json); returns the manifest.
 
     partial: take the networks that are there instead of asking for all. replace: if the file exists with other content, rename it, and
     its manifest, to the name with the first eight digits of its SHA-256. Raises StoreError if networks are missing (with `partial`: if
-    none is there), or, without `replace`, if the file exists with other content.
+    none is there), if a file of one of the two names is not ours (`outputs.check_table`), or, without `replace`, if it has other content.
     """
+    check_table(path)
     done, wanted = store.done(sweep), sweep.networks()
     if len(done) < (1 if partial else len(wanted)):
         raise StoreError(
@@ -253,21 +318,14 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
         "rows": len(table),
         "networks": len(done),
         "networks_of_sweep": len(wanted),
+        "diverged": len(store.diverged(sweep)),
         "protocol": sweep.training.protocol,
         "sweep": sweep.to_dict(),
         "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in used), 1),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "computed_by": _origins(used),
     }
-    if path.exists() and (before := path.read_bytes()) != content:
-        if not replace:
-            raise StoreError(f"{path} exists with other content: move it away first, or let `--replace` rename it")
-        kept = f"{path.stem}.{hashlib.sha256(before).hexdigest()[:8]}"
-        for old in (path, path.with_suffix(".json")):
-            if old.exists():
-                old.rename(old.with_stem(kept))
-    write_durably(path, content)
-    write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+    write_table(path, content, manifest, replace)
     return manifest
 
 
@@ -321,27 +379,6 @@ def _verified(path: Path) -> tuple[dict, bytes]:
 
 def _records(content: bytes) -> list[dict]:
     return json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write to a temporary name, fsync, rename, fsync the folder: the name appears with all of its content or not at all."""
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise StoreError(f"cannot write {path}: {error.strerror}. What was finished before is kept.") from error
 
 
 def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: Iterable[tuple]) -> Part:

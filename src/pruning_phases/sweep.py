@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 
 from pruning_phases import store as stores
 from pruning_phases import weights
-from pruning_phases.config import PROTOCOLS, ConfigError, Sweep, preset
+from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
 from pruning_phases.data import data_folder, prepare
 from pruning_phases.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
 from pruning_phases.jobs import BatchReport, Job, Plan, measure, plan, run_batches
@@ -51,6 +52,8 @@ def run(
     both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
 
+    A DivergedWarning tells how many of the networks computed now diverged; they count as done.
+
     Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
     """
     store = store if isinstance(store, Store) else Store(store or default_store())
@@ -67,6 +70,7 @@ def run(
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
     total, fruitless = todo.n_networks, 0
+    asked = {one for job in todo.jobs for one in job.networks}
     while todo.jobs:
         before = todo.n_networks
         options = {"keep_weights": keep_weights, "both_weights": both_weights}
@@ -80,6 +84,7 @@ def run(
                 f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
                 "finished batches are stored, the same command goes on from there"
             ) from lost
+    stores.warn_of_diverged(store.diverged(sweep) & asked, total)
     return total
 
 
@@ -216,7 +221,7 @@ def results(
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
     lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "closest" (to the paper's statements). overrides: fields of the
     sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
-    Raises ConfigError for an impossible or, with "shipped", unavailable value.
+    Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
     """
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
@@ -225,28 +230,53 @@ def results(
         where = Store(store or default_store())
         run(sweep, where)
         return where.read(sweep)
-    table, _ = stores.read_compact(SHIPPED_FILES[protocol])
-    return _restrict(table, {name: value for name, value in overrides.items() if value is not None})
+    table, manifest = stores.read_compact(SHIPPED_FILES[protocol])
+    stores.warn_of_diverged_in(manifest)
+    return _restrict(table, Sweep.from_dict(manifest["sweep"]), overrides)
 
 
-def _restrict(table: pd.DataFrame, chosen: dict[str, object]) -> pd.DataFrame:
-    for name, value in chosen.items():
-        if name in ("realizations", "passes"):
-            column = "realization" if name == "realizations" else "eval_pass"
-            table = table[table[column] < value]
-            continue
-        if name not in table.columns:
+def _restrict(table: pd.DataFrame, shipped: Sweep, overrides: Mapping[str, object]) -> pd.DataFrame:
+    """The rows that `overrides` select: checked like fields of a sweep, then everything that they name must be there."""
+    asked = shipped.override(**overrides)
+    chosen = [name for name, value in overrides.items() if value is not None]
+    elsewhere = "or another preset to compute them"
+    for name in chosen:
+        if name in Training.__dataclass_fields__ and getattr(asked.training, name) != getattr(shipped.training, name):
+            one = getattr(shipped.training, name)
             raise ConfigError(
-                f"the shipped results have one value of {name}: choose another preset to compute with {name} = {value!r}"
+                f"the shipped results have one value of {name}, {one!r}: choose another preset to compute with "
+                f"{name} = {getattr(asked.training, name)!r}"
             )
-        values = [
-            round(v, 6) if isinstance(v, float) else v for v in (value if isinstance(value, (list, tuple)) else [value])
-        ]
-        lacking = sorted(set(values) - set(table[name].unique().tolist()))
-        if lacking:
-            there = ", ".join(f"{v:g}" for v in sorted(table[name].unique()))
+    if asked.evaluation.passes > (most := shipped.evaluation.passes):
+        raise ConfigError(f"the shipped results have {most} passes: give at most {most}, {elsewhere}")
+    named = {name: getattr(asked.grids[0], name) for name in chosen if name in Network._fields}
+    if "p_eval" in chosen:
+        named["p_eval"] = asked.evaluation.p_eval
+    whole = table
+    for name, values in named.items():
+        there = sorted(whole[name].unique().tolist())
+        if lacking := sorted(set(values) - set(there)):
             raise ConfigError(
-                f"the shipped results have no {name} = {lacking}: choose from {there}, or another preset to compute them"
+                f"the shipped results have no {name} = {lacking}: choose from {', '.join(f'{v:g}' for v in there)}, {elsewhere}"
             )
         table = table[table[name].isin(values)]
-    return table.reset_index(drop=True)
+    networks = table[list(Network._fields)].drop_duplicates()
+    axes = [name for name in named if name != "p_eval"]
+    if axes:
+        lacking = set(itertools.product(*(named[name] for name in axes))) - set(
+            networks[axes].itertuples(index=False, name=None)
+        )
+        if lacking:
+            example = ", ".join(f"{name} = {value:g}" for name, value in zip(axes, min(lacking), strict=True))
+            raise ConfigError(f"the shipped results have no networks with {example}: leave out a value, {elsewhere}")
+    if "realizations" in chosen:
+        wanted = asked.grids[0].realizations
+        count = networks.groupby(list(Network._fields[:4]))["realization"].nunique()
+        if (fewest := int(count.min())) < wanted:
+            example = ", ".join(f"{n} = {v:g}" for n, v in zip(count.index.names, count.idxmin(), strict=True))
+            raise ConfigError(
+                f"the shipped results have no realizations = {wanted} of each of these networks ({fewest} with {example}): "
+                f"give at most {fewest}, choose networks with more (the most is {int(count.max())}), {elsewhere}"
+            )
+        table = table[table["realization"] < wanted]
+    return table[table["eval_pass"] < asked.evaluation.passes].reset_index(drop=True)

@@ -35,6 +35,7 @@ from pruning_phases import network, streams
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.data import MNIST, scaled
 from pruning_phases.network import Parameters
+from pruning_phases.store import DIVERGED
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
 SCHEDULER_EPSILON = 1e-8  # as in ReduceLROnPlateau: smaller reductions of the learning rate are ignored
@@ -49,9 +50,9 @@ class TrainedBatch:
     epochs: tuple[int, ...]
     """Epochs trained."""
     best_epochs: tuple[int, ...]
-    """Epoch (from 1) with the lowest validation loss."""
+    """Epoch (from 1) with the lowest validation loss; 0 if none was finite."""
     stop_reasons: tuple[str, ...]
-    """"patience" or "max_epochs"."""
+    """"patience", "max_epochs", or "diverged": a validation loss was not finite, so that training failed."""
     validation_losses: tuple[tuple[float, ...], ...]
     """Validation loss after each epoch."""
     learning_rates: tuple[float, ...]
@@ -233,7 +234,9 @@ class _Progress:
             reduced = self.rate * training.scheduler_factor
             if self.rate - reduced > SCHEDULER_EPSILON:
                 self.rate = reduced
-        if epoch - self.best_epoch >= training.early_stopping_patience:
+        if not math.isfinite(loss):  # no later epoch can mend it
+            self.stop_reason = DIVERGED
+        elif epoch - self.best_epoch >= training.early_stopping_patience:
             self.stop_reason = "patience"
         elif epoch >= training.max_epochs:
             self.stop_reason = "max_epochs"
@@ -250,7 +253,7 @@ def train(
     networks = tuple(Network(*one) for one in networks)
     if len({one[:3] for one in networks}) != 1 or len(set(networks)) != len(networks):
         raise ConfigError(
-            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with Sweep.plan"
+            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with jobs.plan"
         )
     if networks[0].n_train > len(data.train_labels) - training.n_validation:
         raise ConfigError(

@@ -37,6 +37,8 @@ class Batch:
     threads: int
     known_grouping: bool
     """Whether `networks` are the whole batch in its order."""
+    diverged: frozenset[Network] = frozenset()
+    """Those that diverged and have no rows; computed again they must diverge as well."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Comparison:
     identical: bool
     """Every loss and every number of correct images is the same."""
     deviation: float
-    """Rms over p_eval of ln(loss again / loss stored), both averaged over passes."""
+    """Rms over p_eval of ln(loss again / loss stored), both averaged over passes; infinite if it diverged only once."""
     known_grouping: bool
 
 
@@ -59,7 +61,7 @@ def verify(source: str | Path, n_networks: int = 3, seed: int = 0, device: str =
     if n_networks < 1:
         raise ConfigError(f"networks = {n_networks!r} is not possible: give an integer of at least 1")
     source = Path(source)
-    batches = _from_compact(source) if source.suffix == ".parquet" else _from_store(source)
+    batches = _from_store(source) if source.is_dir() else _from_compact(source)
     where = [(k, one) for k, batch in enumerate(batches) for one in batch.networks]
     if not where:
         raise StoreError(f"{source} holds no results to verify")
@@ -74,21 +76,23 @@ def deviating(comparisons: Sequence[Comparison], tolerance: float = TOLERANCE) -
 
 
 def _from_store(folder: Path) -> list[Batch]:
-    if not folder.is_dir():
-        raise StoreError(f"{folder} is neither a store nor a compact file (.parquet)")
     batches = []
     for part in Store(folder).parts():
         if part.path.name.startswith("part-"):
             table = stores.read_table(part.path)
-            batches.append(
-                Batch(part.networks, Training(**part.training), part.evaluation, table, _threads([part.metadata]), True)
-            )
+            threads, failed = _threads([part.metadata]), frozenset(part.diverged)
+            training = Training(**part.training)
+            batches.append(Batch(part.networks, training, part.evaluation, table, threads, True, failed))
         else:
             batches += _from_compact(part.path)
     return batches
 
 
 def _from_compact(path: Path) -> list[Batch]:
+    if path.suffix != ".parquet":
+        raise StoreError(
+            f"{path} is neither a store (a folder) nor a compact file: name one that ends in .parquet, its manifest beside it"
+        )
     table, manifest = stores.read_compact(path)
     records = stores.training_records(path, with_batch=True)
     sweep = manifest["sweep"]
@@ -99,12 +103,13 @@ def _from_compact(path: Path) -> list[Batch]:
         groups, order = ["batch"], "place"
     else:  # an older file: networks that share their draws probably shared a batch
         groups, order = ["depth", "width", "n_train", "realization"], "p_train"
+    failed = frozenset(stores.diverged(records.to_dict("records")))
     batches = []
     for _, members in records.sort_values(order).groupby(groups):
         networks = tuple(Network(*row) for row in members[list(Network._fields)].itertuples(index=False))
         first = networks[0]
         rows = table[(table[["depth", "width", "n_train"]] == list(first[:3])).all(axis=1)]
-        batches.append(Batch(networks, training, evaluation, rows, _threads(manifest["computed_by"]), known))
+        batches.append(Batch(networks, training, evaluation, rows, _threads(manifest["computed_by"]), known, failed))
     return batches
 
 
@@ -123,8 +128,12 @@ def _compare(batch: Batch, device: str) -> list[Comparison]:
         torch.set_num_threads(before)
     again = stores.tidy(done.networks, batch.evaluation, done.loss, done.n_correct)
     both = again.merge(batch.table, on=KEY, suffixes=("_again", ""))
-    found = []
+    found, failed = [], stores.diverged(done.records)
     for one in done.networks:
+        if one in failed or one in batch.diverged:
+            same = one in failed and one in batch.diverged
+            found.append(Comparison(one, same, 0.0 if same else np.inf, batch.known_grouping))
+            continue
         rows = both[(both[list(Network._fields)] == list(one)).all(axis=1)]
         if len(rows) < len(batch.evaluation.p_eval) * batch.evaluation.passes:
             raise StoreError(f"rows of {one} are missing from the stored table")

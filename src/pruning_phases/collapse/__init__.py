@@ -10,9 +10,26 @@ from pruning_phases.collapse.compare import (
     scan_windows,
     which_ansatz,
 )
+from pruning_phases.collapse.convergence import (
+    HYPOTHESES,
+    compare_hypotheses,
+    do_they_converge,
+    hypothesis_lines,
+    which_hypothesis,
+)
 from pruning_phases.collapse.crossings import Drifting, crossing_drift, crossing_onset, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
+from pruning_phases.collapse.hypotheses import (
+    AlgebraicShift,
+    BKTShift,
+    CrossingFit,
+    Crossings,
+    Hypothesis,
+    LogarithmicDrift,
+    fit_crossings,
+    significant_crossings,
+)
 from pruning_phases.collapse.lines import (
     collapse_lines,
     collapse_rates,
@@ -39,12 +56,19 @@ from pruning_phases.collapse.regime import (
 __all__ = [
     "BKT",
     "HALF_WIDTHS",
+    "HYPOTHESES",
     "Algebraic",
+    "AlgebraicShift",
     "Ansatz",
+    "BKTShift",
     "CollapseData",
     "CollapseFit",
+    "CrossingFit",
+    "Crossings",
     "Drift",
     "Drifting",
+    "Hypothesis",
+    "LogarithmicDrift",
     "NoTransition",
     "NuRelation",
     "Parameter",
@@ -55,16 +79,20 @@ __all__ = [
     "collapse_lines",
     "collapse_rates",
     "compare_ansaetze",
+    "compare_hypotheses",
     "compare_lines",
     "crossing_drift",
     "crossing_lines",
     "crossing_onset",
     "crossing_point",
+    "do_they_converge",
     "drift_lines",
     "fit_collapse",
+    "fit_crossings",
     "fit_lines",
     "fit_spline",
     "fit_table",
+    "hypothesis_lines",
     "interval_table",
     "landscape",
     "leave_one_out",
@@ -79,6 +107,8 @@ __all__ = [
     "scaling_regime",
     "scan_l0",
     "scan_windows",
+    "significant_crossings",
     "stability_map",
     "which_ansatz",
+    "which_hypothesis",
 ]

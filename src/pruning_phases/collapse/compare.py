@@ -174,9 +174,18 @@ def scan_l0(
     n_bootstrap: int = 0,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """BKT fits for several microscopic lengths: one row of `CollapseFit.summary` per l0, with column l0."""
-    fits = {value: fit_collapse(data, BKT(value), n_bootstrap=n_bootstrap, seed=seed) for value in l0}
-    return pd.DataFrame([{"l0": value, **fit.summary()} for value, fit in fits.items()])
+    """BKT fits for several microscopic lengths: one row of `CollapseFit.summary` per l0, with column l0.
+
+    An l0 that is not below the smallest size is kept as a row with status "l0 too large" and NaN values.
+    """
+    rows = []
+    for value in l0:
+        ansatz = BKT(value)
+        if data.sizes[0] <= ansatz.minimum_size:
+            rows.append({"l0": value, "ansatz": ansatz.label, "status": "l0 too large"})
+        else:
+            rows.append({"l0": value, **fit_collapse(data, ansatz, n_bootstrap=n_bootstrap, seed=seed).summary()})
+    return pd.DataFrame(rows)
 
 
 def scan_windows(

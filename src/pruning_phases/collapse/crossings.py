@@ -1,9 +1,9 @@
-"""Pairwise crossings p*(N_i, N_j) of the points of a collapse and their drift with N."""
+"""Pairwise crossings p*(N_i, N_j) of the points of a collapse, where they begin, and their drift with N."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,20 +11,14 @@ import pandas as pd
 
 from pruning_phases.collapse.data import CollapseData
 
-__all__ = ["Drifting", "crossing_drift", "crossing_onset", "pair_crossings"]
+__all__ = ["MIN_SIGNIFICANCE", "RATIO", "Drifting", "crossing_drift", "crossing_onset", "pair_crossings"]
 
 MIN_SIGNIFICANCE = 2.0
-"""Standard errors at which both sides of a crossing must hold their sign for the crossing to enter a drift."""
-
-
-def _curves(data: CollapseData, y: np.ndarray) -> dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """By size: p (q,), y (B, q), sigma (q,), sorted by p."""
-    out = {}
-    for size in data.sizes:
-        i = np.flatnonzero(data.n_train == size)
-        i = i[np.argsort(data.p[i], kind="stable")]
-        out[float(size)] = (data.p[i], y[:, i], data.sigma[i])
-    return out
+"""Standard errors at which both sides of a crossing must hold their sign for the crossing to count."""
+RATIO = 1.5
+"""Smallest quotient of two sizes that are compared. The difference of two curves grows as ln(N_j / N_i) while its error
+does not shrink, so the error of a crossing is proportional to 1 / ln(N_j / N_i): half octaves would give pairs with twice
+the error of octaves, which say nothing that the octaves do not. 1.5 keeps 32 000 and 50 000, and skips half octaves."""
 
 
 class _Crossing(NamedTuple):
@@ -35,21 +29,22 @@ class _Crossing(NamedTuple):
     significance: np.ndarray
 
 
-def _cross(p: np.ndarray, difference: np.ndarray, sigma: np.ndarray) -> _Crossing:
-    """Crossings of piecewise linear differences (B, q).
+def _cross(p: np.ndarray, difference: np.ndarray, deviations: np.ndarray, scale: np.ndarray) -> _Crossing:
+    """Crossings of piecewise linear differences (B, q) whose covariance is ``deviations.T @ deviations``.
 
     Noise makes a difference change sign more than once; the crossing is the sign change at which the curve splits best
     into a part of one sign and a part of the other: the largest |sum_left d/sigma - sum_right d/sigma|. It is
-    significant if both parts hold their sign: the smaller of -/+ sum d/sigma / sqrt(points), each of unit variance for
-    pure independent noise.
+    significant if both parts hold their sign: the smaller of -/+ sum d/sigma, each divided by its own standard error,
+    so that it has unit variance for pure noise however points and curves share it.
+
+    ``scale`` (q,) are errors without pairing; an error of less than a millionth of them counts as that.
     """
+    sigma = np.maximum(np.linalg.norm(deviations, axis=0), 1e-6 * scale)
     changes = difference[:, :-1] * difference[:, 1:] < 0
     # A sample that is exactly zero is a crossing by itself; counted where the sign differs on its two sides.
     zero = difference[:, :-1] == 0
     changes |= zero
-    z = difference / sigma
-    left = np.cumsum(z, axis=1)[:, :-1]
-    right = z.sum(axis=1, keepdims=True) - left
+    left, right = _sides(difference / sigma)
     split = np.abs(left - right)
     best = np.where(changes, split, -1.0).argmax(axis=1)
     rows = np.arange(difference.shape[0])
@@ -57,40 +52,60 @@ def _cross(p: np.ndarray, difference: np.ndarray, sigma: np.ndarray) -> _Crossin
     with np.errstate(invalid="ignore", divide="ignore"):  # rows without any sign change become NaN below
         position = p[best] + (p[best + 1] - p[best]) * d0 / (d0 - d1)
     count = changes.sum(axis=1)
-    n_left = best + 1
-    z_left, z_right = left[rows, best] / np.sqrt(n_left), right[rows, best] / np.sqrt(p.size - n_left)
-    direction = np.sign(z_right - z_left)
+    error_left, error_right = (
+        np.maximum(np.linalg.norm(side, axis=0), 1e-6)[best] for side in _sides(deviations / sigma)
+    )
+    z_left, z_right = left[rows, best] / error_left, right[rows, best] / error_right
+    direction = np.sign(right[rows, best] - left[rows, best])
     significance = np.minimum(-direction * z_left, direction * z_right)
     return _Crossing(np.where(count > 0, position, np.nan), count, np.where(count > 0, significance, np.nan))
 
 
-def _pairs(sizes: np.ndarray, pairs: str) -> list[tuple[float, float]]:
-    sizes = [float(s) for s in sizes]
-    if pairs == "consecutive":
-        return list(pairwise(sizes))
+def _sides(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of (..., q) over the points left and right of every interval, (..., q - 1) each."""
+    left = np.cumsum(z, axis=-1)[..., :-1]
+    return left, z.sum(axis=-1, keepdims=True) - left
+
+
+def _pairs(sizes: np.ndarray, pairs: str, ratio: float) -> list[tuple[float, float]]:
+    if not ratio >= 1:
+        raise ValueError(f"ratio must be at least 1, the quotient of the two sizes of a pair, got {ratio!r}")
+    apart = [(float(a), float(b)) for a, b in combinations(sizes, 2) if b >= ratio * a * (1 - 1e-9)]
     if pairs == "all":
-        return list(combinations(sizes, 2))
+        return apart
+    if pairs == "consecutive":
+        return list({a: (a, b) for a, b in reversed(apart)}.values())[::-1]  # of every smaller size the first pair
     raise ValueError(f"pairs must be 'consecutive' or 'all', got {pairs!r}")
+
+
+def _interpolation(p_new: np.ndarray, p_old: np.ndarray) -> np.ndarray:
+    """(q_old, q_new) matrix that takes a curve on one grid to its linear interpolation on another."""
+    return np.stack([np.interp(p_new, p_old, unit) for unit in np.eye(p_old.size)])
 
 
 def _cross_pairs(data: CollapseData, y: np.ndarray, pairs: list[tuple[float, float]]) -> _Crossing:
     """Crossings (B, number of pairs) for data vectors y (B, n)."""
-    curves = _curves(data, y)
+    curves = {}
+    for size in data.sizes:
+        i = np.flatnonzero(data.n_train == size)
+        curves[float(size)] = i[np.argsort(data.p[i], kind="stable")]
+    deviations = data.deviations
     nothing = np.full(y.shape[0], np.nan)
     found = []
     for small, large in pairs:
-        (p_s, y_s, sigma_s), (p_l, y_l, sigma_l) = curves[small], curves[large]
-        if np.array_equal(p_s, p_l):
-            p, difference, sigma = p_s, y_l - y_s, np.hypot(sigma_s, sigma_l)
-        else:  # different grids: compare on the union inside the common range
-            p = np.union1d(p_s, p_l)
-            p = p[(p >= max(p_s[0], p_l[0])) & (p <= min(p_s[-1], p_l[-1]))]
-            if p.size < 2:
-                found.append(_Crossing(nothing, np.zeros(y.shape[0], dtype=int), nothing))
-                continue
-            difference = np.stack([np.interp(p, p_l, b) - np.interp(p, p_s, a) for a, b in zip(y_s, y_l, strict=True)])
-            sigma = np.hypot(np.interp(p, p_s, sigma_s), np.interp(p, p_l, sigma_l))
-        found.append(_cross(p, difference, sigma))
+        s, l = curves[small], curves[large]  # noqa: E741
+        p_s, p_l = data.p[s], data.p[l]
+        p = np.union1d(p_s, p_l)  # different grids: compare on the union inside the common range
+        p = p[(p >= max(p_s[0], p_l[0])) & (p <= min(p_s[-1], p_l[-1]))]
+        if p.size < 2:
+            found.append(_Crossing(nothing, np.zeros(y.shape[0], dtype=int), nothing))
+            continue
+        to_s, to_l = _interpolation(p, p_s), _interpolation(p, p_l)
+        scale = np.hypot(np.interp(p, p_s, data.sigma[s]), np.interp(p, p_l, data.sigma[l]))
+        difference = y[:, l] @ to_l - y[:, s] @ to_s
+        found.append(_cross(p, difference, deviations[:, l] @ to_l - deviations[:, s] @ to_s, scale))
+    if not found:
+        return _Crossing(*(np.empty((y.shape[0], 0)) for _ in range(3)))
     return _Crossing(*(np.stack(values, axis=1) for values in zip(*found, strict=True)))
 
 
@@ -99,42 +114,88 @@ def pair_crossings(
     pairs: Literal["consecutive", "all"] = "consecutive",
     n_bootstrap: int = 500,
     seed: int = 0,
+    ratio: float = RATIO,
 ) -> pd.DataFrame:
     """Crossings p*(N_i, N_j) of the curves of two sizes, errors by bootstrap over realizations.
 
     Curves are piecewise linear between their points. At a transition the crossings converge to p_c; in a smooth
     crossover they drift with N.
 
+    Args:
+        data: points of a collapse.
+        pairs: "consecutive": each size with the next one at least ``ratio`` times as large; "all": every two sizes at
+            least ``ratio`` apart.
+        n_bootstrap: resamples of the realizations, drawn once for all curves; 0 gives no errors.
+        seed: of the resampling.
+        ratio: smallest N_j / N_i; see `RATIO`.
+
     Returns:
         One row per pair: n_small, n_large, n_mean (geometric mean), p_star, p_star_error, n_sign_changes (more than
         one: the curves run together within their noise; the crossing given is the best split into two signs),
-        significance (in standard errors, of the weaker side; below about 2 there may be no crossing), found (fraction
-        of resamples with a crossing). p_star is NaN where the curves do not cross inside the data.
+        significance, found (fraction of resamples with a crossing). p_star is NaN where the curves do not cross inside
+        the data. No row if no two sizes are that far apart.
+
+        ``significance`` is that of the weaker side: the sum of the differences y_j - y_i there, each in units of its
+        error, over the standard error of this sum. Errors are those of the difference taken realization by realization
+        where both sizes have it (realizations share their random numbers between sizes and along p); without
+        realizations all points count as independent. Below about 2 there may be no crossing.
 
     Raises:
-        ValueError: unknown ``pairs``; bootstrap without realizations.
+        ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
     """
-    chosen = _pairs(data.sizes, pairs)
+    return sampled_crossings(data, pairs, n_bootstrap, seed, ratio)[0]
+
+
+def sampled_crossings(
+    data: CollapseData, pairs: Literal["consecutive", "all"], n_bootstrap: int, seed: int, ratio: float
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """`pair_crossings`, and the crossings of every resample (n_bootstrap, pairs), NaN where there is none."""
+    chosen = _pairs(data.sizes, pairs, ratio)
     position, count, significance = _cross_pairs(data, data.y[None], chosen)
     error, found = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
+    samples = np.empty((0, len(chosen)))
     if n_bootstrap:
         samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position
         found = np.isfinite(samples).mean(axis=0)
         for k in np.flatnonzero(found > 0.5):
             error[k] = np.nanstd(samples[:, k], ddof=1)
-    small, large = np.array(chosen).T
-    return pd.DataFrame(
+    small, large = np.array(chosen).reshape(-1, 2).T
+    table = pd.DataFrame(
         {
             "n_small": small,
             "n_large": large,
             "n_mean": np.sqrt(small * large),
             "p_star": position[0],
             "p_star_error": error,
-            "n_sign_changes": count[0],
+            "n_sign_changes": count[0].astype(int),
             "significance": significance[0],
             "found": found,
         }
     )
+    return table, samples
+
+
+def unbroken(significance: np.ndarray, least: float = MIN_SIGNIFICANCE) -> np.ndarray:
+    """Which of the consecutive pairs, by growing size, belong to the run of significant ones that reaches the last."""
+    return np.logical_and.accumulate((significance >= least)[::-1])[::-1]
+
+
+def crossing_onset(
+    data: CollapseData, ratio: float = RATIO, min_significance: float = MIN_SIGNIFICANCE
+) -> float | None:
+    """The smallest size from which every neighbouring pair crosses significantly.
+
+    Neighbours are the consecutive pairs of `pair_crossings`. Below the onset the curves of neighbouring sizes do not
+    cross, or not surely: there is nothing yet whose convergence could be asked for. Give it all points in p: a window
+    that leaves out the crossings of the largest sizes leaves no onset.
+
+    Returns:
+        The smaller size of the first pair of the unbroken run of significant crossings that reaches the largest sizes;
+        None if the last pair does not cross significantly.
+    """
+    pairs = pair_crossings(data, n_bootstrap=0, ratio=ratio)
+    used = pairs["n_small"][unbroken(pairs["significance"].to_numpy(), min_significance)]
+    return float(used.min()) if len(used) else None
 
 
 @dataclass(frozen=True)
@@ -154,7 +215,11 @@ class Drifting:
 
 
 def crossing_drift(
-    data: CollapseData, n_bootstrap: int = 500, seed: int = 0, min_significance: float = MIN_SIGNIFICANCE
+    data: CollapseData,
+    n_bootstrap: int = 500,
+    seed: int = 0,
+    min_significance: float = MIN_SIGNIFICANCE,
+    ratio: float = RATIO,
 ) -> Drifting:
     """Drift of the significant consecutive crossings with ln N, weighted by their bootstrap variances.
 
@@ -163,7 +228,7 @@ def crossing_drift(
     Raises:
         ValueError: fewer than three pairs of sizes cross.
     """
-    chosen = _pairs(data.sizes, "consecutive")
+    chosen = _pairs(data.sizes, "consecutive", ratio)
     position, _, significance = _cross_pairs(data, data.y[None], chosen)
     samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position
     use = (np.nan_to_num(significance[0]) >= min_significance) & (np.isfinite(samples).mean(axis=0) > 0.5)
@@ -171,7 +236,7 @@ def crossing_drift(
         raise ValueError(
             f"a drift needs significant crossings of at least three pairs of sizes, found {int(use.sum())}"
         )
-    centre = np.log(np.sqrt(np.prod(np.array(chosen), axis=1)) / 1000.0)[use]
+    centre = np.log(np.sqrt(np.prod(np.array(chosen).reshape(-1, 2), axis=1)) / 1000.0)[use]
     error = np.nanstd(samples[:, use], axis=0, ddof=1)
     weight = 1.0 / np.maximum(error, 1e-3 * np.ptp(data.p)) ** 2  # no crossing is known better than the grid allows
 
@@ -194,13 +259,3 @@ def crossing_drift(
         float(slope / errors[0]),
         int(use.sum()),
     )
-
-
-def crossing_onset(data: CollapseData) -> float | None:
-    """Smallest size from which every pair of neighbouring sizes crosses significantly; None if the largest pair does not."""
-    onset = None
-    for row in pair_crossings(data, n_bootstrap=0).iloc[::-1].itertuples():
-        if not row.significance >= MIN_SIGNIFICANCE:
-            break
-        onset = float(row.n_small)
-    return onset

@@ -8,18 +8,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pruning_phases.config import P_DECIMALS
 from pruning_phases.observables.averages import bootstrap_counts, by_realization
+from pruning_phases.observables.tables import RESULT_COLUMNS, array, checked
 
-__all__ = ["CollapseData", "collapse_data"]
+__all__ = ["CollapseData", "collapse_data", "merged"]
 
 Window = tuple[float, float]
 MIN_POINTS_PER_SIZE = 4
 """Below four points a curve cannot show both sides of a crossing with a slope on each."""
+SAME_P = 1e-9
+"""Values of p that differ by less than this fraction of the largest are one: 0.30000000000000004 and 0.3."""
+LARGEST = 1e60
+"""Largest abs(y) and sigma, and one over the smallest sigma: chi-squared squares their quotients in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
 class CollapseData:
     """n points of a collapse: y against p for at least two sizes.
+
+    Points measured more than once, at the same p and N, become one point: their average weighted by 1/sigma^2, as of independent
+    measurements (`merged`).
 
     Attributes:
         p: (n,) control parameter (``p_eval``).
@@ -31,8 +40,9 @@ class CollapseData:
         selection: what the points were selected with, for tables and captions.
 
     Raises:
-        ValueError: shapes that do not match, NaN or infinite values, sigma <= 0, fewer than two sizes, fewer than four
-            points of a size.
+        ValueError: shapes that do not match, NaN or infinite values, masked entries, sigma <= 0, numbers whose square is none, fewer
+            than two sizes, fewer than four points of a size, a point given twice with the same y and sigma, or repeated points together
+            with realizations (`from_realizations` averages them).
     """
 
     p: np.ndarray
@@ -44,7 +54,7 @@ class CollapseData:
 
     def __post_init__(self) -> None:
         for name in ("p", "n_train", "y", "sigma"):
-            a = np.asarray(getattr(self, name), dtype=float)
+            a = array(name, getattr(self, name))
             object.__setattr__(self, name, a)
             if a.ndim != 1 or a.shape != np.shape(self.p):
                 raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
@@ -56,6 +66,14 @@ class CollapseData:
                 f"(first: p = {self.p[self.sigma <= 0][0]:g}, N = {self.n_train[self.sigma <= 0][0]:g}); "
                 "leave them out with the p window or use more realizations"
             )
+        refuse_overflow(self.y, self.sigma)
+        points = merged(self.p, self.n_train, self.y, self.sigma)
+        if points[0].size < self.p.size and self.realizations is not None:
+            raise ValueError(
+                "points with realizations are given twice; build the data with CollapseData.from_realizations"
+            )
+        for name, a in zip(("p", "n_train", "y", "sigma"), points, strict=True):
+            object.__setattr__(self, name, a)
         sizes, counts = np.unique(self.n_train, return_counts=True)
         if sizes.size < 2:
             raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}; widen the n window")
@@ -65,7 +83,7 @@ class CollapseData:
                 f"fewer than {MIN_POINTS_PER_SIZE} points for N = {few}; widen the p window or drop these N"
             )
         if self.realizations is not None:
-            r = np.asarray(self.realizations, dtype=float)
+            r = array("realizations", self.realizations)
             object.__setattr__(self, "realizations", r)
             if r.ndim != 2 or r.shape[1] != self.p.size:
                 raise ValueError(f"realizations must have shape (R, {self.p.size}), got {r.shape}")
@@ -90,9 +108,10 @@ class CollapseData:
         The windows (see `window`) are applied before anything is required of the points.
 
         sigma is the standard error s / sqrt(R), which the bootstrap over realizations tends to for many resamples once
-        its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter.
+        its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter. Points at the same p
+        and N are averaged realization by realization first.
         """
-        p, n_train, r = (np.asarray(a, dtype=float) for a in (p, n_train, realizations))
+        p, n_train, r = array("p", p), array("n_train", n_train), array("realizations", realizations)
         if r.ndim != 2 or p.ndim != 1 or n_train.shape != p.shape or r.shape[1] != p.size:
             raise ValueError(
                 "realizations must be an array [realization, point] with 1-D p and n_train, "
@@ -102,6 +121,7 @@ class CollapseData:
         p, n_train, r = p[keep], n_train[keep], r[:, keep]
         if np.isinf(r).any():
             raise ValueError("realizations hold infinite values; remove those realizations")
+        p, n_train, r = _merged_realizations(p, n_train, r)
         count = np.isfinite(r).sum(axis=0)
         if (count < 2).any():
             raise ValueError(
@@ -126,24 +146,128 @@ class CollapseData:
         keep, chosen = _inside(self.p, self.n_train, p, n)
         return self.select(keep, **chosen)
 
+    def spaced(self, ratio: float) -> CollapseData:
+        """The points of sizes that are at least a factor ``ratio`` apart, taken from the largest size downwards.
+
+        The chi-squared of neighbours (Eqs. 14-17) needs them apart: where several sizes have almost the same x, as all have at a
+        given p if nu is large, a point's sorted neighbours are the next smaller and the next larger size at the same p, and the
+        interpolation runs along N. The closer the sizes, the better it predicts, whether or not anything collapses.
+        """
+        kept = [self.sizes[-1]]
+        for size in self.sizes[-2::-1]:
+            if kept[-1] >= ratio * size:
+                kept.append(size)
+        return self if len(kept) == self.sizes.size else self.select(np.isin(self.n_train, kept))
+
     def resample(self, n_resamples: int, seed: int = 0) -> np.ndarray:
         """Means of bootstrap resamples of the realizations, (n_resamples, n).
 
-        A realization is drawn as a whole: all points that the same realizations contribute to get the same draw, so
-        correlations along a curve and between sizes survive. Points with different sets of realizations are drawn
-        independently.
+        A realization is drawn as a whole, once for all points that it contributes to, so correlations along a curve and
+        between sizes survive. Points that lack some realizations keep the draws of those that they have, which random
+        draws among these bring to, or random omissions cut to, their number of realizations.
         """
         if self.realizations is None:
             raise ValueError("a bootstrap needs the realizations; build the data with CollapseData.from_realizations")
         present = np.isfinite(self.realizations)
         patterns, of_point = np.unique(present, axis=1, return_inverse=True)
+        counts = bootstrap_counts(len(present), n_resamples, seed)
+        rng = np.random.default_rng([seed, *present.shape])
         out = np.empty((n_resamples, self.p.size))
         for i, pattern in enumerate(patterns.T):
             points = np.flatnonzero(of_point.ravel() == i)
             n = int(pattern.sum())
-            weights = bootstrap_counts(n, n_resamples, seed) / n
-            out[:, points] = weights @ self.realizations[np.ix_(pattern, points)]
+            drawn = counts[:, pattern]
+            missing = n - drawn.sum(axis=1)
+            drawn += rng.multinomial(np.maximum(missing, 0), np.full(n, 1 / n))
+            for row in np.flatnonzero(missing < 0):
+                drawn[row] = rng.multivariate_hypergeometric(drawn[row], n)
+            out[:, points] = drawn / n @ self.realizations[np.ix_(pattern, points)]
         return out
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """What each realization adds to the means, (R, n): ``deviations.T @ deviations`` is the covariance of y.
+
+        sqrt(n_i / (n_i - 1)) (y_ri - y_i) / n_i, with n_i the number of realizations of point i, and zero where one is
+        missing: exact where two points have the same realizations (paired) or none in common. Without realizations the
+        points count as independent: diag(sigma).
+        """
+        if self.realizations is None:
+            return np.diag(self.sigma)
+        count = np.isfinite(self.realizations).sum(axis=0)
+        centred = self.realizations - np.nanmean(self.realizations, axis=0)
+        return np.nan_to_num(centred) / np.sqrt(count * (count - 1.0))
+
+
+def _group(p: np.ndarray, n_train: np.ndarray) -> np.ndarray:
+    """Number of the distinct (N, p) that each point belongs to, in the order of first appearance."""
+    order = np.lexsort((p, n_train))
+    new = (np.diff(n_train[order]) != 0) | (np.diff(p[order]) > SAME_P * np.abs(p).max(initial=0.0))
+    label = np.empty(p.size, dtype=int)
+    label[order] = np.concatenate(([0], np.cumsum(new)))[: p.size]
+    _, first, place = np.unique(label, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[place]
+
+
+def _refuse_copies(p: np.ndarray, n_train: np.ndarray, values: np.ndarray, group: np.ndarray) -> None:
+    """Refuse equal rows of values [n, k] at one (N, p): one measurement given twice."""
+    _, first = np.unique(np.column_stack((group, values)), axis=0, return_index=True)
+    copies = np.setdiff1d(np.arange(p.size), first)
+    if copies.size:
+        i = copies[0]
+        raise ValueError(
+            f"{copies.size} points are given twice with the same values (first: N = {n_train[i]:g}, p = {p[i]:g}); keep one of each, "
+            "as copies would count as independent measurements"
+        )
+
+
+def merged(
+    p: np.ndarray, n_train: np.ndarray, y: np.ndarray, sigma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Points (p, n_train, y, sigma), each (N, p) once, in the order of their first appearance.
+
+    Independent measurements of one point are averaged with weights 1/sigma^2; the result's sigma is (sum 1/sigma^2)^(-1/2).
+
+    Raises:
+        ValueError: two measurements with the same y and sigma.
+    """
+    group = _group(p, n_train)
+    n = group.max(initial=-1) + 1
+    if n == p.size:
+        return p, n_train, y, sigma
+    _refuse_copies(p, n_train, np.column_stack((y, sigma)), group)
+    first = np.unique(group, return_index=True)[1]
+    smallest = np.full(n, np.inf)
+    np.minimum.at(smallest, group, sigma)
+    weight = (smallest[group] / sigma) ** 2  # relative, so that no square overflows
+    total = np.bincount(group, weight)
+    return p[first], n_train[first], np.bincount(group, weight * y) / total, smallest / np.sqrt(total)
+
+
+def _merged_realizations(
+    p: np.ndarray, n_train: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of points with realizations (R, n): measurements of one point by one realization are averaged."""
+    group = _group(p, n_train)
+    n = group.max(initial=-1) + 1
+    if n == p.size:
+        return p, n_train, r
+    _refuse_copies(p, n_train, np.nan_to_num(r.T, nan=np.inf), group)
+    first = np.unique(group, return_index=True)[1]
+    total, count = np.zeros((n, r.shape[0])), np.zeros((n, r.shape[0]))
+    np.add.at(total, group, np.nan_to_num(r.T))
+    np.add.at(count, group, np.isfinite(r.T))
+    with np.errstate(invalid="ignore"):  # no realization: NaN
+        return p[first], n_train[first], (total / count).T
+
+
+def refuse_overflow(y: np.ndarray, sigma: np.ndarray) -> None:
+    """Raise a ValueError where squares of y / sigma would not be numbers."""
+    for name, a in (("y", np.abs(y)), ("sigma", sigma), ("1 / sigma", 1 / np.maximum(sigma, np.finfo(float).tiny))):
+        if a.size and a.max() > LARGEST:
+            raise ValueError(
+                f"{name} reaches {a.max():.2g}, too large for chi-squared (at most {LARGEST:g}); change the unit of y"
+            )
 
 
 def _inside(
@@ -189,8 +313,9 @@ def collapse_data(
     Raises:
         ValueError: nothing matches, or the points are unfit for a collapse (see `CollapseData`).
     """
-    chosen = np.isclose(results["p_train"], p_train, atol=1e-9)
-    chosen &= ((results["depth"] == depth) & (results["width"] == width)).to_numpy()
+    results = checked(results, RESULT_COLUMNS, "the results table")
+    chosen = (np.abs(results["p_train"] - p_train) < 0.5 * 10.0**-P_DECIMALS).to_numpy()
+    chosen = chosen & ((results["depth"] == depth) & (results["width"] == width)).to_numpy()
     if not chosen.any():
         have = np.unique(results["p_train"]).tolist()
         raise ValueError(

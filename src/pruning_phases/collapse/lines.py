@@ -10,9 +10,10 @@ import pandas as pd
 
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.compare import compare_ansaetze, nu_relation, which_ansatz
-from pruning_phases.collapse.crossings import crossing_drift, pair_crossings
+from pruning_phases.collapse.crossings import MIN_SIGNIFICANCE, RATIO, crossing_drift, pair_crossings
 from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, Window, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
+from pruning_phases.observables.tables import RESULT_COLUMNS, checked
 
 __all__ = [
     "collapse_lines",
@@ -26,8 +27,6 @@ __all__ = [
     "interval_table",
     "relation_table",
 ]
-
-MIN_SIGNIFICANCE = 2.0
 
 
 def crossing_point(data: CollapseData) -> float | None:
@@ -43,6 +42,7 @@ def crossing_point(data: CollapseData) -> float | None:
 
 def collapse_rates(results: pd.DataFrame, n: int = 5) -> list[float]:
     """The n values of p_train with the most realizations (the smaller one first among equals), ascending."""
+    results = checked(results, RESULT_COLUMNS, "the results table")
     count = results.groupby("p_train")["realization"].nunique().sort_index()
     return sorted(float(p) for p in count.sort_values(ascending=False, kind="stable").index[:n])
 
@@ -57,6 +57,7 @@ def collapse_lines(
     depth: int = 2,
     width: int = 100,
     quantity: str = "loss",
+    spacing: float | None = RATIO,
 ) -> dict[float, CollapseData]:
     """Points of a collapse at every p_train.
 
@@ -70,6 +71,7 @@ def collapse_lines(
         depth: hidden layers.
         width: neurons in each.
         quantity: "loss" or "accuracy".
+        spacing: sizes at least this factor apart (`CollapseData.spaced`); None keeps all, for crossings but not for fits.
 
     Returns:
         Data by p_train; ``selection["crossing"]`` is the crossing point or None, ``selection["centred"]`` tells whether
@@ -78,6 +80,7 @@ def collapse_lines(
     Raises:
         ValueError: see `collapse_data`.
     """
+    results = checked(results, RESULT_COLUMNS, "the results table")
     chosen = np.unique(results["p_train"]).tolist() if p_train is None else list(p_train)
     out = {}
     for value in chosen:
@@ -90,6 +93,7 @@ def collapse_lines(
             n_window=n_window,
             quantity=quantity,
         )
+        data = data if spacing is None else data.spaced(spacing)
         crossing = crossing_point(data)
         centred = False
         if half_width is not None and crossing is not None:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning_phases.collapse.ansatz import Ansatz
+from pruning_phases.collapse.data import merged, refuse_overflow
+from pruning_phases.observables.tables import array
 
 __all__ = ["Points", "chi_squared_rows", "degrees_of_freedom", "reduced_chi_squared"]
 
@@ -17,6 +19,8 @@ _CHUNK_VALUES = 40_000
 _TIE = 1e-12
 """Gaps below this fraction of the range of x count as ties; rounding makes gaps of about 1e-16 of it."""
 _SHIFT = 1e-10
+_LARGEST_X = 1e75
+"""Beyond it the squared gaps of x, times the squares of y and sigma (`refuse_overflow`), leave double precision."""
 
 
 class Points:
@@ -27,7 +31,7 @@ class Points:
 
     def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike, ansatz: Ansatz) -> None:
         arrays = {"p": p, "n_train": n_train, "sigma": sigma}
-        arrays = {name: np.asarray(a, dtype=float) for name, a in arrays.items()}
+        arrays = {name: array(name, a) for name, a in arrays.items()}
         for name, a in arrays.items():
             if a.ndim != 1 or a.shape != arrays["p"].shape:
                 raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
@@ -37,6 +41,10 @@ class Points:
             raise ValueError(f"a collapse needs at least 4 points, got {arrays['p'].size}")
         if not (arrays["sigma"] > 0).all():
             raise ValueError("sigma must be positive everywhere; a point without an error cannot enter chi-squared")
+        refuse_overflow(np.empty(0), arrays["sigma"])
+        sizes = np.unique(arrays["n_train"])
+        if sizes.size < 2:
+            raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}")
         too_small = np.unique(arrays["n_train"][arrays["n_train"] <= ansatz.minimum_size])
         if too_small.size:
             raise ValueError(
@@ -56,7 +64,7 @@ class Points:
         with np.errstate(over="ignore"):  # an overflowing scale is reported just below
             scale = self.ansatz.scale(self.sizes, columns[1])
         x = (self.p - centre[:, self.index]) * scale[:, self.index]
-        if not np.isfinite(x).all():
+        if not (np.abs(x) <= _LARGEST_X).all():
             raise ValueError(f"x overflows for nu = {np.min(nu):g}; raise the lower bound of nu")
         return x
 
@@ -179,7 +187,7 @@ def reduced_chi_squared(
 
     with k = 2, plus one for each extra parameter of the ansatz. Exactly equal x (they occur when p_c meets a grid
     point) are taken in the limit of p_c approaching from below, so the result is finite and joins that branch
-    continuously.
+    continuously. Points measured more than once count as one (`merged`).
 
     Args:
         p: control parameter, (n,).
@@ -196,7 +204,8 @@ def reduced_chi_squared(
         Array of the broadcast parameter shape, a float if all parameters are scalars.
 
     Raises:
-        ValueError: for NaN, infinities, sizes at or below ``l0``, non-positive sigma or nu, or fewer than four points.
+        ValueError: for NaN, infinities, masked entries, sizes at or below ``l0``, non-positive sigma or nu, numbers whose squares
+            overflow, one size, fewer than four points, or a point given twice with the same y and sigma.
 
     Example:
         >>> import numpy as np
@@ -207,14 +216,18 @@ def reduced_chi_squared(
         0.0
     """
     points = Points(p, n_train, sigma, ansatz)
-    y = np.asarray(y, dtype=float)
+    y = array("y", y)
     if y.shape != points.p.shape:
         raise ValueError(f"y must be a 1-D array as long as p, got shape {y.shape} for {points.p.size} points")
     if not np.isfinite(y).all():
         raise ValueError(f"y holds {np.sum(~np.isfinite(y))} NaN or infinite values; remove those points")
+    p, n_train, sigma = (np.asarray(a, dtype=float) for a in (p, n_train, sigma))
+    refuse_overflow(y, sigma)
+    p, n_train, y, sigma = merged(p, n_train, y, sigma)
+    points = Points(p, n_train, sigma, ansatz)
     if len(extra) != len(ansatz.extra):
         raise ValueError(f"{ansatz!r} has {len(ansatz.extra)} extra parameters, got {len(extra)}")
-    grids = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (p_c, nu, *extra)))
+    grids = np.broadcast_arrays(*(array("p_c, nu or an extra parameter", a) for a in (p_c, nu, *extra)))
     if not all(np.isfinite(g).all() for g in grids):
         raise ValueError("p_c, nu and extra parameters must be finite")
     if not (grids[1] > 0).all():

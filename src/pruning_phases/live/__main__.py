@@ -9,16 +9,23 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases.config import Training
-from pruning_phases.live.networks import FILE, save_networks, train_networks
+from pruning_phases.config import ConfigError, Training
+from pruning_phases.live.networks import FILE, check_output, save_networks, train_networks
+from pruning_phases.outputs import StoreError
 from pruning_phases.provenance import provenance
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line: train, test and store."""
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.live", description=__doc__)
-    parser.add_argument("--out", type=Path, default=FILE, help="file to write (default: data/live_networks.npz)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=FILE,
+        help="file to write; an earlier one is renamed (default: data/live_networks.npz)",
+    )
     options = parser.parse_args(arguments)
+    check_output(options.out)
     start, training = time.perf_counter(), Training()
     networks = train_networks(training=training)
     seconds = round(time.perf_counter() - start)
@@ -28,4 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ConfigError, StoreError) as error:
+        raise SystemExit(f"error: {error}") from error

@@ -25,6 +25,7 @@ from pruning_phases.collapse import (
 from pruning_phases.collapse.fit import CONTOUR_LEVEL
 from pruning_phases.live import palette
 from pruning_phases.live.figure import LiveFigure, plain, rendered
+from pruning_phases.observables import result_rows
 from pruning_phases.plotting import panels
 from pruning_phases.plotting.style import log_axis
 from pruning_phases.plotting_collapse import collapse_curves, landscape_map
@@ -125,6 +126,7 @@ def collapse_figure(
     Raises:
         ValueError: see `collapse_lines` and `collapse_payload`.
     """
+    results = result_rows(results)
     rows = results[(results["depth"] == depth) & (results["width"] == width)]
     rates = collapse_rates(rows) if p_train is None else p_train
     payload, fits = collapse_payload(collapse_lines(rows, rates, half_width=half_width, depth=depth, width=width), l0)

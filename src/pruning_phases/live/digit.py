@@ -63,6 +63,7 @@ def digit_payload(
     if min(map(len, chosen)) < per_digit:
         raise ValueError(f"per_digit = {per_digit}: there are only {min(map(len, chosen))} images of some digit")
     pixels = data.test_pixels[np.concatenate(chosen)].reshape(-1, 28, 28)[:, BORDER:-BORDER, BORDER:-BORDER]
+    results = observables.result_rows(results)
     rows = results[(results["depth"] == depth) & (results["width"] == width)]
     phases = phases_at(rows, networks.p_train, networks.p_eval)
     return {

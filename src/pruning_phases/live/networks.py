@@ -12,7 +12,10 @@ Shapes: K networks, H = 100 neurons in each of two hidden layers, X = 24 · 24 p
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from pruning_phases.config import Evaluation, Network, Training
 from pruning_phases.data import MNIST, REPOSITORY, load_mnist
 from pruning_phases.evaluation import evaluate
 from pruning_phases.network import Parameters
+from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
+from pruning_phases.store import DIVERGED
 from pruning_phases.training import train
 
 FILE = REPOSITORY / "data" / "live_networks.npz"
@@ -101,6 +106,9 @@ def train_networks(
         training: protocol; None takes the default one.
         passes: noisy passes over the test images.
         data: MNIST; None loads it.
+
+    Raises:
+        ValueError: a network diverged.
     """
     training, data = training or Training(), data or load_mnist()
     names = tuple(Network(DEPTH, WIDTH, n, p, 0) for n, p in chosen)
@@ -108,6 +116,8 @@ def train_networks(
     for n_train in dict.fromkeys(n for n, _ in chosen):  # a batch has one size
         members = [one for one in names if one.n_train == n_train]
         batch = train(members, training, data)
+        if DIVERGED in batch.stop_reasons:
+            raise ValueError(f"a network of N = {n_train} diverged in training: change the protocol")
         parts += zip(batch.networks, range(len(members)), [batch.parameters] * len(members), strict=True)
     place = {name: (slot, parameters) for name, slot, parameters in parts}
     full = [place[name][1].network(place[name][0], 0) for name in names]
@@ -142,7 +152,12 @@ def train_networks(
 
 
 def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> None:
-    """Write a compressed .npz; `made` is kept with it as text."""
+    """Write a compressed .npz; `made` is kept with it as text. An earlier file is renamed to the name with its checksum.
+
+    Raises:
+        ConfigError, StoreError: see `check_output`.
+    """
+    check_output(path)
     arrays = {"made": np.array(json.dumps(made, default=str))}
     for field in dataclasses.fields(networks):
         value = getattr(networks, field.name)
@@ -150,7 +165,28 @@ def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> 
             arrays |= {f"{field.name}{k}": one for k, one in enumerate(value)}
         else:
             arrays[field.name] = value
-    np.savez_compressed(path, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    if path.exists():
+        set_older_aside([path], hashlib.sha256(path.read_bytes()).hexdigest())
+    write_durably(path, content.getvalue())
+
+
+def check_output(path: Path) -> None:
+    """Check, before any work is done, that `save_networks` may write there.
+
+    Raises:
+        ConfigError: another ending than .npz, or a place that cannot be written.
+        StoreError: a file of that name that is not such networks.
+    """
+    check_place(path, ".npz")
+    if path.exists():
+        try:
+            load_networks(path)
+        except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
+            raise StoreError(
+                f"{path} exists and is not a file of ours: move it away, or give another output"
+            ) from error
 
 
 def load_networks(path: Path = FILE) -> LiveNetworks:

@@ -29,6 +29,7 @@ class _Tables(NamedTuple):
 
 
 def _tables(results: pd.DataFrame, depth: int, width: int, n_min: int | None, z: float) -> _Tables:
+    results = observables.result_rows(results)
     rows = results[(results["depth"] == depth) & (results["width"] == width)]
     if rows.empty:
         raise ValueError(f"no networks with depth = {depth} and width = {width} in the results")

@@ -8,40 +8,25 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.config import N_TEST
-
-NETWORK = ["depth", "width", "n_train", "p_train"]
-POINT = [*NETWORK, "p_eval"]
-PLANE = ["depth", "width", "p_train", "p_eval"]
-RESULT_COLUMNS = (*POINT, "realization", "eval_pass", "loss", "n_correct")
+from pruning_phases.observables.tables import NETWORK, POINT, array, checked, result_rows
 
 Quantity = Literal["loss", "accuracy"]
 
 
-def require_columns(table: pd.DataFrame, columns: tuple[str, ...] | list[str], name: str) -> None:
-    """Raise a ValueError that names what `table` lacks; an empty table is refused too."""
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(f"{name} lacks the column(s) {', '.join(missing)}; it needs {', '.join(columns)}")
-    if table.empty:
-        raise ValueError(f"{name} has no rows; check the parameters the rows were selected with")
-
-
-def values(results: pd.DataFrame, quantity: str) -> pd.Series:
-    """The loss (nats) or the accuracy of every row of `results`, float64.
+def values(rows: pd.DataFrame, quantity: str) -> pd.Series:
+    """The loss (nats) or the accuracy of every row of checked results (`tables.result_rows`), float64.
 
     Raises:
-        ValueError: unknown quantity, missing columns, no rows, a loss that is not finite.
+        ValueError: unknown quantity, a loss or number of correct images that is not finite.
     """
-    require_columns(results, RESULT_COLUMNS, "the results table")
-    if quantity == "accuracy":
-        return results["n_correct"].astype(np.float64) / N_TEST
-    if quantity != "loss":
+    if quantity not in ("loss", "accuracy"):
         raise ValueError(f"unknown quantity {quantity!r}; choose 'loss' or 'accuracy'")
-    loss = results["loss"].astype(np.float64)
-    bad = int((~np.isfinite(loss)).sum())
+    value = rows["loss" if quantity == "loss" else "n_correct"].astype(np.float64)
+    bad = int((~np.isfinite(value)).sum())
     if bad:
-        raise ValueError(f"{bad} of {len(loss)} losses are not finite; drop those networks or train them again")
-    return loss
+        what = "losses" if quantity == "loss" else "numbers of correct images"
+        raise ValueError(f"{bad} of {len(value)} {what} are not finite; drop those networks or train them again")
+    return value if quantity == "loss" else value / N_TEST
 
 
 def common_sizes(results: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +37,7 @@ def common_sizes(results: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: missing columns, no rows, no common size.
     """
-    require_columns(results, NETWORK, "the results table")
+    results = checked(results, NETWORK, "the results table")
     lines = results[NETWORK].drop_duplicates()
     count = lines.groupby("n_train").size()
     shared = count.index[count == len(lines[["depth", "width", "p_train"]].drop_duplicates())]
@@ -66,8 +51,9 @@ def by_realization(results: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
     NaN marks a realization that the table does not hold at that point.
     """
-    value = values(results, quantity).rename("value")
-    keys = [results[column] for column in [*POINT, "realization"]]
+    rows = result_rows(results)
+    value = values(rows, quantity).rename("value")
+    keys = [rows[column] for column in [*POINT, "realization"]]
     return value.groupby(keys, sort=True).mean().unstack("realization")
 
 
@@ -90,7 +76,7 @@ def bootstrap_sem(samples: np.ndarray, n_bootstrap: int = 1000, seed: int = 0) -
     Raises:
         ValueError: `samples` is not a matrix, or `n_bootstrap` < 2.
     """
-    samples = np.asarray(samples, dtype=np.float64)
+    samples = array("samples", samples)
     if samples.ndim != 2:
         raise ValueError(f"samples must be (n_points, n_realizations), got shape {samples.shape}")
     if n_bootstrap < 2:

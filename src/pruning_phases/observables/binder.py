@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.config import N_TEST
-from pruning_phases.observables.averages import POINT, bootstrap_counts, require_columns, values
+from pruning_phases.observables.averages import bootstrap_counts, values
+from pruning_phases.observables.tables import POINT, array, checked, result_rows
 
 ENSEMBLES = ("passes", "networks", "pooled")
 
@@ -42,7 +43,7 @@ def binder_of_sample(samples: np.ndarray, unbiased: bool = True) -> np.ndarray:
     Returns:
         (...) cumulants; NaN where n < 4 or where the samples do not vary.
     """
-    samples = np.asarray(samples, dtype=np.float64)
+    samples = array("samples", samples)
     if samples.shape[-1] < 4:
         return np.full(samples.shape[:-1], np.nan)
     centred = samples - samples.mean(axis=-1, keepdims=True)
@@ -111,8 +112,9 @@ def binder(
     unknown = [name for name in ensembles if name not in ENSEMBLES]
     if unknown:
         raise ValueError(f"unknown ensemble(s) {', '.join(map(repr, unknown))}; choose from {', '.join(ENSEMBLES)}")
-    accuracy = values(results, "accuracy").rename("accuracy")
-    table = pd.concat([results[[*POINT, "realization", "eval_pass"]], accuracy], axis=1)
+    rows = result_rows(results)
+    accuracy = values(rows, "accuracy").rename("accuracy")
+    table = pd.concat([rows[[*POINT, "realization", "eval_pass"]], accuracy], axis=1)
     wide = table.pivot(index=[*POINT, "realization"], columns="eval_pass", values="accuracy").sort_index()
     pieces = []
     # points with the same numbers of realizations and passes form one dense array (points, realizations, passes)
@@ -229,7 +231,7 @@ def compare_with_gaussian(binder: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: missing columns or no rows.
     """
-    require_columns(binder, ("ensemble", "binder", "n_samples", "n_realizations"), "the table of Binder cumulants")
+    binder = checked(binder, ("ensemble", "binder", "n_samples", "n_realizations"), "the table of Binder cumulants")
     groups = np.where(binder["ensemble"] == "passes", binder["n_realizations"], 1)
     sizes = list(zip(binder["n_samples"].tolist(), groups.tolist(), strict=True))
     bands = {size: gaussian_binder(*size) if size[0] >= 4 else (np.nan,) * 3 for size in set(sizes)}
@@ -258,8 +260,9 @@ def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: missing columns or no rows.
     """
-    accuracy = values(results, "accuracy").rename("accuracy")
-    network = accuracy.groupby([results[column] for column in [*POINT, "realization"]], sort=True)
+    rows = result_rows(results)
+    accuracy = values(rows, "accuracy").rename("accuracy")
+    network = accuracy.groupby([rows[column] for column in [*POINT, "realization"]], sort=True)
     per_network = pd.DataFrame({"mean": network.mean(), "variance": network.var(), "passes": network.size()})
     point = per_network.groupby(level=POINT)
     out = pd.DataFrame(

@@ -7,7 +7,8 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from pruning_phases.observables.averages import PLANE, POINT, bootstrap_sem, by_realization, require_columns
+from pruning_phases.observables.averages import bootstrap_sem, by_realization
+from pruning_phases.observables.tables import PLANE, POINT, array, checked
 
 
 def sign_changes(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def sign_changes(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> pd.DataFram
     Raises:
         ValueError: shapes differ or x does not increase.
     """
-    x, y, sigma = (np.asarray(a, dtype=np.float64) for a in (x, y, sigma))
+    x, y, sigma = (array(name, a) for name, a in (("x", x), ("y", y), ("sigma", sigma)))
     if not (x.shape == y.shape == sigma.shape) or x.ndim != 1:
         raise ValueError(f"x, y, sigma must be vectors of one length, got {x.shape}, {y.shape}, {sigma.shape}")
     if (np.diff(x) <= 0).any():
@@ -78,7 +79,7 @@ def boundary(exponents: pd.DataFrame, z: float = 2.0) -> pd.DataFrame:
     Raises:
         ValueError: missing columns or no rows.
     """
-    require_columns(exponents, (*PLANE, "alpha", "alpha_error"), "the table of exponents")
+    exponents = checked(exponents, (*PLANE, "alpha", "alpha_error"), "the table of exponents", unique=PLANE)
     if "phase" in exponents.columns:
         exponents = exponents[exponents["phase"] != "amentia"]
     rows = []
@@ -156,7 +157,8 @@ def learning_edge(
     Raises:
         ValueError: missing columns, levels that do not decrease inside (0, 1).
     """
-    require_columns(averages_accuracy, (*POINT, "mean", "sem"), "the table of average accuracies")
+    name = "the table of average accuracies"
+    averages_accuracy = checked(averages_accuracy, (*POINT, "mean", "sem"), name, unique=POINT)
     if not 1 > levels[0] > levels[1] > levels[2] > 0:
         raise ValueError(f"levels = {levels} must decrease and lie inside (0, 1)")
     unpruned = averages_accuracy[averages_accuracy["p_eval"] == averages_accuracy["p_eval"].min()]

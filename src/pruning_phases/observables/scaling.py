@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pruning_phases.observables.averages import PLANE, POINT, require_columns
+from pruning_phases.observables.tables import PLANE, POINT, checked
 
 PHASES = ("eumentia", "dementia", "amentia", "undecided")
 LOSS_OF_GUESSING = float(np.log(10))
@@ -56,7 +56,7 @@ def exponents(
     Raises:
         ValueError: missing columns, no rows in the range of N, a loss that is not positive.
     """
-    require_columns(averages_loss, AVERAGE_COLUMNS, "the table of averages")
+    averages_loss = checked(averages_loss, AVERAGE_COLUMNS, "the table of averages", unique=POINT)
     n = averages_loss["n_train"]
     chosen = averages_loss[(n >= (n_min if n_min is not None else 0)) & (n <= (n_max if n_max is not None else np.inf))]
     if chosen.empty:
@@ -147,7 +147,7 @@ def classify(
     """
     if z < 0:
         raise ValueError(f"z = {z} is negative; it counts standard errors, 2 is usual")
-    require_columns(exponents, (*PLANE, "alpha", "alpha_error"), "the table of exponents")
+    exponents = checked(exponents, (*PLANE, "alpha", "alpha_error"), "the table of exponents", unique=PLANE)
     loss = _unpruned(averages_loss, "the table of average losses")
     accuracy = _unpruned(averages_accuracy, "the table of average accuracies")
     not_learned = (loss >= LOSS_OF_GUESSING - loss_margin) & (accuracy <= 0.1 + accuracy_margin)
@@ -170,7 +170,7 @@ def classify(
 
 def _unpruned(averages: pd.DataFrame, name: str) -> pd.Series:
     """Mean at the smallest p_eval, indexed by (depth, width, p_train, n_train)."""
-    require_columns(averages, AVERAGE_COLUMNS, name)
+    averages = checked(averages, AVERAGE_COLUMNS, name, unique=POINT)
     p_eval = averages["p_eval"].min()
     if p_eval > UNPRUNED:
         raise ValueError(

@@ -10,6 +10,7 @@ from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
 from pruning_phases.plotting.performance import contestants, speed_curve
 from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
+from pruning_phases.plotting.protocols import against_learning_rate, learning_rate_grid, statement_map
 from pruning_phases.plotting.schematic import network_schematic
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, size_color, size_marker, vector_output
@@ -18,6 +19,7 @@ __all__ = [
     "ALPHA_CMAP",
     "PHASE_COLORS",
     "accuracy_map",
+    "against_learning_rate",
     "binder_curves",
     "boundary_against_depth",
     "boundary_line",
@@ -28,6 +30,7 @@ __all__ = [
     "edge_against_width",
     "exponent_map",
     "goodness_map",
+    "learning_rate_grid",
     "network_schematic",
     "panels",
     "phase_map",
@@ -36,6 +39,7 @@ __all__ = [
     "size_curves",
     "size_marker",
     "speed_curve",
+    "statement_map",
     "variance_curves",
     "vector_output",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from pruning_phases import observables
+from pruning_phases.config import ConfigError
 from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
 from pruning_phases.plotting.style import panels
@@ -27,7 +28,15 @@ def headline() -> plt.Figure:
 
 
 def main(folder: str) -> None:
-    """Write figure1.svg (for the page), figure1.pdf (for the printed book) and phase_diagram.png; the same on every run."""
+    """Write figure1.svg (for the page), figure1.pdf (for the printed book) and phase_diagram.png; the same on every run.
+
+    Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
+    """
+    if not Path(folder).is_dir():
+        raise ConfigError(f"{folder} is not a folder: name the one to draw into")
+    for path in (Path(folder) / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
+        if path.exists() and b"atplotlib" not in path.read_bytes():
+            raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
     with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
         figure = figure_1()
         figure.savefig(Path(folder) / "figure1.svg", metadata={"Date": None})
@@ -39,4 +48,7 @@ def main(folder: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m pruning_phases.plotting FOLDER")
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except ConfigError as error:
+        raise SystemExit(f"error: {error}") from error

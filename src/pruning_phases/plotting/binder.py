@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.observables import ENSEMBLES, compare_with_gaussian
+from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.style import (
     axes_or_new,
@@ -36,6 +37,8 @@ def binder_curves(
     """
     if ensemble not in ENSEMBLES:
         raise ValueError(f"unknown ensemble {ensemble!r}; choose from {', '.join(ENSEMBLES)}")
+    columns = (*POINT, "ensemble", "binder", "binder_error", "n_samples", "n_realizations")
+    binder = checked(binder, columns, "the table of Binder cumulants")
     part = binder[binder["ensemble"] == ensemble]
     _one(part, ("depth", "width", "p_train"))
     ax = axes_or_new(ax)
@@ -85,6 +88,7 @@ def variance_curves(
     Raises:
         ValueError: several p_train or architectures, or a size the table does not hold.
     """
+    variance = checked(variance, (*POINT, "between", "within", "counting"), "the table of variances")
     _one(variance, ("depth", "width", "p_train"))
     n_train = int(variance["n_train"].max()) if n_train is None else n_train
     part = variance[variance["n_train"] == n_train].sort_values("p_eval")
@@ -129,6 +133,8 @@ def crossing_strip(
     Raises:
         ValueError: several p_train or architectures.
     """
+    columns = (*PLANE[:3], "n_small", "n_large", "position", "error", "significance")
+    crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True)
     _one(crossings, ("depth", "width", "p_train"))
     ax = axes_or_new(ax)
     for sure in (False, True):

@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.observables import LOSS_OF_GUESSING
+from pruning_phases.observables.scaling import AVERAGE_COLUMNS
+from pruning_phases.observables.tables import PLANE, checked
 from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
 from pruning_phases.plotting.style import (
     PHASE_COLORS,
@@ -50,8 +52,7 @@ def size_curves(
     """
     if x not in LABELS:
         raise ValueError(f"x = {x!r}; choose one of {', '.join(LABELS)}")
-    if averages.empty:
-        raise ValueError("the table has no rows to draw")
+    averages = checked(averages, AVERAGE_COLUMNS, "the table of averages")
     varying = [c for c in ("depth", "width", "p_train", "p_eval") if c != x and averages[c].nunique() > 1]
     if varying:
         raise ValueError(f"{', '.join(varying)} varies; select one value of it before drawing curves against {x}")
@@ -96,6 +97,8 @@ def scaling_fits(
     Raises:
         ValueError: a point of `classified` has no averages.
     """
+    averages_loss = checked(averages_loss, AVERAGE_COLUMNS, "the table of averages")
+    classified = checked(classified, (*PLANE, "alpha", "alpha_error", "amplitude"), "the table of points")
     ax = axes_or_new(ax)
     keys = ["depth", "width", "p_train", "p_eval"]
     for index, point in enumerate(classified.itertuples(index=False)):

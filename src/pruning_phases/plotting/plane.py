@@ -15,6 +15,7 @@ from matplotlib.ticker import MultipleLocator
 from scipy import ndimage
 
 from pruning_phases.observables import PHASES
+from pruning_phases.observables.tables import POINT, checked
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, size_label, styled
 
 P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
@@ -34,11 +35,7 @@ def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.
     Raises:
         ValueError: a column is missing, or the table holds more than one value per point of the plane.
     """
-    missing = [name for name in ("p_train", "p_eval", column) if name not in table.columns]
-    if missing:
-        raise ValueError(f"the table lacks the column(s) {', '.join(missing)}")
-    if table.empty:
-        raise ValueError("the table has no rows to draw")
+    table = checked(table, ("p_train", "p_eval", column), "the table to draw")
     several = [c for c in ("depth", "width", "n_train") if c in table.columns and table[c].nunique() > 1]
     if table.duplicated(["p_train", "p_eval"]).any():
         raise ValueError(f"several rows per point of the plane; select one value of {', '.join(several) or 'the rest'}")
@@ -64,7 +61,7 @@ def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Raises:
         ValueError: missing columns, or more than one architecture.
     """
-    x, y, grid = _grid(classified.assign(phase=classified["phase"].astype(object)), "phase")
+    x, y, grid = _grid(checked(classified, ("phase",), "the table to draw").astype({"phase": object}), "phase")
     ax = axes_or_new(ax)
     codes = grid.map(lambda name: PHASES.index(name) if name in PHASES else np.nan).to_numpy(dtype=float)
     colors = ListedColormap([PHASE_COLORS[name] for name in PHASES])
@@ -167,6 +164,7 @@ def accuracy_map(
     Raises:
         ValueError: missing columns, more than one architecture, a size the table does not hold.
     """
+    averages_accuracy = checked(averages_accuracy, (*POINT, "mean"), "the table of average accuracies")
     sizes = sorted(averages_accuracy["n_train"].unique())
     n_train = int(sizes[-1]) if n_train is None else n_train
     if n_train not in sizes:
@@ -221,6 +219,8 @@ def boundary_line(
     Raises:
         ValueError: more than one architecture.
     """
+    columns = ("depth", "width", "p_train", "p_c", "p_c_error")
+    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
     if boundary[["depth", "width"]].drop_duplicates().shape[0] > 1:
         raise ValueError("several architectures in one boundary table; select one depth and width")
     ax = axes_or_new(ax)

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
+from pruning_phases.observables.tables import checked
 from pruning_phases.plotting.style import MARKERS, SEQUENTIAL_CMAP, axes_or_new, legend_below, styled
 
 
@@ -20,6 +21,8 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     Raises:
         ValueError: several widths.
     """
+    columns = ("depth", "width", "p_train", "p_c", "p_c_error")
+    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
     if boundary["width"].nunique() > 1:
         raise ValueError("width varies; select one width")
     ax = axes_or_new(ax)
@@ -59,6 +62,8 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Raises:
         ValueError: several depths or training-set sizes.
     """
+    columns = ("depth", "width", "n_train", "spacing", "edge_width", "edge_width_error")
+    edges = checked(edges, columns, "the table of edges", may_be_empty=True)
     varying = [column for column in ("depth", "n_train") if edges[column].nunique() > 1]
     if varying:
         raise ValueError(f"{', '.join(varying)} varies; select one value of it")

@@ -119,7 +119,7 @@ def log_axis(axis: Axis) -> None:
     low, high = axis.get_data_interval()
     span = high / low if 0 < low < high < np.inf else 1.0  # 1 where there are no data
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 20 else (1, 3) if span < 200 else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", "\u2009")))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}".replace(",", "\u2009")))
     axis.set_minor_formatter(NullFormatter())
 
 

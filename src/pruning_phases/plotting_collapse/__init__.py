@@ -15,6 +15,7 @@ from pruning_phases.plotting_collapse.fits import (
 from pruning_phases.plotting_collapse.tables import (
     comparison_strip,
     crossing_drift_line,
+    crossing_hypotheses,
     nu_and_quality,
     nu_relation_curves,
     scan_curves,
@@ -28,6 +29,7 @@ __all__ = [
     "coverage_strip",
     "crossing_and_collapse",
     "crossing_drift_line",
+    "crossing_hypotheses",
     "gallery",
     "known_system",
     "landscape_map",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruning_phases.collapse import Drifting
+from pruning_phases.collapse import CrossingFit, Drifting
 from pruning_phases.plotting.plane import P_TRAIN
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
 
@@ -127,6 +129,61 @@ def crossing_drift_line(
     ax.set_ylabel(ylabel)
     if several:
         legend_below(ax, P_TRAIN, columns=5)
+    return ax
+
+
+@styled
+def crossing_hypotheses(
+    table: pd.DataFrame,
+    fits: Sequence[CrossingFit],
+    ax: Axes | None = None,
+    n_max: float = 1e6,
+    ylabel: str = r"crossing $p^*(N_i,N_j)$",
+) -> Axes:
+    """Crossings against their mean size and the laws fitted to them, with bands, carried on to sizes without data.
+
+    Filled markers: the crossings fitted. Open ones: below the onset, where neighbouring curves do not cross surely.
+    Grey: beyond the data.
+
+    Args:
+        table: from `pair_crossings`, of one p_train, which a column p_train would name.
+        fits: of the same crossings, from `fit_crossings`.
+        ax: axes to draw on (None: a new figure).
+        n_max: where the curves end.
+        ylabel: of the vertical axis.
+
+    Raises:
+        ValueError: no fits; crossings of several p_train.
+    """
+    if not fits:
+        raise ValueError("no fits to draw; pass those of fit_crossings")
+    if "p_train" in table and table["p_train"].nunique() > 1:
+        raise ValueError(f"one p_train has one panel, got {sorted(table['p_train'].unique())}")
+    ax = axes_or_new(ax)
+    points = fits[0].crossings
+    last = points.n_mean.max()
+    n = np.geomspace(table["n_mean"].min(), n_max, 200)
+    fitted = n >= 0.999 * points.n_mean.min()  # a law says nothing of what lies below the onset
+    shown = [table["p_star"].dropna().to_numpy()]
+    for fit, style in zip(fits, ("-", "--", "-.", ":"), strict=False):
+        color = ANSATZ_COLORS.get(fit.hypothesis.label, _OTHER_COLOR)
+        value, low, high = fit.predict(n[fitted])
+        ax.fill_between(n[fitted], low, high, color=color, alpha=0.18, linewidth=0)
+        ax.plot(n[fitted], value, style, color=color, label=fit.hypothesis.label)
+        shown.append(value)
+    used = table["n_mean"].isin(points.n_mean)
+    ax.plot(table.loc[~used, "n_mean"], table.loc[~used, "p_star"], "o", color="black", markerfacecolor="none")
+    ax.errorbar(points.n_mean, points.p_star, points.errors, fmt="o", color="black", markersize=6, zorder=3)
+    ax.axvspan(last, n_max, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
+    low, high = np.concatenate(shown).min(), np.concatenate(shown).max()
+    ax.set_ylim(max(low - 0.05, 0.0), min(high + 0.05, 1.0))  # bands of free laws would squeeze everything else
+    log_axis(ax.xaxis)
+    ax.set_xlim(n[0] / 1.15, n_max)
+    ax.set_xlabel(r"$\sqrt{N_iN_j}$")
+    ax.set_ylabel(ylabel)
+    if "p_train" in table:
+        ax.set_title(rf"$p_\mathrm{{train}}={table['p_train'].iloc[0]:g}$", loc="left")
+    legend_below(ax, "", columns=3)
     return ax
 
 

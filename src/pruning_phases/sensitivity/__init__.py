@@ -26,19 +26,23 @@ from pruning_phases.sensitivity.conclusions import (
     survival,
 )
 from pruning_phases.sensitivity.measure import estimates, jackknife_error
-from pruning_phases.sensitivity.study import collect, load, protocol_table, results, run, ship
+from pruning_phases.sensitivity.study import SENSITIVITY, Study, collect, protocol_table, run
 from pruning_phases.sensitivity.variants import ANCHORS, BASE, RISES, SWEEPS, VARIANTS, Variant, choose
+
+results, load, ship = SENSITIVITY.results, SENSITIVITY.load, SENSITIVITY.ship
 
 __all__ = [
     "ANCHORS",
     "BASE",
     "CONCLUSIONS",
     "RISES",
+    "SENSITIVITY",
     "SURVIVAL",
     "SWEEPS",
     "VARIANTS",
     "VERDICTS",
     "Conclusion",
+    "Study",
     "Variant",
     "choose",
     "collect",

@@ -10,6 +10,7 @@ from scipy import stats
 
 from pruning_phases.observables import LOSS_OF_GUESSING, sign_changes
 from pruning_phases.observables.averages import by_realization
+from pruning_phases.observables.tables import RESULT_COLUMNS, checked
 from pruning_phases.sensitivity.variants import ANCHORS, BASE, RISES, VARIANTS, Variant
 
 KEY = ["quantity", "p_train", "p_eval"]
@@ -128,6 +129,7 @@ def estimates(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS, level:
     """
     if not 0 < level < 1:
         raise ValueError(f"level = {level} must lie inside (0, 1)")
+    rows = checked(rows, (*RESULT_COLUMNS, "variant"), "the table of the study")
     there = set(rows["variant"])
     if BASE not in there:
         raise ValueError("the rows hold no base to compare with")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pruning_phases.config import ConfigError, Sweep, preset
@@ -64,10 +64,10 @@ RISES = ((0.0, 0.1), (0.1, 0.3))
 """Pairs of p_train between which the rise of the border is followed."""
 
 
-def choose(names: Iterable[str] | None) -> tuple[Variant, ...]:
-    """The variants of these names, with the base; None: all of `VARIANTS`. Raises ConfigError for an unknown name."""
-    known = {variant.name: variant for variant in VARIANTS}
+def choose(names: Iterable[str] | None, variants: Sequence[Variant] = VARIANTS) -> tuple[Variant, ...]:
+    """Those of these names, with the base if there is one; None: all. Raises ConfigError for an unknown name."""
+    known = {variant.name: variant for variant in variants}
     names = list(known) if names is None else list(names)
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(f"unknown variants {', '.join(map(repr, unknown))}: choose from {', '.join(known)}")
-    return tuple(variant for variant in VARIANTS if variant.name in {BASE, *names})
+    return tuple(variant for variant in variants if variant.name in {BASE, *names})

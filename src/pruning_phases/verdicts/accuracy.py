@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.observables.averages import POINT, bootstrap_sem
+from pruning_phases.observables.averages import bootstrap_sem
+from pruning_phases.observables.tables import POINT
 from pruning_phases.verdicts.evidence import QUARTER, Evidence
 from pruning_phases.verdicts.rules import (
     Claim,

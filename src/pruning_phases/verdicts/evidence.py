@@ -19,7 +19,8 @@ from pruning_phases.collapse import (
     regime_lines,
 )
 from pruning_phases.collapse.fit import CONTOUR_LEVEL, Search
-from pruning_phases.observables.averages import POINT, by_realization
+from pruning_phases.observables.averages import by_realization
+from pruning_phases.observables.tables import POINT
 from pruning_phases.verdicts.rules import Estimate, NoFit, Undecidable, around, listed
 
 QUARTER = 0.25
@@ -101,7 +102,7 @@ class Evidence:
         seed: of the resampling.
 
     Raises:
-        ValueError: no rows, missing columns, an architecture that is not there, fewer than two resamples.
+        ValueError: a table that `observables.tables.checked` refuses, an architecture that is not there, fewer than two resamples.
     """
 
     def __init__(
@@ -113,9 +114,7 @@ class Evidence:
         n_bootstrap: int = 200,
         seed: int = 0,
     ) -> None:
-        lacking = [column for column in observables.RESULT_COLUMNS if column not in results.columns]
-        if lacking or results.empty:
-            raise ValueError(f"these are no results: {', '.join(lacking) or 'every row'} is missing")
+        results = observables.result_rows(results)
         if n_bootstrap < 2:
             raise ValueError(f"n_bootstrap = {n_bootstrap} gives no interval; give at least 2, better 200")
         counts = results.groupby(["depth", "width"]).size()

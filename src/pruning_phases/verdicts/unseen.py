@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
+from pruning_phases.sensitivity.study import Study
 from pruning_phases.store import read_compact
-from pruning_phases.sweep import REPOSITORY, SHIPPED_FILES
+from pruning_phases.sweep import SHIPPED_FILES
 from pruning_phases.verdicts.rules import DECIDED
 from pruning_phases.verdicts.table import CLAIMS, JUDGED, judge, known_claims
 
 NOT_YET = "not yet"
 MIN_SIZES = 4
 """Sizes of a scaling regime (`collapse.scaling_regime`): with fewer half octaves there is nothing to judge."""
-ATLAS = REPOSITORY / "data" / "atlas.parquet"
+ATLAS = Study("atlas", (), {})
 ATLAS_PROTOCOLS = {"lr0.001_b32_best": "mini-batch 32", "lr0.003_b128_best": "learning rate × 3"}
 """Protocols of the atlas that differ from the base in one value, named before any of their results was seen."""
 DEFORMED = "deformed images"
@@ -50,7 +51,7 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base") -> dict[str, pd.DataFr
             tables[f"protocol {other}"] = (
                 read_compact(SHIPPED_FILES[other])[0] if SHIPPED_FILES[other].exists() else None
             )
-    atlas = read_compact(ATLAS)[0] if ATLAS.exists() else None
+    atlas = ATLAS.load()[0] if ATLAS.shipped.exists() else None
     for variant, words in ATLAS_PROTOCOLS.items():
         tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
     return tables | {DEFORMED: None}
