@@ -452,7 +452,9 @@ def test_command_line(monkeypatch, capsys):
     assert [row["verdict"] for row in rows] == ["reproduced", "reproduced"]
     assert main(["verdicts", "--claim", "eumentia-alpha"]) == 0
     printed = capsys.readouterr().out
-    assert "In the scaling regime: 1 reproduced, 0 not reproduced, 0 undecided, 0 no fit." in printed
+    assert re.search(
+        r"In the scaling regime \(N ≥ \d+.*\): 1 reproduced, 0 not reproduced, 0 undecided, 0 no fit\.", printed
+    )
     assert "Over all N: 1 reproduced, 0 not reproduced, 0 undecided, 0 no fit." in printed
     assert asked["protocol"] == "base"
     assert main(["verdicts", "--protocol", "closest", "--claim", "eumentia-alpha"]) == 0

@@ -93,19 +93,19 @@ def test_verdicts_of_the_two_scopes(judged, slug, regime, all_n):
     assert (row["verdict"], row["verdict_all"]) == (regime, all_n), (row["finding"], row["finding_all"])
 
 
-def test_a_collapse_that_only_the_regime_has(judged):
-    """Over all N the crossings move; from N = 2000 on they stay, and the exponent is that of the truth, 1."""
-    row = judged.set_index("claim").loc["crossing-one-point"]
-    assert row["verdict"] == "reproduced"
-    assert row["verdict_all"] != "reproduced"
+def test_a_collapse_that_is_right_only_in_the_regime(judged):
+    """From N = 2000 on the crossings stay, and the exponent is that of the truth, 1."""
+    assert judged.set_index("claim").loc["crossing-one-point", "verdict"] == "reproduced"
     nu = judged.set_index("claim").loc["bkt-nu-above-half"]
     assert nu["verdict"] == "reproduced"
-    assert nu["number"] == pytest.approx(1.0, abs=0.15)
+    assert nu["number"] == pytest.approx(1.0, abs=0.05)
+    assert nu["number_all"] != pytest.approx(1.0, abs=0.05)
 
 
 def test_rows_hold_both_scopes(judged):
     assert list(judged.columns) == list(COLUMNS)
     assert "over N ≥ 2000" in judged.set_index("claim").loc["eumentia-alpha", "finding"]
+    assert (judged["n_min"] == 2000).all()
     assert "2000" not in judged.set_index("claim").loc["eumentia-alpha", "finding_all"]
 
 
@@ -205,8 +205,8 @@ def test_misfit_of_a_power_law_is_the_distance_from_it():
         found[n_realizations] = pd.concat([exponents(table) for table in tables])
         inside = (found[n_realizations]["misfit_low"] < truth) & (truth < found[n_realizations]["misfit_high"])
         assert inside.mean() > 0.85
-        assert np.sqrt((found[n_realizations]["misfit"] ** 2).mean()) == pytest.approx(truth, rel=0.1)
-    assert found[8]["p_value"].median() > 1e-3 > found[200]["p_value"].max()
+        assert np.sqrt((found[n_realizations]["misfit"] ** 2).mean()) == pytest.approx(truth, rel=0.15)
+    assert found[8]["p_value"].median() > 1e6 * found[200]["p_value"].max()
 
 
 def test_misfit_of_an_exact_law_is_noise_taken_out():

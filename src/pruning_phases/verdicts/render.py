@@ -21,7 +21,7 @@ PAGES = {
     "05_accuracy_binder": "accuracy",
     "06_width_depth": "widths and depths",
 }
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "no fit": "○"}
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "no fit": "–"}
 CHANGED = "†"
 """Marks a claim whose rule changed after results had been seen."""
 # Dark, middle, white and grey: they stay apart without colour, and each has its mark and its word.
@@ -29,7 +29,7 @@ STYLES = {
     "reproduced": "background:#0b4f6c;color:#ffffff;border:1px solid #0b4f6c",
     "not reproduced": "background:#f2a65a;color:#000000;border:1px solid #f2a65a",
     "undecided": "background:#ffffff;color:#000000;border:1px dashed #555555",
-    "no fit": "background:#d4d4d4;color:#000000;border:1px dotted #555555",
+    "no fit": "background:#c8c8c8;color:#000000;border:1px dotted #555555",
 }
 LATEX = {
     "α": r"$\alpha$",
@@ -82,7 +82,9 @@ def counts(table: pd.DataFrame, scope: str = "") -> str:
 
 def both_counts(table: pd.DataFrame) -> str:
     """The counts of both scopes, and the footnote on changed rules if there are any."""
-    both = f"{len(table)} claims. In the scaling regime: {counts(table)}. Over all N: {counts(table, ALL)}."
+    n_min = table["n_min"].max()
+    where = "" if np.isnan(n_min) else f" (N ≥ {n_min:.0f}, and closer for collapses)"
+    both = f"{len(table)} claims. In the scaling regime{where}: {counts(table)}. Over all N: {counts(table, ALL)}."
     return both + (f" {CHANGED} rule changed after results had been seen." if (table["changed"] != "").any() else "")
 
 

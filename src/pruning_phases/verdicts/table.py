@@ -24,6 +24,7 @@ COLUMNS = (
     *JUDGED,
     *(f"{name}{ALL}" for name in JUDGED),
     "verdict_first",
+    "n_min",
     "figure",
 )
 _OF_LINES = {claim.slug for claim in transition.CLAIMS}
@@ -67,8 +68,8 @@ def judge(
         One row per claim with the columns `COLUMNS`: claim (slug), section of the paper, words, statistic, rule (range
         for which the claim is true), reason (of the range), changed (see `Claim`), then in the scaling regime number with its 95 %
         interval low, high (NaN where there is none), verdict (one of `VERDICTS`), finding (detail, or why there is no verdict), the
-        same over all N with the ending _all, verdict_first (over all N, by the rules as first written down, which knew no "no fit"), and
-        figure (notebook).
+        same over all N with the ending _all, verdict_first (over all N, by the rules as first written down, which knew no "no fit"), n_min
+        (smallest size of the plane in the regime, the same in all rows; NaN without a regime) and figure (notebook).
 
     Raises:
         ConfigError: an unknown claim.
@@ -76,9 +77,14 @@ def judge(
     """
     chosen = known_claims(claims)
     whole = Evidence(results, depth=depth, width=width, n_bootstrap=n_bootstrap, seed=seed)
+    try:
+        n_min = float(whole.in_regime.sizes[0])
+    except (Undecidable, IndexError):  # no regime, or no size of the plane in it
+        n_min = np.nan
     rows = []
     for claim in chosen:
-        row = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)} | {"claim": claim.slug}
+        row = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
+        row |= {"claim": claim.slug, "n_min": n_min}
         for ending, evidence in (("", whole.in_regime), (ALL, whole)):
             finding, verdict = measure(claim, evidence)
             values = (*map(float, finding.estimate), verdict, finding.note)

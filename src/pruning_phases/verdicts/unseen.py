@@ -28,7 +28,7 @@ def at_stake(table: pd.DataFrame) -> list[str]:
     return table.loc[(table["changed"] != "") | (table["verdict"] != table["verdict_all"]), "claim"].tolist()
 
 
-def data_sets(rows: pd.DataFrame, protocol: str = "base") -> dict[str, pd.DataFrame | None]:
+def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -> dict[str, pd.DataFrame | None]:
     """What was seen, and what was not, when the rules changed; None where the results are not there yet.
 
     The regime, `MISFIT` and what counts as a fit were chosen after the octaves of the base protocol had been seen. Of the closest
@@ -36,7 +36,8 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base") -> dict[str, pd.DataFr
 
     Args:
         rows: results of one protocol.
-        protocol: its name; the shipped results of the other one of `config.PROTOCOLS` come along.
+        protocol: its name.
+        others: take along the shipped results of the other `config.PROTOCOLS` and of the atlas.
 
     Returns:
         Tables by name, the one that was seen first.
@@ -47,12 +48,12 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base") -> dict[str, pd.DataFr
         "half octaves": half if half["n_train"].nunique() >= MIN_SIZES else None,
     }
     for other in PROTOCOLS:
-        if other != protocol:
+        if others and other != protocol:
             tables[f"protocol {other}"] = (
                 read_compact(SHIPPED_FILES[other])[0] if SHIPPED_FILES[other].exists() else None
             )
-    atlas = ATLAS.load()[0] if ATLAS.shipped.exists() else None
-    for variant, words in ATLAS_PROTOCOLS.items():
+    atlas = ATLAS.load()[0] if others and ATLAS.shipped.exists() else None
+    for variant, words in ATLAS_PROTOCOLS.items() if others else ():
         tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
     return tables | {DEFORMED: None}
 
