@@ -1,4 +1,5 @@
 # The whole developer interface. Needs Python >= 3.11 and make; everything else is installed into .venv from exact pins.
+# Platforms: Linux, and macOS on Apple silicon (Windows: in WSL). PyTorch has no builds for Intel Macs any more.
 
 # Settings, on the command line or in the environment:
 #   PYTHON           the interpreter .venv is made with (default: the first of python3, python3.13, 3.12, 3.11 that is >= 3.11)
@@ -12,6 +13,12 @@
 #   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+override PYTHON := $(PYTHON:~/%=$(HOME)/%)
+# Says what is wrong with an interpreter; also a very old one can read it.
+IS_SUPPORTED := import platform, sys; \
+	intel = sys.platform == "darwin" and platform.machine() == "x86_64"; \
+	sys.exit("Python %s is too old: 3.11 or newer is needed" % platform.python_version() if sys.version_info < (3, 11) \
+	else "PyTorch has no builds for Intel Macs, nor for a Python made for them" if intel else 0)
 WORKERS ?= 2
 DEVICE ?= cpu
 PRESET ?= reference
@@ -28,12 +35,21 @@ STAMP := $(VENV)/installed$(if $(TORCH_INDEX_URL),-$(subst /,_,$(subst :,,$(TORC
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Nothing may need a compiler: wheels only. --no-deps: the lock is complete, `pip check` proves it.
-INSTALL := $(PIP) install --quiet --no-deps --only-binary=:all:
+# --no-user: a pip.conf may ask for the user's own folder, which no environment can install to.
+INSTALL := $(PIP) install --quiet --no-user --no-deps --only-binary=:all:
 # Packages that only the CUDA build of torch needs.
 CUDA_ONLY := ^(cuda-|nvidia-|triton==)
 
 # Quiet, and without waiting for ever where there is no network.
 APT := apt-get -qq -y -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
+
+# What the user has set for other programs shall not reach ours: where pip installs to, which backend and style figures have, what
+# Python loads and prints. Where packages come from and what caches there are stays as it is.
+KEPT := PYTHON PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_CERT PIP_CLIENT_CERT PIP_PROXY PIP_TRUSTED_HOST \
+	PIP_TIMEOUT PIP_DEFAULT_TIMEOUT PIP_RETRIES PIP_CACHE_DIR PIP_NO_CACHE_DIR PIP_CONFIG_FILE PIP_KEYRING_PROVIDER PIP_USE_FEATURE \
+	PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONUNBUFFERED MPLCONFIGDIR
+unexport $(filter-out $(KEPT),$(filter PIP_% PYTHON% MPL% MATPLOTLIB% JUPYTER% IPYTHON%,$(.VARIABLES)))
+export PYTHONUTF8 := 1
 
 # Notebooks are run with the kernel of .venv, never with one the user has installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -53,9 +69,11 @@ env: $(STAMP) ## create .venv with the exact versions of requirements.lock (does
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 found; install one or name it: make env PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(IS_SUPPORTED)' || { echo "error: '$(PYTHON)' cannot be used (see above, or there is no such program);" \
+	  "name another one: make env PYTHON=/path/to/python" >&2; exit 1; }
 	@rm -f $(VENV)/installed*
 	@test "$(INSTALLED_FROM)" = "$(TORCH_INDEX_URL)" || rm -rf $(VENV)  # pip would keep the other build of the same version
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "error: '$(PYTHON) -m venv' failed; on Debian and Ubuntu install python3-venv, or name another interpreter with PYTHON=" >&2; exit 1; }
 	@echo "installing the packages of requirements.lock into $(VENV) (a few minutes the first time) ..."
 ifneq ($(TORCH_INDEX_URL),)
@@ -66,7 +84,7 @@ ifneq ($(TORCH_INDEX_URL),)
 else
 	$(INSTALL) -r requirements.lock
 endif
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) install --quiet --no-user --no-deps --no-build-isolation --editable .
 	$(PIP) check
 	@echo "$(TORCH_INDEX_URL)" > $(VENV)/torch-index-url
 	@touch $@
@@ -138,7 +156,7 @@ format: env ## ruff: format and sort imports
 	$(BIN)/ruff format .
 
 lock: ## resolve pyproject.toml again and rewrite requirements.lock
-	$(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet 'uv>=0.9'
+	"$(PYTHON)" -m venv build/lock && build/lock/bin/python -m pip install --quiet --no-user 'uv>=0.9'
 	sed -n '/^#/p' requirements.lock > build/lock/new.txt
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade --all-extras \
 	  --no-header --no-annotate pyproject.toml >> build/lock/new.txt

@@ -1,14 +1,18 @@
 """The line under each figure: what it links to, the command, the time; a page of Sphinx is built for it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx
 
 from pruning_phases.book.provenance import DRAWINGS
+from pruning_phases.notebooks import REPOSITORY
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FIGURE = {"mystnb": {"figure": {"name": "fig-dot", "caption": "A dot."}, "image": {"alt": "A dot."}}}
@@ -88,6 +92,39 @@ def test_command_repeats_the_changed_parameters(source):
     line = build(source)[0].partition("figure-line")[2].partition("</p>")[0]
     words = "".join(piece.partition(">")[2] for piece in line.split("<"))
     assert "pruning-phases notebooks 01_dots -p p_train=0.1,0.2 -p preset=smoke (2 min)" in words
+
+
+@pytest.mark.parametrize("data", [None, {"text/plain": "<Figure size 640x480 with 1 Axes>"}])
+def test_a_figure_that_a_notebook_has_not_shown_is_warned_of_by_page_and_name(source, data):
+    path = source / "sections" / "01_dots.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[2].outputs = [] if data is None else [new_output("execute_result", data, execution_count=2)]
+    nbformat.write(notebook, path)
+    assert "page 01_dots: the figure fig-dot is missing" in build(source)[2]
+
+
+def test_a_live_figure_is_html(source):
+    path = source / "sections" / "01_dots.ipynb"
+    notebook = nbformat.read(path, 4)
+    live = {"text/html": "<b>live</b>", "text/plain": "x"}
+    notebook.cells[2].outputs = [new_output("execute_result", live, execution_count=2)]
+    nbformat.write(notebook, path)
+    assert "is missing" not in build(source)[2]
+
+
+@pytest.mark.slow
+def test_a_failed_run_is_never_built_into_the_book(source):
+    (source / "sections" / "01_dots.failed.ipynb").write_text((source / "sections" / "01_dots.ipynb").read_text())
+    assert yaml.safe_load((REPOSITORY / "_config.yml").read_text())["only_build_toc_files"] is True
+    (source / "_config.yml").write_text("only_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n")
+    chapters = "- file: page\n- file: sections/01_dots\n- file: sections/provenance\n"
+    (source / "_toc.yml").write_text(f"format: jb-book\nroot: index\nchapters:\n{chapters}")
+    (source / "index.md").write_text("# Book\n")
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-q", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pages = {path.name for path in (source / "_build" / "html" / "sections").glob("*.html")}
+    assert pages == {"01_dots.html", "provenance.html"}
 
 
 def test_figures_of_unknown_origin_are_warned_of(source):

@@ -7,7 +7,8 @@ import pytest
 
 from pruning_phases.book import duration, provenance, read_run, read_runs, write_provenance_page
 from pruning_phases.config import ConfigError
-from pruning_phases.notebooks import list_notebooks, parse_parameters
+from pruning_phases.notebooks import list_notebooks
+from pruning_phases.parameters import as_text, parse_parameters
 
 FIELDS = {
     "notebook": list_notebooks()[0],
@@ -38,7 +39,7 @@ def test_command_is_understood_by_the_command_line(folder):
     run = read_runs(folder)[0]
     assert run.command == f"pruning-phases notebooks {run.notebook} -p n_train=[500]"
     for name, value in run.parameters.items():
-        assignment = f"{name}={provenance._as_text(value)}"
+        assignment = f"{name}={as_text(value)}"
         assert parse_parameters([assignment]) == {name: value}
 
 

@@ -120,6 +120,28 @@ def test_files_shipped_beside_the_cache_are_found(tmp_path, repository):
     assert raw_checksums(tmp_path / "root") == SHA256
 
 
+def test_compressed_files_of_torchvision_are_used(tmp_path, repository):
+    """torchvision leaves the .gz files that it downloads in MNIST/raw; other tools leave nothing else."""
+    raw = tmp_path / "root" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in SHA256:
+        shutil.move(repository / "data" / "mnist" / f"{name}.gz", raw)
+    assert len(load_mnist(tmp_path / "root").test_labels) == 10000
+    assert {name: sha256(raw / name) for name in SHA256} == SHA256
+    assert {path.name for path in raw.glob("*.gz")} == {f"{name}.gz" for name in SHA256}, "they stay"
+
+
+@pytest.mark.parametrize("damage", ["damage_truncate", "damage_content", "damage_everything"])
+def test_damaged_compressed_files_of_torchvision_do_not_hide_other_sources(tmp_path, repository, damage):
+    raw = tmp_path / "root" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    shutil.copy(repository / "data" / "mnist" / f"{IMAGES}.gz", raw)
+    globals()[damage](raw / f"{IMAGES}.gz")
+    with pytest.warns(UserWarning, match=rf"{IMAGES}.gz is truncated or altered; it is not used"):
+        prepare(tmp_path / "root")
+    assert sha256(raw / IMAGES) == SHA256[IMAGES]
+
+
 def damage_truncate(packed: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-1000])
 
@@ -175,7 +197,7 @@ def test_damaged_cached_file_without_replacement_is_refused(unpacked, repository
 def test_one_clear_error_when_there_is_no_source(tmp_path, repository):
     shutil.rmtree(repository)
     with pytest.raises(
-        DataError, match=r"not available.*no-mirror.*cannot be reached.*copy the four uncompressed files into"
+        DataError, match=r"not available.*no-mirror.*cannot be reached.*copy the four files, uncompressed or as"
     ):
         load_mnist(tmp_path / "root")
 

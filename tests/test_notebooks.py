@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -13,14 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pruning_phases import notebooks
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
-from pruning_phases.notebooks import (
-    NotebookError,
-    Parameter,
-    list_notebooks,
-    notebook_parameters,
-    parse_parameters,
-    run_notebook,
-)
+from pruning_phases.notebooks import NotebookError, list_notebooks, notebook_parameters, run_notebook
+from pruning_phases.parameters import Parameter
 
 NOTEBOOKS = notebooks.NOTEBOOKS
 PARAMETERS = """\
@@ -105,17 +100,52 @@ def test_runs_with_other_parameters_and_twice_gives_the_same_bytes(scratch):
     assert provenance["parameters"]["n_train"] == [500, 1000]
 
 
-def test_failing_cell_is_named_and_leaves_nothing(scratch):
-    with pytest.raises(NotebookError, match="02_fails, cell 4: ZeroDivisionError: division by zero"):
-        run_notebook("02_fails")
-    assert not list(scratch.glob("sections/*"))
+def error_output(path: Path) -> str:
+    [error] = [o for c in nbformat.read(path, 4).cells for o in c.get("outputs", []) if o.output_type == "error"]
+    return f"{error.ename}: {error.evalue}"
 
 
-def test_failing_run_keeps_the_earlier_output(scratch):
+def test_failed_run_is_named_and_kept_beside_with_its_error(scratch):
     before = run_notebook("02_fails", {"passes": 2}).read_bytes()
-    with pytest.raises(NotebookError):
+    with pytest.raises(
+        NotebookError, match=r"02_fails, cell 5: ZeroDivisionError: .* far as it ran: .*02_fails.failed.ip"
+    ):
         run_notebook("02_fails", {"passes": 0})
-    assert (scratch / "sections" / "02_fails.ipynb").read_bytes() == before
+    assert (scratch / "sections" / "02_fails.ipynb").read_bytes() == before, "the page of the book is as it was"
+    failed = scratch / "sections" / "02_fails.failed.ipynb"
+    assert error_output(failed) == "ZeroDivisionError: division by zero"
+    assert "so far" in failed.read_text()
+    run_notebook("02_fails", {"passes": 2})
+    assert not failed.exists(), "a run that succeeds takes the place of the failed one"
+
+
+def test_failed_renewal_leaves_the_notebook_and_the_list_of_notebooks_alone(scratch):
+    before = (notebooks.NOTEBOOKS / "02_fails.ipynb").read_bytes()
+    with pytest.raises(NotebookError, match="02_fails, cell 4: ZeroDivisionError: division by zero"):
+        notebooks.renew_outputs("02_fails")
+    assert (notebooks.NOTEBOOKS / "02_fails.ipynb").read_bytes() == before
+    assert list_notebooks() == ["01_scratch", "02_fails"]
+    assert error_output(scratch / "sections" / "02_fails.failed.ipynb") == "ZeroDivisionError: division by zero"
+
+
+def test_time_limit_holds_for_the_whole_notebook(scratch):
+    scratch_notebook(
+        notebooks.NOTEBOOKS, "03_slow", check="import time; time.sleep(1.5)", body="print('began'); time.sleep(60)"
+    )
+    start = time.monotonic()
+    with pytest.raises(NotebookError, match="03_slow, cell 4: not finished within 4 s"):
+        run_notebook("03_slow", time_limit=4)
+    assert time.monotonic() - start < 20
+    failed = scratch / "sections" / "03_slow.failed.ipynb"
+    assert error_output(failed) == "TimeLimit: not finished within 4 s"
+    assert "began" in failed.read_text()
+
+
+def test_a_kernel_that_dies_is_one_clear_error(scratch):
+    scratch_notebook(notebooks.NOTEBOOKS, "03_dies", body="import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(NotebookError, match="03_dies, cell 4: the kernel was killed or crashed"):
+        run_notebook("03_dies")
+    assert "DeadKernel" in error_output(scratch / "sections" / "03_dies.failed.ipynb")
 
 
 def test_renewed_outputs_are_the_only_change(scratch):
@@ -149,7 +179,7 @@ def test_renewed_outputs_are_the_only_change(scratch):
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_runs(scratch, monkeypatch, parameters, message):
-    monkeypatch.setattr("papermill.execute_notebook", lambda *_, **__: pytest.fail("the notebook was run"))
+    monkeypatch.setattr("pruning_phases.kernels.execute", lambda *_: pytest.fail("the notebook was run"))
     with pytest.raises(ConfigError, match=message):
         run_notebook("01_scratch", parameters)
 
@@ -161,52 +191,207 @@ def test_unknown_notebook_and_impossible_outputs_are_refused(scratch):
         run_notebook("01_scrap")
     with pytest.raises(ConfigError, match=r"ends in .ipynb"):
         run_notebook("01_scratch", output=scratch / "page.html")
-    with pytest.raises(ConfigError, match="the notebook itself"):
-        run_notebook("01_scratch", output=notebooks.NOTEBOOKS / "01_scratch.ipynb")
+    with pytest.raises(ConfigError, match=r"\.failed\.ipynb are for runs that failed"):
+        run_notebook("01_scratch", output=scratch / "mine.failed.ipynb")
+
+
+def exit_code(words: list[str]) -> int:
+    try:
+        return main(words)
+    except SystemExit as stop:  # argparse's way of refusing a command line
+        return stop.code
+
+
+def all_files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
-    ("annotation", "default", "value", "allowed"),
+    ("words", "message"),
     [
-        ("list[int]", None, [1, 2], True),
-        ("list[int]", None, 7, True),  # becomes [7]
-        ("list[int]", None, None, True),
-        ("list[int]", [1], None, False),
-        ("tuple[float, ...]", (0.1,), [0, 0.5], True),
-        ("int | None", 3, None, True),
-        ("Literal['a', 'b']", "a", "c", False),
-        ("dict", None, {"learning_rate": 0.1}, True),
-        ("", 1.5, "x", False),
-        ("", None, "x", True),
+        (["01_scratch", "03_other", "--output=out.ipynb"], "one file for several runs: give a folder"),
+        (["01_scratch", "01_scratch"], "two runs would write"),
+        (["01_scratch", "--each=p_max=0.5,0.50", "--output=new"], "two runs would write"),
+        (["01_scratch", "--output=notebooks/01_scratch.ipynb"], "folder of the notebooks themselves"),
+        (["01_scratch", "--output=notebooks/03_other.ipynb"], "folder of the notebooks themselves"),
+        (["01_scratch", "--output=notebooks/new.ipynb"], "folder of the notebooks themselves"),
+        (["01_scratch", "--output=notebooks"], "folder of the notebooks themselves"),
+        (["01_scratch", "--output=link.ipynb"], "folder of the notebooks themselves"),
+        (["01_scratch", "--output=linked/new.ipynb"], "folder of the notebooks themselves"),
+        (["01_scratch", "--output=foreign.ipynb"], "exists and is not the result of a run"),
+        (["01_scratch", "--output=file/out.ipynb"], "cannot be written"),
+        (["01_scratch", f"--output={'x' * 250}.ipynb"], "cannot be written"),
+        (["01_scratch", "--output=~no-such-user/out.ipynb"], "no home folder"),
+        (["01_scratch", "03_other", "-p", "p_max=1"], "03_other: unknown notebook parameter 'p_max'"),
+        (["01_scratch", "04_none"], "no notebook '04_none'"),
+        (["01_scratch", "-p", "p_max=1", "--each=p_max=0,1"], "p_max: given as one value and as several"),
+        (["01_scratch", "--each=p_max=0,x"], "p_max = 'x' has the wrong type"),
+        (["01_scratch", "-f", "no.yaml"], "no.yaml' cannot be read"),
+        (["01_scratch", "-p", "passes=0x10"], "passes = '0x10' has the wrong type"),
+        (["01_scratch", "-p", "passes=None"], "passes = None has the wrong type"),
+        (["01_scratch", "--time-limit=0"], "time_limit = 0"),
+        (["01_scratch", "--time-limit=nan"], "time_limit = nan"),
+        (["01_scratch", "--output=sealed/out.ipynb"], "cannot be written: Permission denied"),
     ],
 )
-def test_types(annotation, default, value, allowed):
-    parameter = Parameter("name", annotation, default, "")
-    if allowed:
-        assert parameter.checked(value) in (value, [value])
-    else:
-        with pytest.raises(ConfigError, match="wrong type"):
-            parameter.checked(value)
+def test_a_call_is_checked_as_a_whole_before_anything_runs(scratch, monkeypatch, capsys, words, message):
+    if "sealed" in words[-1] and os.getuid() == 0:
+        pytest.skip("root may write anywhere")
+    monkeypatch.chdir(scratch)
+    monkeypatch.setattr("pruning_phases.kernels.execute", lambda *_: pytest.fail("a notebook was run"))
+    scratch_notebook(notebooks.NOTEBOOKS, "03_other", parameters="other: int = 1  # n")
+    (scratch / "foreign.ipynb").write_text("mine")
+    (scratch / "file").write_text("")
+    (scratch / "link.ipynb").symlink_to(notebooks.NOTEBOOKS / "01_scratch.ipynb")
+    (scratch / "linked").symlink_to(notebooks.NOTEBOOKS)
+    (scratch / "sealed").mkdir(mode=0o555)
+    before = all_files(scratch)
+    assert exit_code(["notebooks", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert all_files(scratch) == before
 
 
-def test_parse_parameters():
-    assignments = [
-        "preset=smoke",
-        "n_train=500,1000",
-        "p=[0, 0.5]",
-        "learning_rate=1e-3",
-        "x=",
-        "smooth=true",
-        "s='a,b'",
+def test_combinations_give_one_output_each_named_after_the_values(scratch, monkeypatch, capsys):
+    monkeypatch.chdir(scratch)
+    (scratch / "mine.yaml").write_text("preset: smoke\npasses: 0007\n")
+    words = [
+        "01_scratch",
+        "-f",
+        "mine.yaml",
+        "-p",
+        "passes=8",
+        "--each",
+        "n_train=[500, 1000],250",
+        "-e",
+        "p_max=0.25,1",
     ]
-    parsed = {"preset": "smoke", "n_train": [500, 1000], "p": [0, 0.5], "learning_rate": 1e-3, "x": None}
-    assert parse_parameters(assignments) == parsed | {"smooth": True, "s": "a,b"}
+    assert main(["notebooks", *words]) == 0
+    printed = capsys.readouterr().out.split()
+    found = {Path(path).stem: text_outputs(Path(path)) for path in printed}
+    assert found == {
+        "01_scratch__n_train=500,1000__p_max=0.25": ["([500, 1000], 0.25)"],
+        "01_scratch__n_train=500,1000__p_max=1": ["([500, 1000], 1)"],
+        "01_scratch__n_train=250__p_max=0.25": ["([250], 0.25)"],
+        "01_scratch__n_train=250__p_max=1": ["([250], 1)"],
+    }
+    assert {Path(path).parent for path in printed} == {Path("runs")}
+    for path in printed:
+        parameters = json.loads(Path(path).with_suffix(".provenance.json").read_text())["parameters"]
+        assert (parameters["preset"], parameters["passes"]) == ("smoke", 8), "-p goes before the file"
 
 
-@pytest.mark.parametrize("wrong", ["preset", "=smoke", "n-train=3", "n_train=[1", "x={a"])
-def test_parse_parameters_refuses(wrong):
-    with pytest.raises(ConfigError, match=r"not a parameter|cannot be read"):
-        parse_parameters([wrong])
+def test_a_failed_combination_does_not_keep_the_others_from_being_run(scratch, monkeypatch, capsys):
+    monkeypatch.chdir(scratch)
+    assert main(["notebooks", "02_fails", "--each=passes=0,2", "--output=mine"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.split() == ["mine/02_fails__passes=2.ipynb"]
+    assert "ZeroDivisionError" in printed.err
+    assert printed.err.endswith("1 of 2 runs failed\n")
+    assert {path.name for path in (scratch / "mine").glob("*.ipynb")} == {
+        "02_fails__passes=0.failed.ipynb",
+        "02_fails__passes=2.ipynb",
+    }
+
+
+def test_home_folder_and_null_on_the_command_line(scratch, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(scratch / "home"))
+    assert main(["notebooks", "01_scratch", "-p", "n_train=None", "--output=~/mine/out.ipynb"]) == 0
+    assert text_outputs(scratch / "home" / "mine" / "out.ipynb") == ["(None, 0.5)"]
+    assert main(["notebooks", "01_scratch", "-p", "n_train=0500", "--output=~/mine/out.ipynb"]) == 0, "ours: replaced"
+    assert text_outputs(scratch / "home" / "mine" / "out.ipynb") == ["([500], 0.5)"]
+
+
+# The user's environment
+
+
+HOSTILE = {
+    "MPLBACKEND": "agg",
+    "JUPYTER_PATH": "{folder}/jupyter",
+    "JUPYTER_CONFIG_DIR": "{folder}/jupyter",
+    "JUPYTER_RUNTIME_DIR": "/nonexistent/runtime",
+    "MATPLOTLIBRC": "{folder}/matplotlibrc",
+    "MPLCONFIGDIR": "{folder}",
+    "IPYTHONDIR": "{folder}/ipython",
+    "HOME": "{folder}/home",
+    "XDG_CONFIG_HOME": "{folder}",
+    "PYTHONSTARTUP": "{folder}/startup.py",
+    "PYTHONWARNINGS": "error",
+    "PYTHONIOENCODING": "latin-1",
+    "PYTHONUTF8": "0",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONINSPECT": "1",
+    "LC_ALL": "xx_YY.ISO-8859-1",
+    "LANG": "de_DE",
+    "LANGUAGE": "de",
+}
+FIGURE = """\
+import matplotlib.pyplot as plt
+from pruning_phases.plotting import panels, vector_output
+vector_output()
+figure, axes = panels(2)
+_ = axes[0].plot([0, 1]), axes[0].set_title("Größe α")
+"""
+
+
+def hostile_folder(folder: Path) -> None:
+    """Files of a user that change figures, or stop kernels that read them."""
+    style = "backend: agg\nfigure.dpi: 30\nlines.color: red\nfont.size: 30\naxes.grid: True\naxes.facecolor: black\n"
+    profile = folder / "ipython" / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("raise SystemExit(9)")
+    configuration = "c.InlineBackend.rc = {'figure.figsize': (1, 1)}\nc.InlineBackend.figure_formats = {'jpeg'}\n"
+    (profile / "ipython_kernel_config.py").write_text(configuration)
+    (folder / "startup.py").write_text("raise SystemExit(9)")
+    (folder / "matplotlibrc").write_text(style)
+    (folder / "matplotlib").mkdir()
+    (folder / "matplotlib" / "matplotlibrc").write_text(style)
+    for kernels in (folder / "jupyter", folder / "home" / ".local" / "share" / "jupyter"):
+        (kernels / "kernels" / "python3").mkdir(parents=True)
+        stale = {"argv": ["/nonexistent/python", "-f", "{connection_file}"], "display_name": "x", "language": "python"}
+        (kernels / "kernels" / "python3" / "kernel.json").write_text(json.dumps(stale))
+
+
+def run_in_process(scratch: Path, name: str, folder: Path, **variables: str) -> subprocess.CompletedProcess:
+    """The runner in a process of its own, with `folder` as working directory."""
+    script = f"""
+from pathlib import Path
+from pruning_phases import notebooks
+notebooks.NOTEBOOKS = Path({str(notebooks.NOTEBOOKS)!r})
+print(notebooks.run_notebook({name!r}, output="out.ipynb"))
+"""
+    environment = {k: v for k, v in os.environ.items() if k not in HOSTILE} | variables
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=folder)
+
+
+def test_figures_are_the_same_whatever_the_environment(scratch):
+    scratch_notebook(notebooks.NOTEBOOKS, "03_figure", imports="import sys", check=FIGURE, body="print(sys.executable)")
+    plain, hostile = scratch / "plain", scratch / "hostile"
+    plain.mkdir()
+    hostile.mkdir()
+    hostile_folder(hostile)
+    done = run_in_process(scratch, "03_figure", plain)
+    assert done.returncode == 0, done.stderr
+    environment = {name: value.format(folder=hostile) for name, value in HOSTILE.items()}
+    del environment["PYTHONINSPECT"], environment["PYTHONOPTIMIZE"]  # they would change the test's own process
+    done = run_in_process(scratch, "03_figure", hostile, **environment)
+    assert done.returncode == 0, done.stderr
+    shown = nbformat.read(hostile / "out.ipynb", 4).cells
+    assert {"image/svg+xml", "image/png"} <= set(shown[3].outputs[0].data)
+    assert shown[4].outputs[0].text.strip() == sys.executable
+    assert (hostile / "out.ipynb").read_bytes() == (plain / "out.ipynb").read_bytes()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_variable_of_the_user_reaches_a_kernel(name, tmp_path):
+    from pruning_phases.kernels import kernel_environment
+
+    given = {"PATH": "/bin", "PYTHONPATH": "here", "OMP_NUM_THREADS": "2", "PRUNING_PHASES_STORE": "s"}
+    clean = kernel_environment(given, tmp_path)
+    assert given.items() <= clean.items(), "what finds modules, and what is not about figures, stays"
+    if not name.startswith(("HOME", "XDG")):  # these stay: caches lie there
+        assert kernel_environment({**given, name: "hostile"}, tmp_path) == clean
 
 
 def test_main_makes_the_sections_of_the_book_or_renews_outputs(scratch, capsys):
@@ -240,6 +425,13 @@ def test_papermill_itself_with_right_and_wrong_parameters(scratch):
     assert "wrong type" in wrong.stderr
 
 
+def test_figures_are_shown_by_papermill_itself_whatever_the_backend(scratch, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = scratch_notebook(notebooks.NOTEBOOKS, "03_figure", check=FIGURE)
+    assert papermill(notebook, scratch / "out.ipynb", "-k", "python3").returncode == 0
+    assert "image/svg+xml" in nbformat.read(scratch / "out.ipynb", 4).cells[3].outputs[0].data
+
+
 def test_command_line(scratch, capsys):
     assert main(["notebooks", "--list"]) == 0
     assert capsys.readouterr().out.split() == ["01_scratch", "02_fails"]
@@ -248,6 +440,8 @@ def test_command_line(scratch, capsys):
     capsys.readouterr()
     assert main(["notebooks", "01_scratch", "-p", "n_trian=500"]) == 2
     assert "did you mean n_train" in capsys.readouterr().err
+    assert main(["notebooks", "01_scratch", "--output", str(scratch / "folder")]) == 0
+    assert text_outputs(scratch / "folder" / "01_scratch.ipynb") == ["(None, 0.5)"]
     assert main(["notebooks", "02_fails"]) == 1
     assert "02_fails, cell 4: ZeroDivisionError" in capsys.readouterr().err
 

@@ -16,7 +16,7 @@ from pruning_phases.live import networks as live
 from pruning_phases.live.__main__ import main as live_main
 from pruning_phases.outputs import StoreError, check_table, write_table
 from pruning_phases.plotting.__main__ import main as draw
-from pruning_phases.sensitivity.__main__ import main as sensitivity_main
+from pruning_phases.sensitivity.command import main as study_main
 from pruning_phases.store import Store, compact
 
 SWEEP = Sweep(grids=(Grid(n_train=(100,), p_train=(0.0,), realizations=1),), evaluation=Evaluation(p_eval=(0.0,)))
@@ -44,7 +44,7 @@ WRITERS = {
     "compact": compact_to,
     "compact command": compact_command,
     "ship": ship,
-    "sensitivity": lambda path: sensitivity_main(["--output", str(path)]),
+    "sensitivity": lambda path: study_main(sensitivity.SENSITIVITY, ["--output", str(path)]),
     "write_table": lambda path: write_table(path, b"table", {"rows": 1}, replace=True),
 }
 
@@ -53,7 +53,7 @@ WRITERS = {
 def no_work(monkeypatch):
     monkeypatch.setattr(Store, "done", worked)
     monkeypatch.setattr("pruning_phases.sensitivity.study.collect", worked)
-    monkeypatch.setattr("pruning_phases.sensitivity.__main__.run", worked)
+    monkeypatch.setattr("pruning_phases.sensitivity.command.run", worked)
     monkeypatch.setattr(live, "train_networks", worked)
     monkeypatch.setattr("pruning_phases.live.__main__.train_networks", worked)
     monkeypatch.setattr(method_check, "coverage_fits", worked)

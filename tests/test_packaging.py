@@ -3,7 +3,9 @@
 import itertools
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -160,6 +162,115 @@ def test_make_help_lists_every_target_and_setting():
     settings = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
     assert {"PYTHON", "TORCH_INDEX_URL"} <= settings
     assert settings <= set(re.findall(r"^  ([A-Z_]+) ", shown, re.MULTILINE))
+
+
+STUB = """\
+#!/bin/sh
+case "$*" in "-m venv .venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python;; esac
+echo "$0 $*" >> commands.txt
+env > environment.txt
+"""
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """The Makefile in a folder of its own, with a stand-in for an interpreter whose path has a blank."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    stub = tmp_path / "a b" / "python"
+    stub.parent.mkdir()
+    stub.write_text(STUB)
+    stub.chmod(0o755)
+    return tmp_path
+
+
+def make_env(copy: Path, python: str | Path, **variables: str) -> subprocess.CompletedProcess:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PIP_"))} | variables
+    return subprocess.run(
+        ["make", "env", "TORCH_INDEX_URL=", f"PYTHON={python}"],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_settings_for_other_programs_do_not_reach_the_installation(copy):
+    foreign = {
+        "PIP_USER": "1",
+        "PIP_TARGET": "x",
+        "PIP_NO_BINARY": ":all:",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "PIP_PREFIX": "x",
+    }
+    foreign |= {
+        "PYTHONHOME": "x",
+        "PYTHONPATH": "x",
+        "PYTHONSTARTUP": "x",
+        "PYTHONWARNINGS": "error",
+        "PYTHONIOENCODING": "ascii",
+    }
+    foreign |= {
+        "MPLBACKEND": "agg",
+        "MATPLOTLIBRC": "x",
+        "JUPYTER_PATH": "x",
+        "IPYTHONDIR": "x",
+        "JUPYTER_PREFER_ENV_PATH": "0",
+    }
+    kept = {
+        "PIP_INDEX_URL": "https://example.org/simple",
+        "PIP_CERT": "x",
+        "PIP_CACHE_DIR": "x",
+        "PRUNING_PHASES_DATA": "x",
+    }
+    done = make_env(copy, copy / "a b" / "python", **foreign, **kept)
+    assert done.returncode == 0, done.stderr
+    seen = dict(line.partition("=")[::2] for line in (copy / "environment.txt").read_text().splitlines())
+    assert kept.items() <= seen.items()
+    assert foreign.keys() & seen.keys() == {"JUPYTER_PREFER_ENV_PATH"}
+    assert (seen["JUPYTER_PREFER_ENV_PATH"], seen["PYTHONUTF8"]) == ("1", "1")
+    commands = (copy / "commands.txt").read_text()
+    assert f"{copy}/a b/python -m venv .venv" in commands, "a blank in the path"
+    installs = [line for line in commands.splitlines() if " pip " in line and " install " in line]
+    assert len(installs) == 2
+    assert all("--no-user" in line for line in installs), "also where a pip.conf says user = true"
+
+
+def test_home_folder_in_the_name_of_the_interpreter(copy):
+    assert make_env(copy, "~/a b/python", HOME=str(copy)).returncode == 0
+    assert f"{copy}/a b/python -m venv .venv" in (copy / "commands.txt").read_text()
+
+
+@pytest.mark.parametrize("python", ["/no such/python", "false"])
+def test_an_interpreter_that_cannot_be_used_is_one_clear_error(copy, python):
+    done = make_env(copy, python)
+    assert done.returncode != 0
+    assert f"error: '{python}' cannot be used" in done.stderr
+    assert "make env PYTHON=/path/to/python" in done.stderr
+    assert not (copy / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "version", "said"),
+    [
+        ("linux", "x86_64", (3, 11), None),
+        ("linux", "aarch64", (3, 13), None),
+        ("darwin", "arm64", (3, 12), None),
+        ("darwin", "x86_64", (3, 12), "no builds for Intel Macs"),
+        ("linux", "x86_64", (3, 10), "is too old: 3.11 or newer is needed"),
+    ],
+)
+def test_what_is_said_of_an_interpreter(platform, machine, version, said):
+    check = re.search(
+        r"-c '(import platform.*?)'", make("-n", "-W", "requirements.lock", "env", "PYTHON=python3")
+    ).group(1)
+    given = f"import platform, sys; sys.platform = {platform!r}; sys.version_info = {version}; platform.machine = lambda: {machine!r}; "
+    done = subprocess.run([sys.executable, "-c", given + check], capture_output=True, text=True)
+    assert (done.returncode == 0) == (said is None)
+    assert (said or "") in done.stderr
+    readme = (ROOT / "README.md").read_text()
+    assert "Apple silicon" in readme, "the platforms are stated"
+    assert "Intel Macs" in readme
 
 
 def test_cpu_only_wheels_leave_out_the_cuda_packages():

@@ -10,7 +10,8 @@ import pytest
 
 from pruning_phases import store as stores
 from pruning_phases.config import ConfigError
-from pruning_phases.notebooks import Parameter, notebook_parameters, parse_parameters, run_notebook
+from pruning_phases.notebooks import notebook_parameters, run_notebook
+from pruning_phases.parameters import Parameter, parse_parameters
 from pruning_phases.store import Store
 
 SOURCE = Path(stores.__file__).parent

@@ -9,7 +9,9 @@ import torch
 
 from pruning_phases import jobs
 from pruning_phases import sweep as sweeps
-from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training
+from pruning_phases.cli import main
+from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
+from pruning_phases.progress import cost
 from pruning_phases.store import Store
 from pruning_phases.sweep import plan, results, run
 from pruning_phases.training import _BatchTrainer
@@ -215,3 +217,57 @@ def test_shipped_results_take_every_kind_of_number():
             "shipped", n_train=n_train, p_train=p_train, depth=np.int64(2), width=100, realizations=np.array(40)
         )
         pd.testing.assert_frame_equal(same, plain)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 40, 500])
+@pytest.mark.parametrize("name", ["smoke", "reference"])
+def test_shards_are_disjoint_complete_and_cost_about_the_same(name, n):
+    sweep = preset(name)
+    shards = [jobs.networks_of_shard(sweep, (k, n)) for k in range(1, n + 1)]
+    assert sorted(one for shard in shards for one in shard) == sweep.networks()
+    assert shards == [jobs.networks_of_shard(sweep, (k, n)) for k in range(1, n + 1)]
+    groups = [{(one.depth, one.width, one.n_train, one.realization) for one in shard} for shard in shards]
+    assert sum(map(len, groups)) == len(set().union(*groups)), "networks that share their draws stay together"
+    if name == "reference" and n <= 7:
+        work = [sum(cost(one, sweep.training, sweep.evaluation) for one in shard) for shard in shards]
+        assert max(work) < 1.1 * sum(work) / n
+
+
+@pytest.mark.parametrize(
+    "text", ["0/3", "4/3", "1/0", "1", "1/", "/2", "-1/2", "1.0/2", "1/2/3", " 1/2", "a/b", "", "1/9999999"]
+)
+def test_a_shard_that_is_none_is_refused_by_name(text, tmp_path, capsys):
+    with pytest.raises(ConfigError, match="shard = "):
+        jobs.parse_shard(text)
+    assert main(["sweep", "--preset=smoke", f"--shard={text}", f"--store={tmp_path / 's'}"]) == 2
+    assert "give K/N, the K-th of N parts" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_shards_of_a_sweep_computed_one_by_one_are_the_sweep(tmp_path, capsys, complete):
+    words = [
+        "--preset=smoke",
+        "--width=20",
+        "--n-train=200,400",
+        "--p-train=0,0.5",
+        "--realizations=2",
+        "--p-eval=0,0.4",
+        "--passes=2",
+    ]
+    words += ["--n-validation=300", "--max-epochs=3", f"--store={tmp_path}"]
+    for k in (3, 1, 2):  # in any order, and each once more
+        for _ in range(2):
+            assert main(["sweep", *words, f"--shard={k}/3", "--executor=in-process", "--device=cpu"]) == 0
+        assert main(["compact", *words, f"--output={tmp_path / 'all.parquet'}"]) == (0 if k == 2 else 1)
+    said = capsys.readouterr().out
+    assert said.count("0 networks computed") == 3, "done already"
+    assert main(["status", *words]) == 0
+    assert "8 of 8 networks" in capsys.readouterr().out
+    table, expected = Store(tmp_path).read(SWEEP), complete.read(SWEEP)
+    pd.testing.assert_frame_equal(table, expected)
+
+
+def test_dry_run_counts_the_networks_of_the_shard(tmp_path, capsys):
+    assert main(["sweep", "--preset=smoke", "--dry-run", "--shard=1/2", f"--store={tmp_path}"]) == 0
+    n = len(jobs.networks_of_shard(preset("smoke"), (1, 2)))
+    assert f"{n} of {n} networks to do" in capsys.readouterr().out

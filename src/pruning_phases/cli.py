@@ -6,6 +6,7 @@ Every command checks its input before any work is done; bad input is one line on
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import sys
@@ -17,10 +18,11 @@ from pathlib import Path
 from pruning_phases import __version__
 from pruning_phases.config import PRESETS, PROTOCOLS, ConfigError, Evaluation, Grid, Sweep, Training
 from pruning_phases.data import DataError
+from pruning_phases.paths import expanded
 from pruning_phases.store import Store, StoreError, compact
+from pruning_phases.terminal import command, exit_code, what_happened
 
 LISTS = {"depth": int, "width": int, "n_train": int, "p_train": float, "p_eval": float}
-INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
 def _number(text: str) -> int | float:
@@ -40,6 +42,13 @@ def _value(text: str) -> object:
         return text
 
 
+def _path(text: str) -> Path:
+    try:
+        return expanded(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _values(text: str) -> list[object]:
     return [_value(item) for item in text.split(",") if item]
 
@@ -47,7 +56,9 @@ def _values(text: str) -> list[object]:
 def _sweep_arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--preset", default="laptop", help=f"which sweep: {', '.join(PRESETS)} (default: %(default)s)")
-    parser.add_argument("--store", type=Path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)")
+    parser.add_argument(
+        "--store", type=_path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)"
+    )
     for title, part in (("networks", Grid), ("evaluation", Evaluation), ("training protocol", Training)):
         group = parser.add_argument_group(f"{title} (default: the preset's)")
         for name in part.__dataclass_fields__:
@@ -90,25 +101,25 @@ def _folder(path: Path) -> Path:
 
 
 def _run_sweep(arguments: argparse.Namespace) -> None:
-    from pruning_phases.jobs import plan
+    from pruning_phases.jobs import networks_of_shard, parse_shard, plan
     from pruning_phases.sweep import run, why_again
 
-    sweep, store = _sweep(arguments), _store(arguments)
+    sweep, store, shard = _sweep(arguments), _store(arguments), parse_shard(arguments.shard)
+    total = len(networks_of_shard(sweep, shard))
     if arguments.dry_run:
-        todo = plan(sweep, store)
+        todo = plan(sweep, store, shard=shard)
         print(
-            f"{todo.n_networks} of {len(sweep.networks())} networks to do in {len(todo.jobs)} batches: "
+            f"{todo.n_networks} of {total} networks to do in {len(todo.jobs)} batches: "
             f"{todo.n_networks - todo.n_evaluated} to train, {todo.n_evaluated} to evaluate with kept weights"
         )
         if todo.retrained:
             print(why_again(todo, sweep, store))
         return
     start = time.perf_counter()
-    count = run(sweep, store, executor=arguments.executor, device=arguments.device, keep_weights=arguments.keep_weights)
-    present = len(sweep.networks()) - count
-    print(
-        f"{count} networks computed in {time.perf_counter() - start:.0f} s, {present} were there before: {store.folder}"
-    )
+    options = {name: getattr(arguments, name) for name in ("executor", "device", "keep_weights")}
+    count = run(sweep, store, shard=shard, **options)
+    seconds = time.perf_counter() - start
+    print(f"{count} networks computed in {seconds:.0f} s, {total - count} were there before: {store.folder}")
 
 
 def _status(arguments: argparse.Namespace) -> None:
@@ -155,16 +166,31 @@ def _verify(arguments: argparse.Namespace) -> None:
         )
 
 
-def _notebooks(arguments: argparse.Namespace) -> None:
-    from pruning_phases import notebooks
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from pruning_phases import notebooks, parameters
 
-    parameters = notebooks.parse_parameters(arguments.parameter)
-    names = arguments.name or notebooks.list_notebooks()
     if arguments.list:
         print("\n".join(notebooks.list_notebooks()))
-        return
-    for name in names:
-        print(notebooks.run_notebook(name, parameters, arguments.output))
+        return 0
+    limit = arguments.time_limit
+    if limit is not None and not (math.isfinite(limit) and limit > 0):
+        raise ConfigError(f"time_limit = {limit!r} is not possible: give seconds, more than 0")
+    chosen = {}
+    for path in arguments.parameter_file:
+        chosen |= parameters.read_parameters(path)
+    chosen |= parameters.parse_parameters(arguments.parameter)
+    combinations = parameters.parse_combinations(arguments.each)
+    runs = notebooks.plan_runs(arguments.name or notebooks.list_notebooks(), chosen, arguments.output, combinations)
+    failures = []
+    for one in runs:  # one that fails shall not keep the others from being run
+        try:
+            print(notebooks.carry_out(one, limit), flush=True)
+        except notebooks.NotebookError as error:
+            failures.append(error)
+            print(f"pruning-phases: error: {error}", file=sys.stderr)
+    if failures and len(runs) > 1:
+        print(f"pruning-phases: {len(failures)} of {len(runs)} runs failed", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def _verdicts(arguments: argparse.Namespace) -> None:
@@ -197,6 +223,12 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument(
         "--keep-weights", action="store_true", help="store the weights too: new p_eval or passes then need no training"
     )
+    sweep.add_argument(
+        "--shard",
+        default="1/1",
+        metavar="K/N",
+        help="only the K-th of N parts of the sweep, for N machines without a scheduler (default: all of it)",
+    )
     sweep.add_argument("--dry-run", action="store_true", help="say what would be trained, and why, and end")
     sweep.set_defaults(run=_run_sweep)
 
@@ -207,7 +239,7 @@ def parser() -> argparse.ArgumentParser:
         "compact", parents=[common], help="join the results of a sweep into one file with a manifest"
     )
     joined.add_argument(
-        "--output", type=Path, required=True, help="the Parquet file; its manifest gets the ending .json"
+        "--output", type=_path, required=True, help="the Parquet file; its manifest gets the ending .json"
     )
     joined.add_argument(
         "--partial", action="store_true", help="join the networks that are there, although others are missing"
@@ -220,7 +252,7 @@ def parser() -> argparse.ArgumentParser:
     joined.set_defaults(run=_compact)
 
     check = commands.add_parser("verify", help="compute a sample of stored networks again and compare")
-    check.add_argument("source", type=Path, help="a compact file (.parquet) or a store")
+    check.add_argument("source", type=_path, help="a compact file (.parquet) or a store")
     check.add_argument("--networks", type=int, default=3, help="size of the sample (default: %(default)s)")
     check.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
     check.add_argument("--exact", action="store_true", help="fail unless every network is the same bits")
@@ -231,7 +263,29 @@ def parser() -> argparse.ArgumentParser:
     notebook.add_argument(
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (YAML value)"
     )
-    notebook.add_argument("--output", type=Path, help="the executed notebook (default: book/sections/NAME.ipynb)")
+    notebook.add_argument(
+        "-f",
+        "--parameter-file",
+        action="append",
+        default=[],
+        type=_path,
+        metavar="FILE",
+        help="YAML file with a line `name: value` for each parameter; -p goes before it",
+    )
+    notebook.add_argument(
+        "-e",
+        "--each",
+        action="append",
+        default=[],
+        metavar="NAME=A,B,…",
+        help="one run for each value; given for several parameters, one for each combination",
+    )
+    notebook.add_argument(
+        "--output",
+        type=_path,
+        help="the executed notebook (.ipynb), or a folder (default: book/sections; with --each: runs)",
+    )
+    notebook.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a notebook that takes longer")
     notebook.add_argument("--list", action="store_true", help="list the notebooks")
     notebook.set_defaults(run=_notebooks)
 
@@ -244,7 +298,9 @@ def parser() -> argparse.ArgumentParser:
     judged.add_argument(
         "--protocol", default="base", help=f"which training protocol: {', '.join(PROTOCOLS)} (default: %(default)s)"
     )
-    judged.add_argument("--store", type=Path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)")
+    judged.add_argument(
+        "--store", type=_path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)"
+    )
     judged.add_argument("--claim", action="append", metavar="CLAIM", help="judge this claim only (may be repeated)")
     judged.add_argument("--n-bootstrap", type=int, default=200, help="resamples of every fit (default: %(default)s)")
     judged.add_argument("--seed", type=int, default=0, help="of the resampling")
@@ -260,24 +316,23 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 1 for a failure at work, 2 for bad input, 130 for Ctrl-C."""
+    """Entry point; returns the exit code: 0, 1 for a failure at work, 2 for bad input, 130 for Ctrl-C, 143 for SIGTERM."""
     argv = sys.argv[1:] if argv is None else argv
-    arguments = parser().parse_args(argv)
     try:
-        with warnings.catch_warnings():  # restores the display of warnings
+        with command(), warnings.catch_warnings():  # restores the display of warnings
+            arguments = parser().parse_args(argv)
             warnings.showwarning = _show_warning
-            arguments.run(arguments)
+            return arguments.run(arguments) or 0
     except ValueError as error:  # ConfigError and the notebooks' parameter errors
         print(f"pruning-phases: error: {error}", file=sys.stderr)
         return 2
     except (StoreError, DataError, RuntimeError, OSError) as error:
         print(f"pruning-phases: error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        resume = f"pruning-phases {shlex.join(argv)}"
-        print(f"\npruning-phases: interrupted; finished batches are stored. To go on: {resume}", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    except KeyboardInterrupt as stop:
+        said, resume = what_happened(stop), f"pruning-phases {shlex.join(argv)}"
+        print(f"\npruning-phases: {said}; finished batches are stored. To go on: {resume}", file=sys.stderr)
+        return exit_code(stop)
 
 
 if __name__ == "__main__":

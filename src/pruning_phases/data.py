@@ -5,8 +5,9 @@ the layout that `torchvision.datasets.MNIST` reads (``<root>/MNIST/raw``). Files
 this order:
 
 1. the cache, ``<root>/MNIST/raw``;
-2. the compressed files the repository ships (or ``<root>/mnist``);
-3. torchvision's download mirrors.
+2. compressed files there, which torchvision leaves beside its own;
+3. the compressed files the repository ships (or ``<root>/mnist``);
+4. torchvision's download mirrors.
 
 Whatever is read is first compared with the SHA-256 of the upstream files, each time: a truncated or altered file is
 never used.
@@ -25,6 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from pruning_phases.config import ConfigError
+from pruning_phases.paths import expanded
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT_VARIABLE = "PRUNING_PHASES_DATA"
@@ -93,7 +97,7 @@ def load_mnist(root: str | os.PathLike[str] | None = None) -> MNIST:
     >>> tuple(mnist.train_images.shape), mnist.test_labels[:5].tolist()
     ((60000, 784), [7, 2, 1, 0, 4])
     """
-    root = Path(root) if root is not None else data_folder()
+    root = expanded(root) if root is not None else data_folder()
     prepare(root)
     raw = Path(root) / "MNIST" / "raw"
     return MNIST(
@@ -116,7 +120,7 @@ def data_folder() -> Path:
     unpacked files), else ``$XDG_CACHE_HOME/pruning-phases`` (``~/.cache/pruning-phases``).
     """
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        return Path(named).expanduser()
+        return expanded(named)
     shipped = REPOSITORY / "data"
     if shipped.is_dir() and (os.access(shipped, os.W_OK) or (shipped / "MNIST" / "raw").is_dir()):
         return shipped
@@ -146,7 +150,7 @@ def prepare(root: Path) -> None:
         return
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        still_missing = [name for name in missing if not _unpack_shipped(name, root, raw)]
+        still_missing = [n for n in missing if not _unpack_beside(n, raw) and not _unpack_shipped(n, root, raw)]
         if still_missing:
             _download(still_missing, raw)
     except OSError as error:
@@ -154,6 +158,22 @@ def prepare(root: Path) -> None:
             f"cannot write the MNIST files to {raw}: {error}. "
             f"Name a folder that can be written to: {ENVIRONMENT_VARIABLE}=FOLDER"
         ) from error
+
+
+def _unpack_beside(name: str, raw: Path) -> bool:
+    """Unpack the compressed file that torchvision downloaded into `raw`; False if there is none, or a damaged one."""
+    packed = raw / f"{name}.gz"
+    if not packed.exists():
+        return False
+    try:
+        content = gzip.decompress(packed.read_bytes())
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        content = b""
+    if _sha256(content) != SHA256[name]:  # an interrupted download: other sources are left
+        warnings.warn(f"{packed} is truncated or altered; it is not used", stacklevel=4)
+        return False
+    _write_atomically(raw / name, content)
+    return True
 
 
 def _unpack_shipped(name: str, root: Path, raw: Path) -> bool:
@@ -190,8 +210,8 @@ def _download(names: list[str], raw: Path) -> None:
             mirrors = ", ".join(torchvision.datasets.MNIST.mirrors)
             raise DataError(
                 f"MNIST is not available: {', '.join(names)} not found as {REPOSITORY / 'data' / 'mnist'}/*.gz "
-                f"nor in {raw}, and the mirrors {mirrors} cannot be reached ({reason}). "
-                f"Restore data/mnist from the repository, or copy the four uncompressed files into {raw}."
+                f"nor in {raw} (there also as *.gz), and the mirrors {mirrors} cannot be reached ({reason}). "
+                f"Restore data/mnist from the repository, or copy the four files, uncompressed or as *.gz, into {raw}."
             ) from error
         for name in names:
             content = (Path(folder) / "MNIST" / "raw" / name).read_bytes()
@@ -221,9 +241,9 @@ def _sha256(content: bytes) -> str:
 
 def main() -> None:
     """Prepare the files and say where they are (`make data`)."""
-    root = data_folder()
     try:
+        root = data_folder()
         prepare(root)
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         raise SystemExit(f"error: {error}") from error
     print(f"MNIST is ready in {root / 'MNIST' / 'raw'} (checksums verified)")

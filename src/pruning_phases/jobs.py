@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import heapq
 import itertools
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 
 from pruning_phases import store as stores
 from pruning_phases import weights
-from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
 from pruning_phases.data import load_mnist
 from pruning_phases.evaluation import evaluate
 from pruning_phases.network import DTYPES, Parameters
@@ -89,15 +91,52 @@ class BatchReport:
         )
 
 
-def plan(sweep: Sweep, store: Store, device: str = "cpu") -> Plan:
-    """What `store` lacks of `sweep`, in batches of one depth, width and n_train, longest first.
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"2/5"`` → (2, 5): the second of five parts of a sweep. Raises ConfigError for what is not such a part."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    k, n = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= k <= n:
+        raise ConfigError(
+            f"shard = {text!r} is not possible: give K/N, the K-th of N parts, such as 1/4, 2/4, 3/4 or 4/4"
+        )
+    return k, n
+
+
+def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Network]:
+    """The networks of the k-th of n disjoint parts of a sweep, shard = (k, n); together the n parts are the sweep.
+
+    The networks of a realization that share their draws stay together: each such group goes, the longest first, to the part that has
+    least to do. What a part holds depends on the sweep and (k, n) alone, not on a store or a machine: whole numbers order the groups.
+    """
+    k, n = shard
+    groups: dict[tuple, list[Network]] = {}
+    for one in sweep.networks():
+        groups.setdefault(_group(one), []).append(one)
+
+    def work(name: tuple) -> int:
+        depth, width, n_train, _ = name
+        weights_of_one = 784 * width + (depth - 1) * width**2
+        return len(groups[name]) * (n_train + sweep.training.n_validation) * weights_of_one
+
+    loads = [(0, part) for part in range(n)]  # a heap
+    mine = []
+    for name in sorted(groups, key=lambda name: (-work(name), name)):
+        load, part = loads[0]
+        heapq.heapreplace(loads, (load + work(name), part))
+        if part == k - 1:
+            mine += groups[name]
+    return sorted(mine)
+
+
+def plan(sweep: Sweep, store: Store, device: str = "cpu", shard: tuple[int, int] = (1, 1)) -> Plan:
+    """What `store` lacks of `sweep` (or of one of its parts), in batches of one depth, width and n_train, longest first.
 
     On a CPU a batch has at most 20 networks of one realization; on a GPU ("cuda…") as many whole realizations as its memory takes, up to
     1 000 networks. Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
     """
     covered = store.coverage(sweep.training)
     wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
-    missing = {one for one in sweep.networks() if not wanted <= covered.get(one, set())}
+    missing = {one for one in networks_of_shard(sweep, shard) if not wanted <= covered.get(one, set())}
     jobs = []
     for file in weights.kept(store, sweep.training) if missing else ():
         here = [one for one in file.networks if one in missing]

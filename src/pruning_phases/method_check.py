@@ -23,9 +23,10 @@ import pandas as pd
 import scipy
 
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
-from pruning_phases.config import ConfigError
-from pruning_phases.outputs import StoreError, check_table, write_table
+from pruning_phases.outputs import check_table, write_table
+from pruning_phases.paths import expanded
 from pruning_phases.synthetic import synthetic_collapse
+from pruning_phases.terminal import run
 
 __all__ = [
     "Case",
@@ -220,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("study", nargs="+", choices=["systems", "coverage"])
     parser.add_argument("--sets", type=int, default=200, help="synthetic data sets per case (default 200)")
     parser.add_argument(
-        "--out", type=Path, default=DATA, help="folder for the tables; earlier ones are renamed (default: data)"
+        "--out", type=expanded, default=DATA, help="folder for the tables; earlier ones are renamed (default: data)"
     )
     options = parser.parse_args(arguments)
     names = {"systems": "known_systems", "coverage": "method_check"}
@@ -239,7 +240,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ConfigError, StoreError) as error:
-        raise SystemExit(f"error: {error}") from error
+    run(main)

@@ -1,22 +1,17 @@
 """Run notebooks with other parameters: papermill, made strict.
 
 papermill itself passes unknown parameter names with no more than a log line, turns lists into strings, and leaves a
-half-executed notebook when a cell fails. Here a parameter is checked against the notebook's `parameters` cell before
-anything runs, the output appears only when every cell succeeded, and what differs from run to run (times, ids) goes to
-a provenance file beside the output, so that two runs of a notebook are the same bytes.
-
-A `parameters` cell holds annotated assignments of literals, each on one line. None is allowed where it is the default::
-
-    preset: str = "shipped"  # which results: shipped, or smoke, laptop, reference, paper
-    n_train: list[int] = None  # training-set sizes; None: those of the preset
-
-(papermill does not recognise a parameter annotated ``list[int] | None``.)
+half-executed notebook when a cell fails. Here every name, parameter and path of a call is checked before anything runs,
+the output appears only when every cell succeeded, and what differs from run to run (times, ids) goes to a provenance file
+beside the output, so that two runs of a notebook are the same bytes. A run that fails is kept under another name,
+``<stem>.failed.ipynb``, with the error in it; the book does not read it.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
+import contextlib
+import dataclasses
 import datetime
 import difflib
 import hashlib
@@ -28,57 +23,50 @@ import re
 import subprocess
 import tempfile
 import time
-import types
-import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
+from pruning_phases.parameters import Parameter, as_text, check, declared
+from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
+from pruning_phases.paths import expanded
 from pruning_phases.provenance import cpu_model
+from pruning_phases.terminal import run as run_program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
 SECTIONS = REPOSITORY / "book" / "sections"
+RUNS = Path("runs")  # folder of runs over combinations, unless another is named
+FAILED = ".failed.ipynb"
+_LONGEST_NAME = 150  # characters; file systems take 255 bytes, of which endings and temporary names need some
 _RECORDED_PACKAGES = ("pruning-phases", "torch", "numpy", "scipy", "pandas", "pyarrow", "matplotlib", "papermill")
-_KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=40"]  # errors only: it warns of unencrypted traffic on this machine
-_INJECTED = "# Parameters\n"  # papermill puts this at the head of the cell it injects
-_TYPES: dict[str, object] = {
-    **{t.__name__: t for t in (bool, int, float, str, list, tuple, dict)},
-    **{name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")},
-}
 
 
 class NotebookError(RuntimeError):
     """A cell of a notebook failed."""
 
+    executed: str
+    """The notebook as far as it ran, with the error in it."""
 
-class Parameter(typing.NamedTuple):
-    """One line of a `parameters` cell."""
+
+@dataclasses.dataclass(frozen=True)
+class NotebookRun:
+    """One checked run."""
 
     name: str
-    annotation: str
-    """Type as written; empty if none is given (then the type of the default counts)."""
-    default: object
-    help: str
+    parameters: dict[str, object]
+    """Those that are not left at their defaults."""
+    output: Path
 
-    def checked(self, value: object) -> object:
-        """`value` if it has the parameter's type; a single value where a list is wanted becomes a list of one.
+    @property
+    def failed(self) -> Path:
+        """Where the notebook is kept if the run fails."""
+        return self.output.with_name(self.output.stem + FAILED)
 
-        Raises
-        ------
-        ConfigError
-            If it has another type.
-        """
-        if value is None and self.default is None:
-            return None
-        if self.annotation:
-            wanted = _type(ast.parse(self.annotation, mode="eval").body, self)
-        else:
-            wanted = typing.Any if self.default is None else type(self.default)
-        for candidate in (value, [value]):
-            if _is_a(candidate, wanted):
-                return candidate
-        raise ConfigError(f"{self.name} = {value!r} has the wrong type: give {self.annotation or wanted.__name__}")
+    @property
+    def provenance(self) -> Path:
+        """The record of the run."""
+        return self.output.with_suffix(".provenance.json")
 
 
 def list_notebooks() -> list[str]:
@@ -99,65 +87,121 @@ def notebook_parameters(name: str) -> dict[str, Parameter]:
 
     path = _find(name)
     cells = nbformat.read(path, as_version=4).cells
-    declared = _declared(next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), ""))
-    seen = papermill.inspect_notebook(str(path)) if declared else {}
-    return {
-        key: parameter._replace(help=seen[key]["help"] if key in seen else "") for key, parameter in declared.items()
-    }
+    found = declared(next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), ""))
+    seen = papermill.inspect_notebook(str(path)) if found else {}
+    return {key: parameter._replace(help=seen[key]["help"] if key in seen else "") for key, parameter in found.items()}
 
 
-def parse_parameters(assignments: Iterable[str]) -> dict[str, object]:
-    """``["preset=smoke", "n_train=500,1000"]`` → ``{"preset": "smoke", "n_train": [500, 1000]}``.
+def plan_runs(
+    names: Sequence[str],
+    parameters: Mapping[str, object] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    combinations: Sequence[Mapping[str, object]] = ({},),
+) -> list[NotebookRun]:
+    """The runs of a call, checked as far as can be without running: each notebook with `parameters` and each of the combinations.
 
-    Values are YAML; numbers like ``1e-3`` are numbers, and a list may be written without brackets.
-
-    Raises
-    ------
-    ConfigError
-        If an item is not ``name=value`` or its value is not YAML.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """YAML 1.1 reads 1e-3 as text; here it is a number."""
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-    )
-    parameters = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise ConfigError(f"{assignment!r} is not a parameter: write name=value, for instance preset=smoke")
-        if "," in text and not text.strip().startswith(("[", "{", "'", '"')):
-            text = f"[{text}]"
-        try:
-            parameters[name.strip()] = yaml.load(text, Loader)  # a SafeLoader
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{assignment!r}: the value cannot be read ({' '.join(str(error).split())})") from error
-    return parameters
-
-
-def check_parameters() -> None:
-    """Refuse injected parameters that the notebook does not know. Notebooks call it in the cell after their parameters.
-
-    `run_notebook` has checked them already. This is for a notebook run by papermill itself, which lets a misspelled
-    name pass: the cell it injected is compared with the one before. Does nothing where no parameters were injected.
+    output: the file to write (``.ipynb``; one run), or a folder for all of them. Default: the page of the book,
+    ``book/sections/<name>.ipynb``; for combinations, which are no pages, the folder ``runs``. A run of a combination is named after its
+    values: ``<name>__<parameter>=<value>….ipynb``.
 
     Raises
     ------
     ConfigError
-        If a name is unknown or a value has the wrong type.
+        If a notebook or a parameter is unknown or a value has the wrong type; if two runs would write the same file, or one would replace
+        a notebook that is not the result of a run; if a file cannot be written.
     """
-    shell = _ipython()
-    history = shell.user_ns.get("In", []) if shell is not None else []
-    if len(history) >= 3 and history[-2].startswith(_INJECTED):
-        injected = {name: parameter.default for name, parameter in _declared(history[-2]).items()}
-        _check(injected, _declared(history[-3]))
+    parameters, several = parameters or {}, len(names) * len(combinations) > 1
+    if twice := sorted({name for one in combinations for name in one} & parameters.keys()):
+        raise ConfigError(f"{', '.join(twice)}: given as one value and as several; give one of them")
+    runs = []
+    for name in names:
+        _find(name)
+        known = notebook_parameters(name)
+        for combination in combinations:
+            try:
+                chosen = check({**parameters, **combination}, known)
+            except ConfigError as error:
+                raise ConfigError(f"{name}: {error}" if len(names) > 1 else str(error)) from error
+            of_run = {key: chosen[key] for key in combination}
+            with _naming(output):
+                runs.append(NotebookRun(name, chosen, _output(name, of_run, output, several)))
+    for k, run in enumerate(runs):
+        if run.output in (other.output for other in runs[:k]):
+            raise ConfigError(f"two runs would write {run.output}: give each notebook and each value once")
+        with _naming(run.output):
+            _check_output(run.output, explicit=output is not None)
+    for run in runs:
+        with _naming(run.output):
+            _check_writable(run)
+    return runs
+
+
+def _output(name: str, combination: Mapping[str, object], output: str | os.PathLike[str] | None, several: bool) -> Path:
+    parts = [
+        name,
+        *(
+            f"{key}={re.sub(r'[^A-Za-z0-9.,+-]+', '-', as_text(value).strip('[]'))}"
+            for key, value in combination.items()
+        ),
+    ]
+    stem = "__".join(parts)
+    if len(stem) > _LONGEST_NAME:
+        stem = f"{stem[: _LONGEST_NAME - 9]}-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
+    if output is None:
+        return (RUNS if combination else SECTIONS) / f"{stem}.ipynb"
+    output = expanded(output)
+    if output.suffix == ".ipynb" and not output.is_dir():
+        if several:
+            raise ConfigError(f"output = {str(output)!r} is one file for several runs: give a folder")
+        return output
+    if output.suffix and not output.is_dir():
+        raise ConfigError(f"output = {str(output)!r} is not a notebook: give a name that ends in .ipynb, or a folder")
+    return output / f"{stem}.ipynb"
+
+
+def _check_output(output: Path, explicit: bool) -> None:
+    """Refuse to write over what no run has written."""
+    if output.parent.resolve() == NOTEBOOKS.resolve() or output.resolve().parent == NOTEBOOKS.resolve():
+        raise ConfigError(
+            f"output = {str(output)!r} is in the folder of the notebooks themselves, which runs leave as they are: "
+            "give another folder (`make outputs` renews what the notebooks store)"
+        )
+    if output.name.endswith(FAILED):
+        raise ConfigError(
+            f"output = {str(output)!r}: names that end in {FAILED} are for runs that failed; give another"
+        )
+    if output.is_dir():
+        raise ConfigError(f"output = {str(output)!r} is a folder: give another name")
+    if explicit and output.exists() and not output.with_suffix(".provenance.json").exists():
+        raise ConfigError(
+            f"output = {str(output)!r} exists and is not the result of a run: give another name, or move it"
+        )
+
+
+def _check_writable(run: NotebookRun) -> None:
+    run.output.parent.mkdir(parents=True, exist_ok=True)
+    # the longest of the names that will be written
+    with tempfile.NamedTemporaryFile(dir=run.output.parent, prefix=f".{run.provenance.name}-"):
+        pass
+
+
+@contextlib.contextmanager
+def _naming(output: object) -> Iterator[None]:
+    """Errors of the file system about an output as ConfigError: too long, below a file, not writable, a null character."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"output = {str(output)!r} cannot be written: {reason}") from error
 
 
 def run_notebook(
-    name: str, parameters: Mapping[str, object] | None = None, output: str | os.PathLike[str] | None = None
+    name: str,
+    parameters: Mapping[str, object] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    time_limit: float | None = None,
 ) -> Path:
     """Execute a notebook and write the result, with outputs, when every cell has succeeded.
 
@@ -172,38 +216,40 @@ def run_notebook(
         New values of parameters of its `parameters` cell.
     output
         File to write; default: the notebook's page of the book, ``book/sections/<name>.ipynb``.
+    time_limit
+        Seconds that the run may take; None: any.
 
     Raises
     ------
     ConfigError
-        If the notebook or a parameter is unknown, or a value has the wrong type. Nothing has been run then.
+        As for `plan_runs`. Nothing has been run then.
     NotebookError
-        If a cell fails. Nothing has been written then.
+        If a cell fails or the time is over. The output is as before then, and the run is kept as ``<stem>.failed.ipynb``.
     """
-    path = _find(name)
-    declared = notebook_parameters(name)
-    chosen = _check(parameters or {}, declared)
-    output = Path(output) if output is not None else SECTIONS / path.name
-    if output.suffix != ".ipynb":
-        raise ConfigError(f"output = {str(output)!r} is not a notebook: give a name that ends in .ipynb")
-    if output.resolve() == path:
-        raise ConfigError(f"output = {str(output)!r} is the notebook itself: use renew_outputs, or give another name")
+    return carry_out(*plan_runs([name], parameters, output), time_limit=time_limit)
 
+
+def carry_out(run: NotebookRun, time_limit: float | None = None) -> Path:
+    """Execute a checked run and write its files; returns the output. Raises as `run_notebook`."""
+    path, known = _find(run.name), notebook_parameters(run.name)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
-    executed = _execute(path, chosen)
+    try:
+        executed = _execute(path, run.parameters, time_limit)
+    except NotebookError as error:
+        raise _kept(error, run.failed) from error
     provenance = {
-        "notebook": name,
-        "parameters": {key: parameter.default for key, parameter in declared.items()} | chosen,
-        "changed": sorted(chosen),
+        "notebook": run.name,
+        "parameters": {key: parameter.default for key, parameter in known.items()} | run.parameters,
+        "changed": sorted(run.parameters),
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": round(time.perf_counter() - clock, 2),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         **environment(),
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(output, executed)
-    write_text(output.with_suffix(".provenance.json"), json.dumps(provenance, indent=1, default=str) + "\n")
-    return output
+    write_text(run.output, executed)
+    write_text(run.provenance, json.dumps(provenance, indent=1, default=str) + "\n")
+    run.failed.unlink(missing_ok=True)  # of an earlier run
+    return run.output
 
 
 def renew_outputs(name: str) -> Path:
@@ -214,11 +260,21 @@ def renew_outputs(name: str) -> Path:
     ConfigError
         If there is no such notebook.
     NotebookError
-        If a cell fails. The notebook is as before then.
+        If a cell fails. The notebook is as before then, and the run is kept as ``book/sections/<name>.failed.ipynb``.
     """
     path = _find(name)
-    write_text(path, _execute(path, {}))
+    try:
+        write_text(path, _execute(path, {}))
+    except NotebookError as error:
+        SECTIONS.mkdir(parents=True, exist_ok=True)
+        raise _kept(error, SECTIONS / f"{name}{FAILED}") from error
     return path
+
+
+def _kept(error: NotebookError, path: Path) -> NotebookError:
+    """Write the notebook of a failed run; the error that says where it is."""
+    write_text(path, error.executed)
+    return NotebookError(f"{error}; as far as it ran: {path}")
 
 
 def _find(name: str) -> Path:
@@ -232,93 +288,20 @@ def _find(name: str) -> Path:
     return NOTEBOOKS / f"{name}.ipynb"
 
 
-def _declared(source: str) -> dict[str, Parameter]:
-    """Names, annotations and values of the assignments of literals in a cell."""
-    found = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            target, annotation = node.target, ast.unparse(node.annotation).strip("'\"")
-        elif isinstance(node, ast.Assign):
-            target, annotation = node.targets[0], ""
-        else:
-            continue
-        if isinstance(target, ast.Name):
-            found[target.id] = Parameter(target.id, annotation, _literal(node.value), "")
-    return found
-
-
-def _literal(node: ast.expr) -> object:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:  # such as float('inf'), which papermill writes for infinities
-        return float(node.args[0].value) if ast.unparse(node).startswith("float(") else ast.unparse(node)
-
-
-def _check(values: Mapping[str, object], declared: Mapping[str, Parameter]) -> dict[str, object]:
-    """`values` with each checked against the parameter of its name."""
-    for name in values:
-        if name not in declared:
-            close = difflib.get_close_matches(name, declared, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            allowed = ", ".join(f"{p.name}: {p.annotation}" if p.annotation else p.name for p in declared.values())
-            raise ConfigError(f"unknown notebook parameter {name!r}{hint}; allowed: {allowed or 'none'}")
-    return {name: declared[name].checked(value) for name, value in values.items()}
-
-
-def _type(node: ast.expr, parameter: Parameter) -> object:
-    """The type that an annotation means: names of `_TYPES`, None, `a | b`, and `a[b, …]`. Nothing is evaluated."""
-    match node:
-        case ast.Name(id=name) if name in _TYPES:
-            return _TYPES[name]
-        case ast.Constant(value=None):
-            return types.NoneType
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _type(left, parameter) | _type(right, parameter)
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=inside):
-            return typing.Literal[ast.literal_eval(inside)]
-        case ast.Subscript(value=ast.Name(id=name), slice=inside) if name in _TYPES:
-            items = inside.elts if isinstance(inside, ast.Tuple) else [inside]
-            found = tuple(
-                ... if isinstance(one, ast.Constant) and one.value is ... else _type(one, parameter) for one in items
-            )
-            return _TYPES[name][found if len(found) > 1 else found[0]]
-    raise ConfigError(
-        f"the type {parameter.annotation!r} of parameter {parameter.name} is not known: use {', '.join(_TYPES)}"
-    )
-
-
-def _is_a(value: object, wanted: object) -> bool:
-    """Whether plain data has a type such as ``dict | list[float]``. An int is a float; a bool is not an int."""
-    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if wanted is typing.Any:
-        return True
-    if wanted is None or wanted is types.NoneType:
-        return value is None
-    if origin in (typing.Union, types.UnionType):
-        return any(_is_a(value, option) for option in arguments)
-    if origin is typing.Literal:
-        return value in arguments
-    if (origin or wanted) in (list, tuple):  # a list will do for a tuple: YAML and papermill know lists alone
-        items = [a for a in arguments if a is not Ellipsis]
-        return isinstance(value, (list, tuple)) and (not items or all(any(_is_a(v, i) for i in items) for v in value))
-    if (origin or wanted) is dict:
-        return isinstance(value, dict)
-    if isinstance(value, bool):
-        return wanted is bool
-    return isinstance(value, (int, float) if wanted is float else wanted)
-
-
-def _execute(path: Path, parameters: dict[str, object]) -> str:
+def _execute(path: Path, parameters: dict[str, object], time_limit: float | None = None) -> str:
     """The executed notebook as text, without what differs from run to run."""
     import nbformat
     import papermill
 
+    from pruning_phases import kernels
+
+    notebook = papermill.execute_notebook(str(path), None, parameters=parameters, prepare_only=True)
     try:
-        notebook = papermill.execute_notebook(
-            str(path), None, parameters=parameters, progress_bar=False, extra_arguments=_KERNEL_ARGUMENTS
-        )
-    except papermill.exceptions.PapermillExecutionError as error:
-        raise NotebookError(f"{path.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}") from error
+        kernels.execute(notebook, time_limit)
+    except kernels.RunError as error:
+        failure = NotebookError(f"{path.stem}, {error}")
+        failure.executed = nbformat.writes(_without_noise(notebook)) + "\n"
+        raise failure from error
     return nbformat.writes(_without_noise(notebook)) + "\n"
 
 
@@ -357,30 +340,25 @@ def write_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _ipython():
-    """The running IPython shell, if any."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Execute notebooks into the book; `--in-place` renews their stored outputs."""
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.notebooks", description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
     parser.add_argument("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
     arguments = parser.parse_args(argv)
-    for name in arguments.names or list_notebooks():
-        print(f"{name} ...", end=" ", flush=True)
+    try:
+        runs = plan_runs(arguments.names or list_notebooks())
+    except ConfigError as error:
+        raise SystemExit(f"error: {error}") from error
+    for run in runs:
+        print(f"{run.name} ...", end=" ", flush=True)
         start = time.perf_counter()
         try:
-            renew_outputs(name) if arguments.in_place else run_notebook(name)
-        except (ConfigError, NotebookError) as error:
+            renew_outputs(run.name) if arguments.in_place else carry_out(run)
+        except NotebookError as error:
             raise SystemExit(f"failed\nerror: {error}") from error
         print(f"{time.perf_counter() - start:.1f} s", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

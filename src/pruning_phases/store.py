@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 
 from pruning_phases.config import Evaluation, Network, Sweep, Training
 from pruning_phases.outputs import StoreError, check_table, write_durably, write_table
+from pruning_phases.paths import expanded
 
 FORMAT = 1
 DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
@@ -96,7 +97,7 @@ class Store:
     """A folder of parts. Any number of processes may write to it at the same time."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = expanded(folder)
 
     def write(
         self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping

@@ -20,6 +20,7 @@ from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Traini
 from pruning_phases.data import data_folder, prepare
 from pruning_phases.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
 from pruning_phases.jobs import BatchReport, Job, Plan, measure, plan, run_batches
+from pruning_phases.paths import expanded
 from pruning_phases.progress import LOG, Progress
 from pruning_phases.store import Store, StoreWarning
 
@@ -34,7 +35,7 @@ WORTH_MEASURING = 2e12  # FLOP for one worker, about a minute: a shorter sweep s
 
 def default_store() -> Path:
     """Folder used when none is named: $PRUNING_PHASES_STORE, or `store` in the current folder."""
-    return Path(os.environ.get(STORE_VARIABLE, "store"))
+    return expanded(os.environ.get(STORE_VARIABLE) or "store")
 
 
 def run(
@@ -44,12 +45,14 @@ def run(
     device: str = "auto",
     keep_weights: bool = False,
     both_weights: bool = False,
+    shard: tuple[int, int] = (1, 1),
 ) -> int:
     """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
 
     executor: where, see `executors`. On a CPU each worker process uses one thread: networks are independent, so N processes waste
     nothing on waiting for each other. keep_weights: store the weights too, so that other p_eval or more passes need no training later.
     both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
+    shard: (k, n), 1 ≤ k ≤ n: only the k-th of n parts of the sweep (`jobs.networks_of_shard`).
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
 
     A DivergedWarning tells how many of the networks computed now diverged; they count as done.
@@ -62,7 +65,7 @@ def run(
         raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
     if keep_weights:
         weights.check_available()
-    todo = plan(sweep, store, device)
+    todo = plan(sweep, store, device, shard)
     if not todo.jobs:
         return 0
     prepare(data_folder())  # a missing or damaged data file, and a read-only store, show here, before any work
@@ -77,7 +80,7 @@ def run(
         lost = _carry_out(todo.jobs, sweep, store, choice, device, options)
         if lost is None:
             break
-        todo = plan(sweep, store, device)
+        todo = plan(sweep, store, device, shard)
         fruitless = fruitless + 1 if todo.n_networks == before else 0
         if fruitless == MAX_FRUITLESS:
             raise ExecutorError(

@@ -24,10 +24,10 @@ Truth = Callable[[pd.DataFrame], "pd.Series | np.ndarray"]
 
 
 def _default_master(
-    ansatz: Ansatz, n_train: np.ndarray, p: np.ndarray, nu: float
+    ansatz: Ansatz, n_train: np.ndarray, p: np.ndarray, nu: float, extra: Sequence[float]
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Smooth step from LOSS_LOW to LOSS_HIGH whose width at the median size is a fifth of the p window."""
-    width = 0.2 * np.ptp(p) * np.median(ansatz.scale(np.unique(n_train), np.float64(nu)))
+    width = 0.2 * np.ptp(p) * np.median(ansatz.scale(np.unique(n_train), np.float64(nu), *extra))
     return lambda x: LOSS_LOW + (LOSS_HIGH - LOSS_LOW) / (1.0 + np.exp(-x / width))
 
 
@@ -46,6 +46,8 @@ def synthetic_collapse(
     seed: int = 0,
 ) -> CollapseData:
     """Curves y = f(x(p, N; p_c, nu)) with Gaussian noise in each realization.
+
+    An ansatz that transforms the observable (`Corrected`) is undone: y = f(x) / factor(N) + offset(N).
 
     Args:
         ansatz: default ``BKT()``.
@@ -82,8 +84,11 @@ def synthetic_collapse(
     grid = np.linspace(0.08, 0.82, 38) if p is None else np.asarray(p, dtype=float)
     sizes = np.repeat(np.asarray(n_train, dtype=float), grid.size)
     points = np.tile(grid, len(n_train))
-    f = _default_master(ansatz, sizes, grid, nu) if master is None else master
+    f = _default_master(ansatz, sizes, grid, nu, extra) if master is None else master
     exact = f(ansatz.x(points, sizes, p_c, nu, *extra))
+    scaling = ansatz.y_scaling(sizes, np.float64(nu), *extra)
+    if scaling is not None:
+        exact = exact / scaling[1] + scaling[0]
     rng = np.random.default_rng(seed)
     own = rng.standard_normal((n_realizations, points.size))
     shared = rng.standard_normal((n_realizations, 1))

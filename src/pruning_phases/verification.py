@@ -20,6 +20,7 @@ import torch
 from pruning_phases import store as stores
 from pruning_phases.config import ConfigError, Evaluation, Network, Training
 from pruning_phases.jobs import Job, compute
+from pruning_phases.paths import expanded
 from pruning_phases.store import KEY, Store, StoreError
 
 # Of ln(loss), rms over p_eval. 90 networks (N = 32 000 and 50 000) trained with sums in another order: median 0.018, largest 0.21.
@@ -60,7 +61,7 @@ def verify(source: str | Path, n_networks: int = 3, seed: int = 0, device: str =
     """
     if n_networks < 1:
         raise ConfigError(f"networks = {n_networks!r} is not possible: give an integer of at least 1")
-    source = Path(source)
+    source = expanded(source)
     batches = _from_store(source) if source.is_dir() else _from_compact(source)
     where = [(k, one) for k, batch in enumerate(batches) for one in batch.networks]
     if not where:

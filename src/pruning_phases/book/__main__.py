@@ -7,6 +7,7 @@ import sys
 from pruning_phases.book.browser import NoBrowser, find_browser, open_browser
 from pruning_phases.book.provenance import record_drawings, write_provenance_page
 from pruning_phases.config import ConfigError
+from pruning_phases.terminal import run
 
 
 def main(arguments: list[str]) -> None:
@@ -27,6 +28,6 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        run(lambda: main(sys.argv[1:]))
     except (ConfigError, NoBrowser) as error:
         raise SystemExit(f"error: {error}") from error

@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from pruning_phases.paths import expanded
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--disable-gpu",
@@ -32,9 +34,9 @@ def find_browser() -> str:
         If there is none, or BROWSER_PATH names no file.
     """
     if named := os.environ.get("BROWSER_PATH"):
-        if not Path(named).is_file():
+        if not expanded(named).is_file():
             raise NoBrowser(f"BROWSER_PATH = {named!r} is no file: name a Chromium or Chrome program")
-        return named
+        return str(expanded(named))
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         from playwright.sync_api import sync_playwright

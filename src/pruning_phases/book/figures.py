@@ -4,6 +4,8 @@ A figure on the page of a notebook belongs to that notebook. A figure elsewhere 
 ``:figclass: from-01_phase_diagram``; ``from-figures`` stands for the drawings made by `python -m pruning_phases.plotting`.
 The time is the wall time recorded when the notebook was last run (`pruning_phases.book.provenance`), so none is typed.
 
+A figure that a notebook should have and has not is a warning, which ends the build of the book.
+
 The extension also gives names to what the line links to: the cell of parameters of each notebook (``parameters-NOTEBOOK``) and the
 cell that draws each figure (``code-FIGURE``).
 """
@@ -35,6 +37,7 @@ class FigureLines(SphinxTransform):
         own = page if folder == _FOLDER else None
         if own:
             self._name_parameters(own)
+            self._check_figures(own)
         for figure in list(self.document.findall(nodes.figure)):
             known = (
                 path.name.partition(".")[0] for path in (Path(self.env.srcdir) / _FOLDER).glob("*.provenance.json")
@@ -48,6 +51,16 @@ class FigureLines(SphinxTransform):
             run = self._run(notebook, figure)
             if run is not None:
                 figure += nodes.legend("", self._line(run, self._code(figure) if notebook == own else None))
+
+    def _check_figures(self, notebook: str) -> None:
+        """Warn of cells that say how their figure is called but have shown none: warnings end the build."""
+        for cell in self.document.findall(_is_cell):
+            wanted = cell.get("cell_metadata", {}).get("mystnb", {}).get("figure")
+            if wanted and not any(_shows_something(figure) for figure in cell.findall(nodes.figure)):
+                _log.warning(
+                    "page %s: the figure %s is missing: its cell has shown no picture; run it again: pruning-phases notebooks %s",
+                    notebook, wanted.get("name", f"of cell {cell['cell_index']}"), notebook, location=cell,
+                )  # fmt: skip
 
     def _run(self, notebook: str, figure: nodes.figure) -> Run | None:
         path = Path(self.env.srcdir) / _FOLDER / f"{notebook}.provenance.json"
@@ -102,6 +115,12 @@ class FigureLines(SphinxTransform):
 
 def _is_cell(node: nodes.Node) -> bool:
     return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
+def _shows_something(figure: nodes.figure) -> bool:
+    """Whether a figure has a picture or HTML, and not only the text that stands for it."""
+    kinds = {str(node.get("mime_type", "")) for node in figure.findall(nodes.container)}
+    return any(kind.startswith("image/") or kind == "text/html" for kind in kinds) or any(figure.findall(nodes.image))
 
 
 def _reference(text: str, label: str) -> addnodes.pending_xref:

@@ -19,6 +19,7 @@ from pathlib import Path
 from pruning_phases.config import ConfigError
 from pruning_phases.data import REPOSITORY
 from pruning_phases.notebooks import SECTIONS, environment, list_notebooks, write_text
+from pruning_phases.parameters import as_text
 from pruning_phases.provenance import cpu_model
 
 DRAWINGS = "figures"
@@ -46,7 +47,7 @@ class Run:
         """The command that makes the figures of this run again."""
         if self.notebook == DRAWINGS:
             return "python -m pruning_phases.plotting book/assets"
-        values = (f"{name}={_as_text(self.parameters[name])}" for name in self.changed)
+        values = (f"{name}={as_text(self.parameters[name])}" for name in self.changed)
         return " ".join(["pruning-phases notebooks", self.notebook, *(f"-p {value}" for value in values)])
 
 
@@ -210,11 +211,4 @@ def _time(stamp: str) -> str:
 
 
 def _changed(run: Run) -> str:
-    return ", ".join(f"`{name}={_as_text(run.parameters[name])}`" for name in run.changed) or "none"
-
-
-def _as_text(value: object) -> str:
-    """A parameter's value as the command line takes it."""
-    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
-        return ",".join(str(item) for item in value) if len(value) > 1 else f"[{','.join(map(str, value))}]"
-    return json.dumps(value) if isinstance(value, list | dict | bool | None) else str(value)
+    return ", ".join(f"`{name}={as_text(run.parameters[name])}`" for name in run.changed) or "none"

@@ -1,6 +1,6 @@
 """Finite-size scaling: ansätze, quality of a collapse, fits, bootstrap, and what speaks for which ansatz."""
 
-from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz, Drift, NoTransition, Parameter
+from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz, Corrected, Drift, NoTransition, Parameter
 from pruning_phases.collapse.compare import (
     NuRelation,
     compare_ansaetze,
@@ -17,8 +17,10 @@ from pruning_phases.collapse.convergence import (
     hypothesis_lines,
     which_hypothesis,
 )
+from pruning_phases.collapse.covariance import shrunk_covariance
 from pruning_phases.collapse.crossings import Drifting, crossing_drift, crossing_onset, pair_crossings
 from pruning_phases.collapse.data import CollapseData, collapse_data
+from pruning_phases.collapse.expansion import Expansion, fit_expansion
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse, landscape
 from pruning_phases.collapse.hypotheses import (
     AlgebraicShift,
@@ -63,10 +65,12 @@ __all__ = [
     "BKTShift",
     "CollapseData",
     "CollapseFit",
+    "Corrected",
     "CrossingFit",
     "Crossings",
     "Drift",
     "Drifting",
+    "Expansion",
     "Hypothesis",
     "LogarithmicDrift",
     "NoTransition",
@@ -89,6 +93,7 @@ __all__ = [
     "drift_lines",
     "fit_collapse",
     "fit_crossings",
+    "fit_expansion",
     "fit_lines",
     "fit_spline",
     "fit_table",
@@ -107,6 +112,7 @@ __all__ = [
     "scaling_regime",
     "scan_l0",
     "scan_windows",
+    "shrunk_covariance",
     "significant_crossings",
     "stability_map",
     "which_ansatz",

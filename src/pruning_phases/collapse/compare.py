@@ -157,10 +157,14 @@ def nu_relation(bkt: CollapseFit, algebraic: CollapseFit) -> NuRelation:
         raise ValueError(f"the first fit must be a BKT fit, got {bkt.ansatz!r}")
     if not np.array_equal(bkt.data.n_train, algebraic.data.n_train):
         raise ValueError("both fits must use the same points")
-    mean_log = predicted_nu_algebraic(1.0, bkt.data.n_train, bkt.ansatz.l0)
+    l0 = bkt.extra.get("l0", bkt.ansatz.l0)
+    mean_log = predicted_nu_algebraic(1.0, bkt.data.n_train, l0)
     low = high = np.nan
     if bkt.samples.shape[0] and bkt.samples.shape[0] == algebraic.samples.shape[0]:
-        ratios = algebraic.samples[:, 1] / (bkt.samples[:, 1] * mean_log)
+        mean_logs = mean_log
+        if bkt.extra:  # every resample has its own l0
+            mean_logs = np.array([predicted_nu_algebraic(1.0, bkt.data.n_train, v) for v in bkt.samples[:, 2]])
+        ratios = algebraic.samples[:, 1] / (bkt.samples[:, 1] * mean_logs)
         tail = (1 - bkt.confidence) / 2
         low, high = np.quantile(ratios, [tail, 1 - tail])
     predicted = bkt.nu * mean_log

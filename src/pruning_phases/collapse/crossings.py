@@ -90,6 +90,7 @@ def _cross_pairs(data: CollapseData, y: np.ndarray, pairs: list[tuple[float, flo
         i = np.flatnonzero(data.n_train == size)
         curves[float(size)] = i[np.argsort(data.p[i], kind="stable")]
     deviations = data.deviations
+    sigma = np.ones(data.p.size) if data.sigma is None else data.sigma
     nothing = np.full(y.shape[0], np.nan)
     found = []
     for small, large in pairs:
@@ -101,7 +102,7 @@ def _cross_pairs(data: CollapseData, y: np.ndarray, pairs: list[tuple[float, flo
             found.append(_Crossing(nothing, np.zeros(y.shape[0], dtype=int), nothing))
             continue
         to_s, to_l = _interpolation(p, p_s), _interpolation(p, p_l)
-        scale = np.hypot(np.interp(p, p_s, data.sigma[s]), np.interp(p, p_l, data.sigma[l]))
+        scale = np.hypot(np.interp(p, p_s, sigma[s]), np.interp(p, p_l, sigma[l]))
         difference = y[:, l] @ to_l - y[:, s] @ to_s
         found.append(_cross(p, difference, deviations[:, l] @ to_l - deviations[:, s] @ to_s, scale))
     if not found:
@@ -138,7 +139,7 @@ def pair_crossings(
         ``significance`` is that of the weaker side: the sum of the differences y_j - y_i there, each in units of its
         error, over the standard error of this sum. Errors are those of the difference taken realization by realization
         where both sizes have it (realizations share their random numbers between sizes and along p); without
-        realizations all points count as independent. Below about 2 there may be no crossing.
+        realizations all points count as independent, without errors it is NaN. Below about 2 there may be no crossing.
 
     Raises:
         ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
@@ -168,7 +169,7 @@ def sampled_crossings(
             "p_star": position[0],
             "p_star_error": error,
             "n_sign_changes": count[0].astype(int),
-            "significance": significance[0],
+            "significance": significance[0] if data.sigma is not None else np.nan,
             "found": found,
         }
     )
@@ -226,8 +227,10 @@ def crossing_drift(
     The line is refitted in every resample, so correlations between crossings that share a size are in the error.
 
     Raises:
-        ValueError: fewer than three pairs of sizes cross.
+        ValueError: fewer than three pairs of sizes cross; points without errors.
     """
+    if data.sigma is None:
+        raise ValueError("a drift needs the errors of the points; give sigma")
     chosen = _pairs(data.sizes, "consecutive", ratio)
     position, _, significance = _cross_pairs(data, data.y[None], chosen)
     samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position

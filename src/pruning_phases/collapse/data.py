@@ -34,7 +34,8 @@ class CollapseData:
         p: (n,) control parameter (``p_eval``).
         n_train: (n,) size N of each point.
         y: (n,) observable, averaged over realizations.
-        sigma: (n,) standard error of y.
+        sigma: (n,) standard error of y; None where errors are not known: fits then weigh all points alike, their
+            chi-squared is only relative, and what needs errors says so. Errors of some points only are refused.
         realizations: (R, n) values of every realization, NaN where one is missing; None if only means are known (then
             there is no bootstrap).
         selection: what the points were selected with, for tables and captions.
@@ -48,19 +49,26 @@ class CollapseData:
     p: np.ndarray
     n_train: np.ndarray
     y: np.ndarray
-    sigma: np.ndarray
+    sigma: np.ndarray | None
     realizations: np.ndarray | None = None
     selection: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("p", "n_train", "y", "sigma"):
+        if self.sigma is not None:
+            missing = np.isnan(array("sigma", self.sigma))
+            if missing.any():
+                raise ValueError(
+                    f"sigma is missing (NaN) at {missing.sum()} of {missing.size} points; give all errors, leave those "
+                    "points out, or give sigma=None for equal weights"
+                )
+        for name in ("p", "n_train", "y", "sigma")[: 3 if self.sigma is None else 4]:
             a = array(name, getattr(self, name))
             object.__setattr__(self, name, a)
             if a.ndim != 1 or a.shape != np.shape(self.p):
                 raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
             if not np.isfinite(a).all():
                 raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
-        if not (self.sigma > 0).all():
+        if self.sigma is not None and not (self.sigma > 0).all():
             raise ValueError(
                 f"sigma must be positive, but is not at {np.sum(self.sigma <= 0)} points "
                 f"(first: p = {self.p[self.sigma <= 0][0]:g}, N = {self.n_train[self.sigma <= 0][0]:g}); "
@@ -138,8 +146,9 @@ class CollapseData:
     def select(self, keep: np.ndarray, **selection: object) -> CollapseData:
         """The points where ``keep`` is true."""
         r = None if self.realizations is None else self.realizations[:, keep]
-        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y", "sigma")}
-        return replace(self, **points, realizations=r, selection={**self.selection, **selection})
+        points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y")}
+        sigma = None if self.sigma is None else self.sigma[keep]
+        return replace(self, **points, sigma=sigma, realizations=r, selection={**self.selection, **selection})
 
     def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
         """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
@@ -190,10 +199,10 @@ class CollapseData:
 
         sqrt(n_i / (n_i - 1)) (y_ri - y_i) / n_i, with n_i the number of realizations of point i, and zero where one is
         missing: exact where two points have the same realizations (paired) or none in common. Without realizations the
-        points count as independent: diag(sigma).
+        points count as independent: diag(sigma), without errors the unit matrix.
         """
         if self.realizations is None:
-            return np.diag(self.sigma)
+            return np.diag(np.ones(self.p.size) if self.sigma is None else self.sigma)
         count = np.isfinite(self.realizations).sum(axis=0)
         centred = self.realizations - np.nanmean(self.realizations, axis=0)
         return np.nan_to_num(centred) / np.sqrt(count * (count - 1.0))
@@ -222,11 +231,12 @@ def _refuse_copies(p: np.ndarray, n_train: np.ndarray, values: np.ndarray, group
 
 
 def merged(
-    p: np.ndarray, n_train: np.ndarray, y: np.ndarray, sigma: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    p: np.ndarray, n_train: np.ndarray, y: np.ndarray, sigma: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """Points (p, n_train, y, sigma), each (N, p) once, in the order of their first appearance.
 
-    Independent measurements of one point are averaged with weights 1/sigma^2; the result's sigma is (sum 1/sigma^2)^(-1/2).
+    Independent measurements of one point are averaged with weights 1/sigma^2; the result's sigma is (sum 1/sigma^2)^(-1/2). Without
+    errors they are averaged with equal weights, and the average weighs as much as any other point.
 
     Raises:
         ValueError: two measurements with the same y and sigma.
@@ -235,8 +245,11 @@ def merged(
     n = group.max(initial=-1) + 1
     if n == p.size:
         return p, n_train, y, sigma
-    _refuse_copies(p, n_train, np.column_stack((y, sigma)), group)
+    values = (y,) if sigma is None else (y, sigma)
+    _refuse_copies(p, n_train, np.column_stack(values), group)
     first = np.unique(group, return_index=True)[1]
+    if sigma is None:
+        return p[first], n_train[first], np.bincount(group, y) / np.bincount(group), None
     smallest = np.full(n, np.inf)
     np.minimum.at(smallest, group, sigma)
     weight = (smallest[group] / sigma) ** 2  # relative, so that no square overflows
@@ -261,8 +274,9 @@ def _merged_realizations(
         return p[first], n_train[first], (total / count).T
 
 
-def refuse_overflow(y: np.ndarray, sigma: np.ndarray) -> None:
+def refuse_overflow(y: np.ndarray, sigma: np.ndarray | None) -> None:
     """Raise a ValueError where squares of y / sigma would not be numbers."""
+    sigma = np.ones(1) if sigma is None else sigma
     for name, a in (("y", np.abs(y)), ("sigma", sigma), ("1 / sigma", 1 / np.maximum(sigma, np.finfo(float).tiny))):
         if a.size and a.max() > LARGEST:
             raise ValueError(

@@ -95,8 +95,10 @@ def fit_spline(
     Similar in aim to the Gaussian-process method of Harada, Phys. Rev. E 84, 056704 (2011).
 
     Raises:
-        ValueError: bootstrap without realizations, ``n_basis`` below 4 or above n - 4.
+        ValueError: bootstrap without realizations, ``n_basis`` below 4 or above n - 4, points without errors.
     """
+    if data.sigma is None:
+        raise ValueError("a likelihood needs the errors of the points; give sigma")
     n = data.p.size
     n_basis = _n_basis(n) if n_basis is None else n_basis
     if not 4 <= n_basis <= n - 4:
@@ -110,10 +112,13 @@ def fit_spline(
         out = np.empty(rows.shape[0])
         for start in range(0, rows.shape[0], _CHUNK_ROWS):
             part = slice(start, start + _CHUNK_ROWS)
-            x = search.points.x(*search.to_parameters(rows[part, :-1]).T)
+            parameters = search.to_parameters(rows[part, :-1])
+            x = search.points.x(*parameters.T)
             total = variance + np.exp(2 * rows[part, -1:])
-            _, fitted = _spline(x, y[part], 1 / total, _knots(x, n_basis))
-            out[part] = ((y[part] - fitted) ** 2 / total + np.log(2 * np.pi * total)).sum(axis=1)
+            # The likelihood is that of y itself, whatever the ansatz makes of it on the vertical axis.
+            v, factor = search.points.scaled(y[part], parameters)
+            _, fitted = _spline(x, v, 1 / (total * factor**2), _knots(x, n_basis))
+            out[part] = (((v - fitted) / factor) ** 2 / total + np.log(2 * np.pi * total)).sum(axis=1)
         return out
 
     best, _ = search.minimum()
@@ -149,7 +154,7 @@ class Prediction:
     """Curve of a size predicted from the others.
 
     Attributes:
-        p, y, sigma: (q,) the left-out curve.
+        p, y, sigma: (q,) the left-out curve; sigma NaN without errors.
         predicted: (q,) prediction, NaN where x lies outside the points it is made from.
         samples: (B, q) predictions from bootstrap resamples.
         truth: (B, q) the left-out curve in the same resamples.
@@ -215,11 +220,15 @@ def leave_one_out(
         parameters = search.to_parameters(theta)
         x = search.points.x(*parameters.T)
         knots = _knots(x, n_basis)
-        coefficients, _ = _spline(x, y, np.broadcast_to(1 / search.points.variance, x.shape), knots)
+        v, factor = search.points.scaled(y, parameters)
+        coefficients, _ = _spline(x, v, np.broadcast_to(1 / (search.points.variance * factor**2), x.shape), knots)
         columns = [c[:, None] for c in parameters.T]
         x_held = ansatz.x(data.p[held], data.n_train[held], *columns)
         inside = (x_held >= x.min(axis=1, keepdims=True)) & (x_held <= x.max(axis=1, keepdims=True))
         value = (_basis(x_held, knots) @ coefficients[..., None])[..., 0]
+        scaling = ansatz.y_scaling(data.n_train[held], *columns[1:])
+        if scaling is not None:
+            value = value / scaling[1] + scaling[0]
         return np.where(inside, value, np.nan)
 
     predicted = predict(best[None], search.y[None])[0]
@@ -229,7 +238,8 @@ def leave_one_out(
         y = resampled[:, data.n_train != rest.selection["left_out"]][:, search.points.order]
         samples, truth = predict(search.refit(y, best), y), resampled[:, held]
     p_c, nu = search.to_parameters(best)[:2]
-    return Prediction(data.p[held], data.y[held], data.sigma[held], predicted, samples, truth, float(p_c), float(nu))
+    sigma = np.full(held.size, np.nan) if data.sigma is None else data.sigma[held]
+    return Prediction(data.p[held], data.y[held], sigma, predicted, samples, truth, float(p_c), float(nu))
 
 
 def power_law_prediction(
@@ -240,6 +250,8 @@ def power_law_prediction(
     The yardstick for `leave_one_out`: a scaling ansatz that predicts worse than independent power laws at each p
     explains less than a smoothly varying exponent does. Needs the same p for every size and y > 0.
     """
+    if data.sigma is None:
+        raise ValueError("power laws at each p need the errors of the points; give sigma")
     rest, held = _split(data, left_out)
     p = data.p[held]
     columns = []

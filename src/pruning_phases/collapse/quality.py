@@ -26,10 +26,12 @@ _LARGEST_X = 1e75
 class Points:
     """The fixed part of a collapse: p, sizes and variances, sorted by (n_train, p) once.
 
-    Sorting by size first makes the result independent of the order of the input rows.
+    Sorting by size first makes the result independent of the order of the input rows. Without errors (``sigma`` None)
+    every variance is 1.
     """
 
-    def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike, ansatz: Ansatz) -> None:
+    def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike | None, ansatz: Ansatz) -> None:
+        sigma = np.ones(np.shape(p)) if sigma is None else sigma
         arrays = {"p": p, "n_train": n_train, "sigma": sigma}
         arrays = {name: array(name, a) for name, a in arrays.items()}
         for name, a in arrays.items():
@@ -61,17 +63,41 @@ class Points:
         """Collapse variable, (m, n), for parameter vectors of length m; powers are taken once per size."""
         columns = [np.asarray(a, dtype=float)[:, None] for a in (p_c, nu, *extra)]
         centre = np.broadcast_to(self.ansatz.centre(self.sizes, *columns), (columns[0].shape[0], self.sizes.size))
-        with np.errstate(over="ignore"):  # an overflowing scale is reported just below
-            scale = self.ansatz.scale(self.sizes, columns[1])
+        with np.errstate(over="ignore", invalid="ignore"):  # a scale that is not finite is reported just below
+            scale = self.ansatz.scale(self.sizes, *columns[1:])
         x = (self.p - centre[:, self.index]) * scale[:, self.index]
-        if not (np.abs(x) <= _LARGEST_X).all():
-            raise ValueError(f"x overflows for nu = {np.min(nu):g}; raise the lower bound of nu")
+        if not ((np.abs(x) <= _LARGEST_X).all() and (scale > 0).all()):
+            lower = "".join(f", lower {e.name} below the smallest size" for e in self.ansatz.extra if e.name == "l0")
+            raise ValueError(
+                f"x is not defined or overflows for nu = {np.min(nu):g}; raise the lower bound of nu{lower}"
+            )
         return x
 
+    def y_scaling(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Offset and factor of every point, (m, n) each, for parameter rows (m, k); None where y is compared as it is."""
+        columns = [np.asarray(a, dtype=float)[:, None] for a in parameters.T]
+        with np.errstate(over="ignore"):
+            scaling = self.ansatz.y_scaling(self.sizes, *columns[1:])
+        if scaling is None:
+            return None
+        shape = (parameters.shape[0], self.sizes.size)
+        offset, factor = (np.broadcast_to(a, shape)[:, self.index] for a in scaling)
+        if not (np.isfinite(offset).all() and np.isfinite(factor).all() and (factor > 0).all()):
+            raise ValueError(f"the scaled y overflows for {self.ansatz!r}; narrow the bounds of kappa, omega or c")
+        return offset, factor
 
-def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False) -> int:
-    """Number of points n - k with k = 2 for (p_c, nu) plus the extra parameters; two points fewer without the ends."""
-    dof = n_points - 2 * drop_ends - 2 - len(ansatz.extra)
+    def scaled(self, y: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
+        """Data y (m, n) as the ansatz compares them, and the factor its errors are multiplied by."""
+        scaling = self.y_scaling(parameters)
+        return (y, 1.0) if scaling is None else ((y - scaling[0]) * scaling[1], scaling[1])
+
+
+def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False, n_fixed: int = 0) -> int:
+    """Number of points n - k with k = 2 for (p_c, nu) plus the extra parameters; two points fewer without the ends.
+
+    A parameter held fixed is not counted in k.
+    """
+    dof = n_points - 2 * drop_ends - 2 - len(ansatz.extra) + n_fixed
     if dof < 1:
         raise ValueError(f"{n_points} points leave no degree of freedom for {ansatz!r}")
     return dof
@@ -138,6 +164,10 @@ def chi_squared_rows(
         # Written with the gap g as common factor (w_left = a/g, w_right = b/g) no quotient of vanishing gaps is ever
         # formed, so near and exact ties give the same limit.
         variance = points.variance[order]
+        scaling = points.y_scaling(parameters[rows])
+        if scaling is not None:
+            offset, factor = (np.take_along_axis(a, order, axis=-1) for a in scaling)
+            variance = variance * factor**2
         denominator = g * g * variance + a * a * _left(variance) + b * b * _right(variance)
         if shared:
             v = y[:, order]
@@ -145,6 +175,8 @@ def chi_squared_rows(
             v = np.take_along_axis(y[rows], order, axis=-1)
         else:
             v = y[order]
+        if scaling is not None:
+            v = (v - offset) * factor
         residual = g * v - a * _left(v) - b * _right(v)
         terms = residual * residual / denominator
         if drop_ends:
@@ -170,7 +202,7 @@ def reduced_chi_squared(
     p: ArrayLike,
     n_train: ArrayLike,
     y: ArrayLike,
-    sigma: ArrayLike,
+    sigma: ArrayLike | None,
     ansatz: Ansatz,
     p_c: ArrayLike,
     nu: ArrayLike,
@@ -187,13 +219,15 @@ def reduced_chi_squared(
 
     with k = 2, plus one for each extra parameter of the ansatz. Exactly equal x (they occur when p_c meets a grid
     point) are taken in the limit of p_c approaching from below, so the result is finite and joins that branch
-    continuously. Points measured more than once count as one (`merged`).
+    continuously. Points measured more than once count as one (`merged`). An ansatz that
+    transforms y (`Corrected`) is judged by the transformed y and sigma.
 
     Args:
         p: control parameter, (n,).
         n_train: sizes, (n,).
         y: observable, (n,).
-        sigma: its standard error, (n,).
+        sigma: its standard error, (n,). None: not known; all weights are equal, and the result, in units of y^2, only
+            compares parameters with one another: that it should be about 1 holds no longer.
         ansatz: for example ``BKT()`` or ``Algebraic()``.
         p_c: critical point; p_c, nu and extra are broadcast against each other.
         nu: exponent.
@@ -221,7 +255,8 @@ def reduced_chi_squared(
         raise ValueError(f"y must be a 1-D array as long as p, got shape {y.shape} for {points.p.size} points")
     if not np.isfinite(y).all():
         raise ValueError(f"y holds {np.sum(~np.isfinite(y))} NaN or infinite values; remove those points")
-    p, n_train, sigma = (np.asarray(a, dtype=float) for a in (p, n_train, sigma))
+    p, n_train = np.asarray(p, dtype=float), np.asarray(n_train, dtype=float)
+    sigma = None if sigma is None else np.asarray(sigma, dtype=float)
     refuse_overflow(y, sigma)
     p, n_train, y, sigma = merged(p, n_train, y, sigma)
     points = Points(p, n_train, sigma, ansatz)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from pruning_phases.config import ConfigError, Training
+from pruning_phases.config import Training
 from pruning_phases.live.networks import FILE, check_output, save_networks, train_networks
-from pruning_phases.outputs import StoreError
+from pruning_phases.paths import expanded
 from pruning_phases.provenance import provenance
+from pruning_phases.terminal import run
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pruning_phases.live", description=__doc__)
     parser.add_argument(
         "--out",
-        type=Path,
+        type=expanded,
         default=FILE,
         help="file to write; an earlier one is renamed (default: data/live_networks.npz)",
     )
@@ -35,7 +35,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ConfigError, StoreError) as error:
-        raise SystemExit(f"error: {error}") from error
+    run(main)

@@ -13,6 +13,7 @@ from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
 from pruning_phases.plotting.style import panels
 from pruning_phases.sweep import results
+from pruning_phases.terminal import run
 
 
 def headline() -> plt.Figure:
@@ -48,7 +49,4 @@ def main(folder: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m pruning_phases.plotting FOLDER")
-    try:
-        main(sys.argv[1])
-    except ConfigError as error:
-        raise SystemExit(f"error: {error}") from error
+    run(lambda: main(sys.argv[1]))

@@ -155,9 +155,13 @@ def size_label(n_train: int) -> str:
 
 
 def vector_output() -> None:
-    """For notebooks: show figures as SVG (with a PNG beside it for PDF and e-mail), the same bytes on every run."""
+    """For notebooks: show figures as SVG (with a PNG beside it for PDF and e-mail), the same bytes for everyone and on every run."""
+    from IPython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+    plt.rcdefaults()  # not the style of whoever runs the notebook
+    if "inline" not in plt.get_backend():  # MPLBACKEND may name one that shows nothing
+        get_ipython().enable_matplotlib("inline")
     # a fixed salt for the ids inside the SVG and no date: a notebook run again does not change in git
     plt.rcParams["svg.hashsalt"] = "pruning-phases"
     set_matplotlib_formats("svg", "png", metadata={"Date": None}, dpi=110)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, landscape
+from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.style import (
     SEQUENTIAL_CMAP,
@@ -52,7 +53,7 @@ def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, marker
         ax.errorbar(
             x[i],
             data.y[i],
-            data.sigma[i],
+            None if data.sigma is None else data.sigma[i],
             color=colors[size],
             marker=markers[size],
             markersize=markersize,
@@ -60,6 +61,13 @@ def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, marker
             elinewidth=0.8,
             label=size_label(int(size)),
         )
+
+
+def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
+    """The points with y and sigma as the ansatz compares them, and their scaling variable."""
+    d = fit.data
+    y, sigma = fit.ansatz.scaled(d.y, d.sigma, d.n_train, *fit.parameters[1:])
+    return replace(d, y=y, sigma=sigma, realizations=None), fit.ansatz.x(d.p, d.n_train, *fit.parameters)
 
 
 @styled
@@ -76,7 +84,7 @@ def collapse_curves(
         markersize: in points (None: the style's).
     """
     ax = axes_or_new(ax)
-    _size_curves(ax, fit.data, fit.ansatz.x(fit.data.p, fit.data.n_train, *fit.parameters), False, markersize)
+    _size_curves(ax, *_scaled(fit), False, markersize)
     ax.set_xlabel(X_LABELS.get(fit.ansatz.label, "scaling variable $x$"))
     ax.set_ylabel(ylabel)
     if legend:
@@ -120,7 +128,7 @@ def crossing_and_collapse(
         # The upper corner away from the larger values is free: the left one for rising curves, as those of the loss.
         rising = np.corrcoef(shown.p, shown.y)[0, 1] > 0
         small = ax.inset_axes((0.12 if rising else 0.6, 0.56, 0.4, 0.4))
-        _size_curves(small, fit.data, fit.ansatz.x(fit.data.p, fit.data.n_train, *fit.parameters), False, 2)
+        _size_curves(small, *_scaled(fit), False, 2)
         if log:
             log_axis(small.yaxis)
         small.tick_params(labelsize=8)
@@ -142,14 +150,19 @@ def landscape_map(
         n_grid: points of the grid along each axis.
         pad: how far the map reaches beyond the contour, in units of its extent.
         xlabel: of the horizontal axis.
+
+    Raises:
+        ValueError: p_c or nu was held fixed in the fit.
     """
+    if {"p_c", "nu"} & set(fit.fixed):
+        raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
     ax = axes_or_new(ax)
     low, high = np.array([fit.p_c_contour, np.log(fit.nu_contour)]).T
     low, high = low - pad * (high - low) / 2, high + pad * (high - low) / 2
     bounds = np.array([fit.bounds["p_c"], np.log(fit.bounds["nu"])]).T
     low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
     p_c, nu = np.linspace(low[0], high[0], n_grid), np.exp(np.linspace(low[1], high[1], n_grid))
-    values = landscape(fit.data, fit.ansatz, p_c, nu, *fit.extra.values(), drop_ends=fit.drop_ends).T
+    values = fit.landscape(p_c, nu).T
     norm = LogNorm(fit.chi_squared, max(values.max(), 2 * fit.chi_squared))
     mesh = ax.pcolormesh(p_c, nu, values, norm=norm, cmap=f"{SEQUENTIAL_CMAP}_r", rasterized=True)
     ax.figure.colorbar(mesh, ax=ax, label=r"$\chi^2_\nu$")

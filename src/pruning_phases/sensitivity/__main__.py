@@ -2,6 +2,7 @@
 
 from pruning_phases.sensitivity.command import main
 from pruning_phases.sensitivity.study import SENSITIVITY
+from pruning_phases.terminal import run
 
 if __name__ == "__main__":
-    main(SENSITIVITY)
+    run(lambda: main(SENSITIVITY))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pruning_phases.config import ConfigError
-from pruning_phases.outputs import StoreError, check_table
+from pruning_phases.outputs import check_table
+from pruning_phases.paths import expanded
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.study import Study, run, trainings
 from pruning_phases.store import Store
@@ -21,22 +21,15 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m pruning_phases.{name}", description=main.__doc__)
     parser.add_argument("--grid", choices=grids, default=grids[0], help=f"grid of networks (default {grids[0]})")
     parser.add_argument("--realizations", type=int, help="networks at each point (default: those of the grid)")
-    parser.add_argument("--store", type=Path, default=Path("store", name), help="folder of the trained networks")
+    parser.add_argument("--store", type=expanded, default=Path("store", name), help="folder of the trained networks")
     parser.add_argument("--executor", default="auto", help="where to train, for example loky:2")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=expanded,
         default=study.shipped,
         help=f"results; an earlier file is renamed (default data/{name}.parquet)",
     )
     options = parser.parse_args(arguments)
-    try:
-        _carry_out(study, options)
-    except (ConfigError, StoreError) as error:
-        raise SystemExit(f"error: {error}") from error
-
-
-def _carry_out(study: Study, options: argparse.Namespace) -> None:
     check_table(options.output)
     base = study.grids[options.grid].override(realizations=options.realizations)
     networks = [(one, sweep) for sweep in trainings(base, study.variants) for one in sweep.networks()]

@@ -1,0 +1,21 @@
+"""Paths as users write them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pruning_phases.config import ConfigError
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with a leading ``~`` or ``~user`` replaced by the home folder: shells leave it alone in ``--store=~/results``.
+
+    Raises ConfigError if there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{str(path)!r} is not possible: there is no home folder for {Path(path).parts[0]}"
+        ) from error
