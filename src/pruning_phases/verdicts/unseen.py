@@ -99,7 +99,8 @@ def _blank(slugs: list[str]) -> pd.DataFrame:
 
 
 def held_out_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts of `held_out` to read: statements by data, in the order in which they were judged."""
+    """Verdicts of `held_out` to read: statements by data, in the order in which they were judged; without data that are not there yet."""
+    judged = judged[judged["verdict"] != NOT_YET]
     table = judged.pivot(index="words", columns="data", values="verdict")
     table = table.loc[judged["words"].unique(), judged["data"].unique()]
     return table.rename_axis(index="statement", columns=None)

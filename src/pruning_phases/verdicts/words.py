@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pruning_phases.verdicts.rules import DECIDED, VERDICTS
-from pruning_phases.verdicts.table import CLAIMS
+from pruning_phases.verdicts.table import CLAIMS, verdicts_at
 
 TOPICS = {
     "III.1": "the phases",
@@ -43,17 +43,24 @@ CONSEQUENCES = {
 
 
 def tally(table: pd.DataFrame) -> dict[str, int]:
-    """Numbers of claims: n_claims, by verdict in the regime (n_reproduced, ...), over all N (..._all) and by the first rules (..._first);
-    n_everywhere (reproduced in both), n_regime_only (in the regime alone), n_open (undecided or no fit), n_changed (changed rules).
+    """Numbers of claims: n_claims; n_changed (whose rule changed); by verdict in the scaling regime n_reproduced, n_not_reproduced,
+    n_undecided, n_no_fit; n_everywhere (reproduced over all N too), n_regime_only (reproduced in the regime alone), n_open (undecided
+    or no fit), n_straddle (undecided with a number), n_decided, n_fragile (undecided if intervals were twice as wide); by the first
+    rules n_reproduced_first, n_not_reproduced_first, n_undecided_first.
     """
-    found = {"n_claims": len(table), "n_changed": int((table["changed"] != "").sum())}
-    for ending in ("", "_all", "_first"):
-        count = table[f"verdict{ending}"].value_counts().reindex(list(VERDICTS), fill_value=0)
-        found |= {f"n_{verdict.replace(' ', '_')}{ending}": int(number) for verdict, number in count.items()}
-    reproduced = table["verdict"] == "reproduced"
-    everywhere = int((reproduced & (table["verdict_all"] == "reproduced")).sum())
-    found |= {"n_everywhere": everywhere, "n_regime_only": int(reproduced.sum()) - everywhere}
-    return found | {"n_open": found["n_undecided"] + found["n_no_fit"]}
+    verdict = table["verdict"]
+    decided, reproduced = verdict.isin(DECIDED), verdict == "reproduced"
+    everywhere = reproduced & (table["verdict_all"] == "reproduced")
+    found = {f"n_{name.replace(' ', '_')}": verdict == name for name in VERDICTS}
+    found |= {f"n_{name.replace(' ', '_')}_first": table["verdict_first"] == name for name in VERDICTS[:3]}
+    found |= {
+        "n_changed": table["changed"] != "",
+        "n_everywhere": everywhere,
+        "n_regime_only": reproduced & ~everywhere,
+    }
+    found |= {"n_decided": decided, "n_open": ~decided, "n_straddle": ~decided & table["number"].notna()}
+    found |= {"n_fragile": decided & (verdicts_at(table, 2) == "undecided")}
+    return {"n_claims": len(table)} | {name: int(which.sum()) for name, which in found.items()}
 
 
 def summary_in_words(table: pd.DataFrame) -> str:
