@@ -83,7 +83,7 @@ def counts(table: pd.DataFrame, scope: str = "") -> str:
 def both_counts(table: pd.DataFrame) -> str:
     """The counts of both scopes, and the footnote on changed rules if there are any."""
     n_min = table["n_min"].max()
-    where = "" if np.isnan(n_min) else f" (N ≥ {n_min:.0f}, and closer for collapses)"
+    where = "" if np.isnan(n_min) else f" (N ≥ {n_min:.0f}; collapses: the sizes and window of their line)"
     both = f"{len(table)} claims. In the scaling regime{where}: {counts(table)}. Over all N: {counts(table, ALL)}."
     return both + (f" {CHANGED} rule changed after results had been seen." if (table["changed"] != "").any() else "")
 
