@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from pruning_phases import __version__
-from pruning_phases.config import PRESETS, ConfigError, Evaluation, Grid, Sweep, Training
+from pruning_phases.config import PRESETS, PROTOCOLS, ConfigError, Evaluation, Grid, Sweep, Training
 from pruning_phases.data import DataError
 from pruning_phases.paths import expanded
 from pruning_phases.store import Store, StoreError, compact
@@ -197,7 +197,7 @@ def _verdicts(arguments: argparse.Namespace) -> None:
     from pruning_phases import verdicts
     from pruning_phases.sweep import results
 
-    rows = results(arguments.preset, store=arguments.store)
+    rows = results(arguments.preset, protocol=arguments.protocol, store=arguments.store)
     table = verdicts.judge(rows, arguments.claim, n_bootstrap=arguments.n_bootstrap, seed=arguments.seed)
     print(verdicts.as_json(table) if arguments.json else verdicts.as_text(table))
 
@@ -289,9 +289,14 @@ def parser() -> argparse.ArgumentParser:
     notebook.add_argument("--list", action="store_true", help="list the notebooks")
     notebook.set_defaults(run=_notebooks)
 
-    judged = commands.add_parser("verdicts", help="judge the paper's claims by results")
+    judged = commands.add_parser(
+        "verdicts", help="judge the paper's claims by results, in the scaling regime and over all N"
+    )
     judged.add_argument(
         "--preset", default="shipped", help="which results: shipped (no training, the default), or a sweep to compute"
+    )
+    judged.add_argument(
+        "--protocol", default="base", help=f"which training protocol: {', '.join(PROTOCOLS)} (default: %(default)s)"
     )
     judged.add_argument(
         "--store", type=_path, help="folder of the results (default: $PRUNING_PHASES_STORE, or ./store)"

@@ -38,10 +38,20 @@ def exponents(
             an exact power law; the factor (that of the Particle Data Group) makes the error cover that misfit too, and
             compensates for standard errors that are themselves estimated from few realizations.
 
+    The misfit tells how far the mean losses lie from the law, whatever their number: more realizations make any p-value fail
+    in the end, but leave the misfit where it is. With the residuals ``r_i = ln <L>_i - (ln A + alpha ln N_i)`` of n sizes,
+
+        misfit^2 = 1/n sum_i (r_i^2 - v_i),    v_i = s_i^2 - h_i,
+
+    where s_i = sem / <L> and v_i is the part of r_i^2 that noise alone gives (h_i: variance of the fitted line at N_i). Its
+    interval is two standard errors of misfit^2 wide on either side, with ``Var(r_i^2) = 2 v_i^2 + 4 (r_i^2 - v_i) v_i``;
+    negative squares count as 0. Realizations that share their luck across N scatter less about the line than their errors
+    say, so a misfit of the size of the errors may then come out too small.
+
     Returns:
         One row per point: depth, width, p_train, p_eval, alpha, alpha_error, amplitude (the fitted loss at N = 1),
-        chi2_reduced, p_value (of chi-squared), n_sizes. With one size alpha is NaN; with two, chi2_reduced and p_value
-        are.
+        chi2_reduced, p_value (of chi-squared), misfit, misfit_low, misfit_high (relative: 0.02 is 2 %), n_sizes. With one
+        size alpha is NaN; with two sizes, or without errors, chi2_reduced, p_value and misfit are.
 
     Raises:
         ValueError: missing columns, no rows in the range of N, a loss that is not positive.
@@ -71,7 +81,8 @@ def exponents(
         sxx = (w * dx**2).sum(axis=1)
         alpha = np.where(n_sizes > 1, (w * dx * y).sum(axis=1) / sxx, np.nan)
         intercept = y_mean - alpha * x_mean
-        chi2 = (w * (y - intercept[:, None] - alpha[:, None] * x) ** 2).sum(axis=1)
+        residual = np.where(present, y - intercept[:, None] - alpha[:, None] * x, 0.0)
+        chi2 = (w * residual**2).sum(axis=1)
         freedom = n_sizes - 2
         reduced = np.where(freedom > 0, chi2 / np.maximum(freedom, 1), np.nan)
         error = np.where(n_sizes > 1, 1 / np.sqrt(sxx), np.nan)
@@ -80,6 +91,15 @@ def exponents(
         else:
             scale = np.ones_like(reduced)
         error = error * np.where(weighted, scale, np.sqrt(reduced))
+        of_line = 1 / w.sum(axis=1)[:, None] + dx**2 / sxx[:, None]
+        noise = np.where(present, np.maximum(relative**2 - of_line, 0.0), 0.0)
+        excess = residual**2 - noise
+        square = excess.sum(axis=1) / n_sizes
+        spread = np.sqrt((2 * noise**2 + 4 * np.maximum(excess, 0.0) * noise).sum(axis=1)) / n_sizes
+    misfit = {
+        name: np.where(weighted & (freedom > 0), np.sqrt(np.maximum(square + z * spread, 0.0)), np.nan)
+        for name, z in (("misfit", 0.0), ("misfit_low", -2.0), ("misfit_high", 2.0))
+    }
 
     return pd.DataFrame(
         {
@@ -88,6 +108,7 @@ def exponents(
             "amplitude": np.exp(intercept),
             "chi2_reduced": np.where(weighted, reduced, np.nan),
             "p_value": np.where(weighted & (freedom > 0), stats.chi2.sf(chi2, np.maximum(freedom, 1)), np.nan),
+            **misfit,
             "n_sizes": n_sizes,
         },
         index=wide.index,

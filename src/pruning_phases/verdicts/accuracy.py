@@ -131,6 +131,8 @@ def kurtosis(samples: np.ndarray) -> np.ndarray:
 def _binder(evidence: Evidence, phase: str) -> Estimate:
     """Mean U over points and passes of a phase; interval by the jackknife over groups of realizations."""
     rows = _of_phase(evidence, evidence.rows, phase)
+    if (rows["n_correct"] % 1).any():
+        raise Undecidable("the results hold averages over passes; this is about single passes")
     wide = rows.pivot(index=[*POINT, "eval_pass"], columns="realization", values="n_correct")
     samples, realization = wide.to_numpy(dtype=float), wide.columns.to_numpy()
     fewest = int(np.isfinite(samples).sum(axis=1).min())

@@ -8,11 +8,20 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.collapse import Ansatz, CollapseData, CollapseFit, collapse_lines, collapse_rates, fit_collapse
+from pruning_phases.collapse import (
+    Ansatz,
+    CollapseData,
+    CollapseFit,
+    Regime,
+    collapse_lines,
+    collapse_rates,
+    fit_collapse,
+    regime_lines,
+)
 from pruning_phases.collapse.fit import CONTOUR_LEVEL, Search
 from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.tables import POINT
-from pruning_phases.verdicts.rules import Estimate, Undecidable, around
+from pruning_phases.verdicts.rules import Estimate, NoFit, Undecidable, around, listed
 
 QUARTER = 0.25
 """A rate is "low" in the first and "high" in the last quarter of its axis, for every claim that says low or high."""
@@ -51,6 +60,20 @@ class Collapse:
         lowest = search.chi2(edge, self._y, shared=True).min(axis=1)
         return bool(of_data), lowest > CONTOUR_LEVEL * self.chi_squared_samples
 
+    @cached_property
+    def misfit(self) -> float:
+        """Rms relative distance of the points from the collapse, noise removed, as `observables.exponents` has it for power laws.
+
+        Each point (but the two ends) is compared with the line between its neighbours in x, so noise alone gives
+        sigma^2 + (w_left sigma_left)^2 + (w_right sigma_right)^2, Eq. (17).
+        """
+        x, y, sigma = (self.fit.collapsed[name].to_numpy() for name in ("x", "y", "sigma"))
+        gap = x[2:] - x[:-2]
+        right = np.divide(x[1:-1] - x[:-2], gap, out=np.full(gap.shape, 0.5), where=gap > 0)
+        predicted = (1 - right) * y[:-2] + right * y[2:]
+        noise = sigma[1:-1] ** 2 + ((1 - right) * sigma[:-2]) ** 2 + (right * sigma[2:]) ** 2
+        return float(np.sqrt(max(np.mean(((y[1:-1] - predicted) ** 2 - noise) / predicted**2), 0.0)))
+
     @property
     def interior(self) -> bool:
         """Whether the minimum lies inside the search region, so that the parameters are measured at all."""
@@ -68,7 +91,7 @@ class Collapse:
 
 
 class Evidence:
-    """Tables and fits made from tidy results.
+    """Tables and fits made from tidy results, over all N; `in_regime` is the same in the scaling regime.
 
     Args:
         results: tidy results, any architectures, sizes and rates.
@@ -102,12 +125,25 @@ class Evidence:
             raise ValueError(f"the results hold no architecture with depth = {depth}, width = {width}")
         self.depth, self.width = DEFAULT_SHAPE if DEFAULT_SHAPE in counts.index else map(int, counts.idxmax())
         self.results, self.n_bootstrap, self.seed = results, n_bootstrap, seed
-        self.rows = results[(results["depth"] == self.depth) & (results["width"] == self.width)]
-        self._fits: dict[tuple[float, Ansatz, int | None], Collapse] = {}
+        self.line_rows = results[(results["depth"] == self.depth) & (results["width"] == self.width)]
+        self._fits: dict[tuple[float, Ansatz, bool], Collapse] = {}
+
+    @cached_property
+    def in_regime(self) -> InRegime:
+        """The same results in the scaling regime."""
+        return InRegime(self)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Rows of the default architecture at the sizes that all its p_train have (collapses use all sizes: `line_rows`)."""
+        try:
+            return observables.common_sizes(self.line_rows)
+        except ValueError as error:
+            raise Undecidable(str(error)) from error
 
     @property
     def sizes(self) -> list[int]:
-        """Training-set sizes of the default architecture, ascending."""
+        """Training-set sizes of `rows`, ascending."""
         return sorted(self.rows["n_train"].unique().tolist())
 
     @cached_property
@@ -155,15 +191,9 @@ class Evidence:
     @property
     def rates(self) -> list[float]:
         """The five p_train with a transition that have the most realizations."""
-        return collapse_rates(self.rows[self.rows["p_train"].isin(self.transition_rates)], N_COLLAPSE_RATES)
+        return collapse_rates(self.line_rows[self.line_rows["p_train"].isin(self.transition_rates)], N_COLLAPSE_RATES)
 
-    @cached_property
-    def whole_lines(self) -> dict[float, CollapseData]:
-        """Points of every line with a transition, all p_eval."""
-        return self._lines(None, None)
-
-    def _lines(self, half_width: float | None, realizations: int | None) -> dict[float, CollapseData]:
-        rows = self.rows if realizations is None else self.rows[self.rows["realization"] < realizations]
+    def _lines(self, rows: pd.DataFrame, half_width: float | None) -> dict[float, CollapseData]:
         try:
             return collapse_lines(
                 rows, self.transition_rates, half_width=half_width, depth=self.depth, width=self.width
@@ -172,40 +202,63 @@ class Evidence:
             raise Undecidable(f"the points are unfit for a collapse: {error}") from error
 
     @cached_property
+    def whole_lines(self) -> dict[float, CollapseData]:
+        """Points of every line with a transition, all p_eval."""
+        return self._lines(self.line_rows, None)
+
+    @cached_property
     def lines(self) -> dict[float, CollapseData]:
         """Points near the crossing of every line with a transition."""
-        return self._lines(HALF_WIDTH, None)
+        return self._lines(self.line_rows, HALF_WIDTH)
 
     @cached_property
     def common_realizations(self) -> int:
         """Realizations that every line with a transition has."""
-        count = self.rows.groupby("p_train")["realization"].nunique()
+        count = self.line_rows.groupby("p_train")["realization"].nunique()
         return int(count[self.transition_rates].min())
 
     @cached_property
-    def common_lines(self) -> dict[float, CollapseData]:
-        """As `lines`, with the same number of realizations everywhere.
+    def common_rows(self) -> pd.DataFrame:
+        """Rows of the lines with a transition that can be compared: the same sizes and number of realizations everywhere.
 
         chi-squared weighs misfit by the standard error, so that it can be compared only between equal numbers.
         """
-        count = self.rows[self.rows["p_train"].isin(self.transition_rates)].groupby("p_train")["realization"].nunique()
-        return self.lines if count.nunique() == 1 else self._lines(HALF_WIDTH, self.common_realizations)
+        rows = self.line_rows[self.line_rows["p_train"].isin(self.transition_rates)]
+        rank = rows.groupby("p_train")["realization"].rank(method="dense")
+        try:
+            return observables.common_sizes(rows[rank <= self.common_realizations])
+        except ValueError as error:
+            raise Undecidable(str(error)) from error
+
+    @cached_property
+    def common_lines(self) -> dict[float, CollapseData]:
+        """As `lines`, of `common_rows`."""
+        return self._lines(self.common_rows, HALF_WIDTH)
 
     def collapse(self, p_train: float, ansatz: Ansatz, common: bool = False) -> Collapse:
         """The fit at one rate, made once; `common` uses `common_lines`.
 
         Raises:
-            Undecidable: the points are unfit for a collapse.
+            NoFit: the rate has no scaling regime, or its points are unfit for a collapse.
+            Undecidable: there are no lines.
         """
         lines = self.common_lines if common else self.lines
-        data = lines[p_train]
-        key = (p_train, ansatz, None if data is self.lines[p_train] else self.common_realizations)
+        if p_train not in lines:
+            raise NoFit("no scaling regime")
+        key = (p_train, ansatz, common)
         if key not in self._fits:
             try:
-                self._fits[key] = Collapse(data, ansatz, self.n_bootstrap, self.seed)
+                self._fits[key] = Collapse(lines[p_train], ansatz, self.n_bootstrap, self.seed)
             except ValueError as error:
-                raise Undecidable(f"no collapse at p_train = {p_train:g}: {error}") from error
+                raise NoFit(f"no collapse ({error})") from error
         return self._fits[key]
+
+    n_min = 0.0
+    """Smallest size of plane and architectures."""
+
+    def used(self, of_lines: bool) -> str:
+        """Which sizes a claim about lines, or about the plane, is judged on, in words; "" for all."""
+        return ""
 
     @cached_property
     def shapes(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -214,14 +267,117 @@ class Evidence:
         Raises:
             Undecidable: the architectures share fewer than three sizes.
         """
-        networks = self.results[["depth", "width", "n_train"]].drop_duplicates()
-        shared = networks.groupby("n_train").size()
-        shared = shared.index[shared == len(networks[["depth", "width"]].drop_duplicates())]
-        if len(shared) < 3:
-            raise Undecidable(f"the architectures share {len(shared)} training-set sizes; an exponent needs three")
-        rows = self.results[self.results["n_train"].isin(shared)]
+        try:
+            rows = observables.common_sizes(self.results)
+        except ValueError:
+            rows = self.results[:0]
+        rows = rows[rows["n_train"] >= self.n_min]
+        if (n_sizes := rows["n_train"].nunique()) < 3:
+            where = f" from N = {self.n_min:g} on" if self.n_min else ""
+            raise Undecidable(f"the architectures share {n_sizes} training-set sizes{where}; an exponent needs three")
         accuracy = observables.averages(rows, "accuracy")
         return plane_of(observables.averages(rows, "loss"), accuracy), accuracy
+
+
+class InRegime(Evidence):
+    """The evidence of the scaling regime (`collapse.scaling_regime`).
+
+    A collapse uses the points of the regime of its line, whatever the ansatz. Plane and architectures use the sizes from `n_min` on.
+
+    Args:
+        whole: the evidence over all N.
+    """
+
+    def __init__(self, whole: Evidence) -> None:
+        self.whole = whole
+        self.depth, self.width, self.n_bootstrap, self.seed = whole.depth, whole.width, whole.n_bootstrap, whole.seed
+        self.results, self.line_rows = whole.results, whole.line_rows
+        self._fits = {}
+
+    @cached_property
+    def _learning_lines(self) -> dict[float, CollapseData]:
+        """Points of every line that learns and can be collapsed at all."""
+        found = {}
+        for rate in self.whole.learning["p_train"].unique():
+            try:
+                found |= collapse_lines(self.line_rows, [rate], depth=self.depth, width=self.width)
+            except ValueError:  # too few points or realizations: no regime
+                continue
+        return found
+
+    @cached_property
+    def regimes(self) -> dict[float, Regime]:
+        """The regime of every line that learns and has one."""
+        return regime_lines(self._learning_lines)
+
+    @property
+    def transition_rates(self) -> list[float]:
+        """p_train with a transition over all N, and those that have one in their regime alone.
+
+        Raises:
+            Undecidable: there is none.
+        """
+        rates = sorted({*self.whole.border["p_train"], *self.regimes})
+        return rates or self.whole.transition_rates
+
+    @cached_property
+    def n_min(self) -> float:
+        """Median of the smallest sizes of the regimes; 0 (all N) where no line has a transition, so that nothing tells sizes apart.
+
+        Raises:
+            Undecidable: there are transitions, but no line has a regime.
+        """
+        if self.regimes:
+            return float(np.median([regime.n_min for regime in self.regimes.values()]))
+        if self.whole.border.empty:
+            return 0.0
+        raise Undecidable("no line with a transition has a scaling regime, so nothing says from which N on it holds")
+
+    def used(self, of_lines: bool) -> str:
+        """See `Evidence.used`."""
+        if not of_lines:
+            return f"over N ≥ {self.sizes[0]}" if self.n_min else "no p_train has a transition, so over all N"
+        n_min = sorted({regime.n_min for regime in self.regimes.values()})
+        unstable = [rate for rate, regime in self.regimes.items() if not regime.stable]
+        words = f"in regimes from N = {' or '.join(f'{n:g}' for n in n_min)} on" if n_min else ""
+        return words + (f", not stable at {listed(unstable)}" if unstable else "")
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Rows of the whole evidence from `n_min` on."""
+        return self.whole.rows[self.whole.rows["n_train"] >= self.n_min]
+
+    @cached_property
+    def whole_lines(self) -> dict[float, CollapseData]:
+        """Points of the sizes of every regime, all p_eval."""
+        lines = self._learning_lines
+        return {rate: lines[rate].window(n=(regime.n_min, regime.n_max)) for rate, regime in self.regimes.items()}
+
+    @cached_property
+    def lines(self) -> dict[float, CollapseData]:
+        """Points of every regime."""
+        return {rate: regime.data for rate, regime in self.regimes.items()}
+
+    @cached_property
+    def common_lines(self) -> dict[float, CollapseData]:
+        """Points of `common_rows` in one window for all rates: the largest `n_min` and the smallest half-width of the regimes.
+
+        chi-squared can be compared only between equal amounts of data: a wider window alone makes it larger.
+        """
+        if not self.regimes:
+            return {}
+        n_min = max(regime.n_min for regime in self.regimes.values())
+        half_width = min(regime.half_width for regime in self.regimes.values())
+        found = {}
+        for rate, data in self._lines(self.common_rows, None).items():
+            if rate not in self.regimes:
+                continue
+            centre = self.regimes[rate].crossing
+            try:
+                found[rate] = data.window((centre - half_width, centre + half_width), (n_min, np.inf))
+            except ValueError:  # too few points: the rate is left out
+                continue
+        return found
 
 
 def plane_of(loss: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

@@ -10,16 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.verdicts.rules import VERDICTS
+from pruning_phases.verdicts.table import ALL
+from pruning_phases.verdicts.words import TOPICS
 
-TOPICS = {
-    "III.1": "Phases",
-    "III.2": "Phases",
-    "III.3": "The transition",
-    "App. A": "The transition",
-    "App. B": "The transition",
-    "III.4": "Accuracy",
-    "III.5": "Other widths and depths",
-}
 PAGES = {
     "01_phase_diagram": "phase diagram",
     "02_linecuts": "line cuts",
@@ -28,12 +21,15 @@ PAGES = {
     "05_accuracy_binder": "accuracy",
     "06_width_depth": "widths and depths",
 }
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?"}
-# Dark, middle and white: the three stay apart without colour, and each has its mark and its word.
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "no fit": "–"}
+CHANGED = "†"
+"""Marks a claim whose rule changed after results had been seen."""
+# Dark, middle, white and grey: they stay apart without colour, and each has its mark and its word.
 STYLES = {
     "reproduced": "background:#0b4f6c;color:#ffffff;border:1px solid #0b4f6c",
     "not reproduced": "background:#f2a65a;color:#000000;border:1px solid #f2a65a",
     "undecided": "background:#ffffff;color:#000000;border:1px dashed #555555",
+    "no fit": "background:#c8c8c8;color:#000000;border:1px dotted #555555",
 }
 LATEX = {
     "α": r"$\alpha$",
@@ -52,6 +48,7 @@ LATEX = {
     "∞": r"$\infty$",
     "–": "--",
     "×": r"$\times$",
+    "†": r"$^\dagger$",
 }
 
 
@@ -65,11 +62,10 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def interval(row: pd.Series) -> str:
-    """Number and interval, or a dash."""
-    if np.isnan(row["number"]):
-        return "–"
-    return f"{number(row['number'])} ({number(row['low'])} to {number(row['high'])})"
+def interval(row: pd.Series, scope: str = "") -> str:
+    """Number and interval, or a dash; `scope` is the ending of the columns."""
+    value, low, high = (row[f"{name}{scope}"] for name in ("number", "low", "high"))
+    return "–" if np.isnan(value) else f"{number(value)} ({number(low)} to {number(high)})"
 
 
 def as_json(table: pd.DataFrame) -> str:
@@ -78,19 +74,28 @@ def as_json(table: pd.DataFrame) -> str:
     return json.dumps(json.loads(finite.to_json(orient="records", double_precision=6)), indent=1, ensure_ascii=False)
 
 
-def counts(table: pd.DataFrame) -> str:
+def counts(table: pd.DataFrame, scope: str = "") -> str:
     """How many claims have which verdict, in words."""
-    found = table["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
-    return ", ".join(f"{count} {verdict}" for verdict, count in found.items()) + f", of {len(table)} claims"
+    found = table[f"verdict{scope}"].value_counts().reindex(list(VERDICTS), fill_value=0)
+    return ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+
+
+def both_counts(table: pd.DataFrame) -> str:
+    """The counts of both scopes, and the footnote on changed rules if there are any."""
+    n_min = table["n_min"].max()
+    where = "" if np.isnan(n_min) else f" (N ≥ {n_min:.0f}; collapses: the sizes and window of their line)"
+    both = f"{len(table)} claims. In the scaling regime{where}: {counts(table)}. Over all N: {counts(table, ALL)}."
+    return both + (f" {CHANGED} rule changed after results had been seen." if (table["changed"] != "").any() else "")
 
 
 def as_text(table: pd.DataFrame) -> str:
     """The table of `judge` to read in a terminal: one line per claim, then the counts."""
-    lines = [f"{'claim':<28} {'verdict':<15} {'number (95 % interval)':<32} rule"]
+    lines = [f"{'claim':<29} {'scaling regime':<15} {'all N':<15} {'number (95 % interval) in the regime':<37} rule"]
     for _, row in table.iterrows():
-        value = row["finding"] if np.isnan(row["number"]) else f"{interval(row):<32} {row['rule']}"
-        lines.append(f"{row['claim']:<28} {row['verdict']:<15} {value}")
-    return "\n".join([*lines, counts(table)])
+        value = row["finding"] if np.isnan(row["number"]) else f"{interval(row):<37} {row['rule']}"
+        name = row["claim"] + (f" {CHANGED}" if row["changed"] else "")
+        lines.append(f"{name:<29} {row['verdict']:<15} {row['verdict_all']:<15} {value}")
+    return "\n".join([*lines, both_counts(table)])
 
 
 def _html(text: str) -> str:
@@ -98,60 +103,66 @@ def _html(text: str) -> str:
     return re.sub(r"\b(p|χ²|ν)_(\w+)", r"\1<sub>\2</sub>", escape(text))
 
 
+def _label(row: pd.Series, scope: str) -> str:
+    """Verdict of one scope as a badge, with its number and interval below."""
+    verdict = row[f"verdict{scope}"]
+    badge = (
+        f'<span style="{STYLES[verdict]};border-radius:4px;padding:0.15em 0.5em;white-space:nowrap">'
+        f"{MARKS[verdict]} {verdict}</span>"
+    )
+    value = interval(row, scope)
+    return badge if value == "–" else f"{badge}<br>{value.replace(' (', '<br>(')}"
+
+
 def as_html(table: pd.DataFrame) -> str:
-    """The table of `judge` for the book: claims by topic; each unfolds to its statistic, rule, reason and finding.
+    """The table of `judge` for the book: claims by topic; each unfolds to its statistic, rule, reason and findings.
 
     The page of the figure is linked as a neighbour of the page that shows the table.
     """
     cell = "text-align:left;vertical-align:top;padding:0.35em 0.6em;white-space:normal"
-    head = "".join(
-        f'<th scope="col" style="{cell}">{name}</th>' for name in ("Claim", "Number (interval)", "Verdict, figure")
-    )
+    names = ("Claim", "In the scaling regime", "Over all N")
+    head = "".join(f'<th scope="col" style="{cell}">{name}</th>' for name in names)
     rows, topic = [], None
     for _, row in table.iterrows():
         if TOPICS.get(row["section"]) != topic:
             topic = TOPICS.get(row["section"])
-            rows.append(f'<tr><th scope="colgroup" colspan="3" style="{cell};padding-top:1em">{topic}</th></tr>')
-        verdict = row["verdict"]
+            title = topic.removeprefix("the ").capitalize()
+            rows.append(f'<tr><th scope="colgroup" colspan="3" style="{cell};padding-top:1em">{title}</th></tr>')
+        parts = {
+            "Number": row["statistic"],
+            "Rule": f"{row['rule']}. {row['reason']}",
+            f"Rule changed {CHANGED}": row["changed"],
+            "Found in the regime": row["finding"],
+            "Found over all N": row["finding_all"],
+            "In the paper": f"section {row['section']}",
+        }
         details = "".join(
-            f'<p style="margin:0.3em 0 0 1em"><b>{name}.</b> {_html(text)}</p>'
-            for name, text in (
-                ("Number", row["statistic"]),
-                ("Rule", f"{row['rule']}. {row['reason']}"),
-                ("Found", row["finding"]),
-                ("In the paper", f"section {row['section']}"),
-            )
+            f'<p style="margin:0.3em 0 0 1em"><b>{name}.</b> {_html(text)}</p>' for name, text in parts.items() if text
         )
-        claim = f'<details id="claim-{row["claim"]}"><summary>{_html(row["words"])}</summary>{details}</details>'
-        label = (
-            f'<span style="{STYLES[verdict]};border-radius:4px;padding:0.15em 0.5em;white-space:nowrap">'
-            f"{MARKS[verdict]} {verdict}</span>"
-        )
+        summary = _html(row["words"]) + (f" {CHANGED}" if row["changed"] else "")
+        claim = f'<details id="claim-{row["claim"]}"><summary>{summary}</summary>{details}</details>'
         link = f'<a href="{row["figure"]}.html">{PAGES[row["figure"]]}</a>'
-        value = interval(row).replace(" (", "<br>(")
-        rows.append(
-            "<tr>"
-            + "".join(f'<td style="{cell}">{text}</td>' for text in (claim, value, f"{label}<br>{link}"))
-            + "</tr>"
-        )
+        cells = (claim, _label(row, ""), f"{_label(row, ALL)}<br>{link}")
+        rows.append("<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in cells) + "</tr>")
     return (
         '<table class="verdicts" style="width:100%;border-collapse:collapse">'
-        f"<caption>{counts(table)}. Open a claim for its rule and reason.</caption>"
-        '<colgroup><col style="width:58%"/><col style="width:19%"/><col/></colgroup>'
+        f"<caption>{both_counts(table)} Open a claim for its rule and reason.</caption>"
+        '<colgroup><col style="width:54%"/><col style="width:23%"/><col/></colgroup>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
 
 def as_latex(table: pd.DataFrame) -> str:
-    """The table of `judge` for print: claim, number with interval, rule, verdict."""
+    """The table of `judge` for print: claim, number with interval and rule in the regime, both verdicts."""
 
     def tex(text: str) -> str:
         return "".join(LATEX.get(character, character) for character in text)
 
-    columns = r"p{0.44\linewidth}p{0.18\linewidth}p{0.12\linewidth}p{0.13\linewidth}"
-    lines = [rf"\begin{{longtable}}{{{columns}}}", r"\hline Claim & Number & Rule & Verdict \\ \hline\endhead"]
+    columns = r"p{0.38\linewidth}p{0.16\linewidth}p{0.12\linewidth}p{0.13\linewidth}p{0.13\linewidth}"
+    head = r"\hline Claim & Number & Rule & Scaling regime & All $N$ \\ \hline\endhead"
+    lines = [rf"\begin{{longtable}}{{{columns}}}", head]
     for _, row in table.iterrows():
-        lines.append(
-            " & ".join(tex(text) for text in (row["words"], interval(row), row["rule"], row["verdict"])) + r" \\"
-        )
+        words = row["words"] + (f" {CHANGED}" if row["changed"] else "")
+        cells = (words, interval(row), row["rule"], row["verdict"], row["verdict_all"])
+        lines.append(" & ".join(tex(text) for text in cells) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{longtable}"])

@@ -2,7 +2,9 @@
 
 Every claim is reduced to one number with a 95 % interval and to the range of that number for which the claim is true.
 The verdict is *reproduced* if the whole interval lies in the range, *not reproduced* if the whole interval lies outside,
-and *undecided* otherwise (`decide`).
+and *undecided* otherwise (`decide`). Where a claim rests on fits that do not exist, it is *no fit*: neither a pass nor a
+failure. A fit counts if its minimum lies inside the region that was searched; a minimum on the edge says only where the
+search ended. A claim over several rates is judged on those that count if at least half of the rates do (`require_half`).
 
 Intervals are kept conservative in the same way everywhere:
 
@@ -15,21 +17,36 @@ Intervals are kept conservative in the same way everywhere:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-VERDICTS = ("reproduced", "not reproduced", "undecided")
+VERDICTS = ("reproduced", "not reproduced", "undecided", "no fit")
+DECIDED = VERDICTS[:2]
 CONFIDENCE = 0.95
 MIN_REALIZATIONS, MAX_GROUPS = 5, 8
 """Of the jackknife: one realization less than five still has a fourth moment; eight groups keep it quick."""
 
 
+MISFIT = 0.02
+"""Largest relative misfit with which a law describes losses. On a log-log figure with 5 cm for a factor ten it is 0.4 mm, the width
+of a line. Over a hundredfold range of N a bend of that size changes alpha by 0.12 from one end to the other, over a sixfold one by
+0.3: the shorter the range, the less it asks."""
+
+
 class Undecidable(Exception):
     """The results cannot decide a claim, for the reason given."""
+
+    verdict = "undecided"
+
+
+class NoFit(Undecidable):
+    """The fits that a claim rests on do not exist, for the reason given."""
+
+    verdict = "no fit"
 
 
 class Estimate(NamedTuple):
@@ -61,6 +78,9 @@ class Claim:
         reason: why the range ends where it does.
         figure: notebook with the figure that shows it.
         measure: evidence -> `Finding`; raises `Undecidable`.
+        changed: what changed in the statistic, or in what counts, after results had been seen, and why; empty if the verdict over all N
+            is still by the first rule. (That claims are judged in the scaling regime is a change that all of them share.)
+        first: how the claim was measured by its first rule, as `measure`; None if that has not changed.
     """
 
     slug: str
@@ -71,6 +91,8 @@ class Claim:
     reason: str
     figure: str
     measure: Callable[..., Finding]
+    changed: str = ""
+    first: Callable[..., Finding] | None = None
 
     @property
     def rule(self) -> str:
@@ -100,6 +122,29 @@ def decide(estimate: Estimate, true_for: tuple[float, float]) -> str:
     return "undecided"  # also where an end is NaN
 
 
+def require_half(n_counted: int, left_out: Mapping[float, str], error: type[Undecidable] = NoFit) -> str:
+    """The rates left out of a claim over several rates, in words ("" if none); `left_out` is the reason by rate.
+
+    Fewer than half of the rates would be a selection: a claim about a sweep must not rest on the rates that happened to work.
+
+    Raises:
+        NoFit (or `error`): fewer than half of the rates count.
+    """
+    by_reason: dict[str, list[float]] = {}
+    for rate, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(rate)
+    words = "; ".join(f"{reason} at p_train = {listed(rates)}" for reason, rates in by_reason.items())
+    total = n_counted + len(left_out)
+    if 2 * n_counted < total or not total:
+        raise error(f"{n_counted} of {total} p_train count: {words or 'there are none'}")
+    return f"left out: {words}" if words else ""
+
+
+def listed(values: Iterable[float]) -> str:
+    """0.1, 0.2"""
+    return ", ".join(f"{value:g}" for value in values)
+
+
 def around(value: np.ndarray, error: np.ndarray, n_realizations: np.ndarray | int, m: int = 1) -> Estimate:
     """Intervals value +/- t error that hold with `CONFIDENCE` for m points at once; NaN without an error."""
     value, error = np.asarray(value, dtype=float), np.asarray(error, dtype=float)
@@ -124,6 +169,11 @@ def combine(estimate: Estimate, how: Callable[[np.ndarray], float]) -> Estimate:
     if not np.size(estimate.number):
         raise Undecidable("no point of the results belongs to this claim")
     return Estimate(*(float(how(np.asarray(values))) for values in estimate))
+
+
+def stack(estimates: Sequence[Estimate]) -> Estimate:
+    """Many numbers with their intervals as one estimate of arrays."""
+    return Estimate(*np.array(estimates, dtype=float).reshape(-1, 3).T)
 
 
 def negative(estimate: Estimate) -> Estimate:

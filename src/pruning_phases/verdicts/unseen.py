@@ -1,0 +1,130 @@
+"""Rules that changed after results had been seen, tried on results that were not used to choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
+from pruning_phases.sensitivity.study import Study
+from pruning_phases.store import read_compact
+from pruning_phases.sweep import SHIPPED_FILES
+from pruning_phases.verdicts.rules import DECIDED
+from pruning_phases.verdicts.table import CLAIMS, JUDGED, judge, known_claims
+
+NOT_YET = "not yet"
+MIN_SIZES = 4
+"""Sizes of a scaling regime (`collapse.scaling_regime`): with fewer half octaves there is nothing to judge."""
+ATLAS = Study("atlas", (), {})
+ATLAS_PROTOCOLS = {"lr0.001_b32_best": "mini-batch 32", "lr0.003_b128_best": "learning rate × 3"}
+"""Protocols of the atlas that differ from the base in one value, named before any of their results was seen."""
+DEFORMED = "deformed images"
+
+
+def at_stake(table: pd.DataFrame) -> list[str]:
+    """Claims of a table of `judge` whose verdict rests on what changed: on a changed rule, or on the scaling regime."""
+    return table.loc[(table["changed"] != "") | (table["verdict"] != table["verdict_all"]), "claim"].tolist()
+
+
+def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -> dict[str, pd.DataFrame | None]:
+    """What was seen, and what was not, when the rules changed; None where the results are not there yet.
+
+    The regime, `MISFIT` and what counts as a fit were chosen after the octaves of the base protocol had been seen. Of the closest
+    protocol 16 realizations at two p_train had been looked at, so that it is a weaker test; the half octaves and the atlas had not.
+
+    Args:
+        rows: results of one protocol.
+        protocol: its name.
+        others: take along the shipped results of the other `config.PROTOCOLS` and of the atlas.
+
+    Returns:
+        Tables by name, the one that was seen first.
+    """
+    half = rows[rows["n_train"].isin(N_HALF_OCTAVES)]
+    tables: dict[str, pd.DataFrame | None] = {
+        "octaves (seen)": rows[rows["n_train"].isin(N_SIZES)],
+        "half octaves": half if half["n_train"].nunique() >= MIN_SIZES else None,
+    }
+    for other in PROTOCOLS:
+        if others and other != protocol:
+            tables[f"protocol {other}"] = (
+                read_compact(SHIPPED_FILES[other])[0] if SHIPPED_FILES[other].exists() else None
+            )
+    atlas = ATLAS.load()[0] if others and ATLAS.shipped.exists() else None
+    for variant, words in ATLAS_PROTOCOLS.items() if others else ():
+        tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
+    return tables | {DEFORMED: None}
+
+
+def held_out(
+    tables: Mapping[str, pd.DataFrame | None],
+    claims: Iterable[str] | None = None,
+    *,
+    n_bootstrap: int = 100,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Claims judged in the scaling regime of several tables of results.
+
+    Args:
+        tables: results by name, as of `data_sets`; None or no rows: not there yet.
+        claims: slugs; None: those whose rule changed.
+        n_bootstrap: resamples of every fit.
+        seed: of the resampling.
+
+    Returns:
+        One row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
+
+    Raises:
+        ConfigError: an unknown claim.
+        ValueError: no table, or one that holds no results.
+    """
+    chosen = [claim.slug for claim in CLAIMS if claim.changed] if claims is None else list(claims)
+    blank = _blank(chosen)
+    if not tables:
+        raise ValueError("no table of results to judge")
+    found = []
+    for name, rows in tables.items():
+        missing = rows is None or rows.empty
+        judged = blank if missing else judge(rows, chosen, n_bootstrap=n_bootstrap, seed=seed)
+        found.append(judged[["claim", "words", "changed", *JUDGED]].assign(data=name))
+    return pd.concat(found, ignore_index=True)[["claim", "words", "changed", "data", *JUDGED]]
+
+
+def _blank(slugs: list[str]) -> pd.DataFrame:
+    """Rows of claims that nothing judges yet."""
+    rows = [(claim.slug, claim.words, claim.changed, *[np.nan] * 3, NOT_YET, "") for claim in known_claims(slugs)]
+    return pd.DataFrame(rows, columns=["claim", "words", "changed", *JUDGED])
+
+
+def held_out_table(judged: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts of `held_out` to read: statements by data, in the order in which they were judged; without data that are not there yet."""
+    judged = judged[judged["verdict"] != NOT_YET]
+    table = judged.pivot(index="words", columns="data", values="verdict")
+    table = table.loc[judged["words"].unique(), judged["data"].unique()]
+    return table.rename_axis(index="statement", columns=None)
+
+
+def held_out_in_words(judged: pd.DataFrame) -> str:
+    """How many verdicts of the first data come out the same on each of the others; sentences chosen by the results."""
+    by_data = {name: part.set_index("claim")["verdict"] for name, part in judged.groupby("data", sort=False)}
+    if not by_data:
+        return "No rule that changed is among the statements chosen."
+    first, *others = by_data
+    decided = by_data[first][by_data[first].isin(DECIDED)]
+    sentences, missing = [], []
+    for name in others:
+        verdict = by_data[name].loc[decided.index]
+        if (by_data[name] == NOT_YET).all():
+            missing.append(name)
+            continue
+        same = int((verdict == decided).sum())
+        opposite = int((verdict.isin(DECIDED) & (verdict != decided)).sum())
+        rest = len(decided) - same - opposite
+        sentences.append(f"{name}: {same} come out the same, {opposite} the opposite, {rest} cannot be decided")
+    text = f"{len(decided)} verdicts were decided on the data that had been seen"
+    text += (
+        f" ({'; '.join(sentences)})." if sentences else ", and nothing that had not been seen is there to test them."
+    )
+    return text + (f" Not yet tried on: {', '.join(missing)}." if missing else "")
