@@ -367,7 +367,7 @@ def _verified(path: Path) -> tuple[dict, bytes]:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise StoreError(
-            f"{error.filename} is missing: run `make reference`, or take it from the repository"
+            f"{error.filename} is missing: run `make {path.stem}`, or take it from the repository"
         ) from error
     except ValueError as error:
         raise StoreError(

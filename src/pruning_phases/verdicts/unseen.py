@@ -31,7 +31,7 @@ def at_stake(table: pd.DataFrame) -> list[str]:
 def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -> dict[str, pd.DataFrame | None]:
     """What was seen, and what was not, when the rules changed; None where the results are not there yet.
 
-    The regime, `MISFIT` and what counts as a fit were chosen after the octaves of the base protocol had been seen. Of the closest
+    The regime, `MISFIT` and what counts as a fit were chosen after the octaves of the base protocol had been seen. Of the fast
     protocol 16 realizations at two p_train had been looked at, so that it is a weaker test; the half octaves and the atlas had not.
 
     Args:
@@ -54,7 +54,8 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
             )
     atlas = ATLAS.load()[0] if others and ATLAS.shipped.exists() else None
     for variant, words in ATLAS_PROTOCOLS.items() if others else ():
-        tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
+        there = atlas is not None and (atlas["variant"] == variant).any()
+        tables[words] = atlas[atlas["variant"] == variant] if there else None
     return tables | {DEFORMED: None}
 
 
