@@ -198,3 +198,18 @@ def test_speed(rates, said):
 def test_convergence(found, said):
     laws = pd.DataFrame({"p_train": np.repeat(np.arange(len(found)), 3), "convergence": np.repeat(found, 3)})
     assert said in sentences.convergence(laws)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (["undecided"], ["undecided"], "cannot change an answer that is open"),
+        (["converge", "drift on"], ["converge", "drift on"], "the answers stay the same"),
+        (["converge", "converge", "undecided"], ["undecided"] * 3, "they are open at all 2: so far the answer rests"),
+        (["converge", "drift on"], ["converge", "undecided"], "they are open at 1 of 2: so far much of the"),
+        (["converge"], ["too few crossings"], "it is open at 1 of 1"),
+    ],
+)
+def test_first_crossing(before, after, said):
+    laws, later = (pd.DataFrame({"p_train": np.arange(len(found)), "convergence": found}) for found in (before, after))
+    assert said in sentences.first_crossing(laws, later)

@@ -15,6 +15,7 @@ __all__ = [
     "beside_half",
     "convergence",
     "effect_of_l0",
+    "first_crossing",
     "one_number",
     "power_laws",
     "protocols",
@@ -120,6 +121,29 @@ def convergence(laws: pd.DataFrame) -> str:
         return f"Whether the crossings converge is open at all {n} rates ({rest})."
     said = [f"converge at {settle}"] * bool(settle) + [f"drift on with ln N at {drift}"] * bool(drift)
     return f"Of {n} rates, the crossings {' and '.join(said)}{f'; {rest}' if rest else ''}."
+
+
+def first_crossing(laws: pd.DataFrame, later: pd.DataFrame) -> str:
+    """Does the answer of `convergence` hang on the crossing of the smallest sizes?
+
+    Args:
+        laws: `collapse.hypothesis_lines`.
+        later: the same with ``skip=1``.
+    """
+    before, after = (table.groupby("p_train")["convergence"].first() for table in (laws, later))
+    settled = before[before.isin(["converge", "drift on"])]
+    lost = int((after.reindex(settled.index) != settled).sum())
+    if settled.empty:
+        return "Leaving out the crossing of the smallest sizes cannot change an answer that is open."
+    if not lost:
+        return "Without the crossing of the smallest sizes the answers stay the same."
+    everything = lost == len(settled)
+    where = f"all {lost}" if everything and lost > 1 else f"{lost} of {len(settled)}"
+    them, answer = "it is" if len(settled) == 1 else "they are", "the" if everything else "much of the"
+    return (
+        f"Without the crossing of the smallest sizes {them} open at {where}: so far {answer} answer rests on that one crossing, and "
+        "larger $N$ must decide."
+    )
 
 
 def effect_of_l0(scan: pd.DataFrame, sizes: Sequence[float]) -> str:

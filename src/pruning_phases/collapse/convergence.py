@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pruning_phases.collapse.crossings import RATIO
+from pruning_phases.collapse.crossings import RATIO, crossing_onset
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.hypotheses import (
     AlgebraicShift,
@@ -174,7 +174,11 @@ def _verdict(comparison: pd.DataFrame, others: pd.DataFrame, label: str) -> str:
 
 
 def hypothesis_lines(
-    lines: Mapping[float, CollapseData], hypotheses: Sequence[Hypothesis] = HYPOTHESES, *, n_bootstrap: int = 500
+    lines: Mapping[float, CollapseData],
+    hypotheses: Sequence[Hypothesis] = HYPOTHESES,
+    *,
+    n_bootstrap: int = 500,
+    skip: int = 0,
 ) -> pd.DataFrame:
     """`compare_hypotheses` at every p_train, with columns p_train, ``verdict`` and ``convergence``.
 
@@ -185,10 +189,14 @@ def hypothesis_lines(
         lines: all points of every p_train: a window of p would cut off the crossings that lie furthest.
         hypotheses: laws to compare.
         n_bootstrap: resamples.
+        skip: leave out so many of the sizes from the onset on: does the answer hang on the first crossing, where sizes are smallest?
     """
     tables = []
     for p_train, data in lines.items():
         try:
+            if skip and (onset := crossing_onset(data)) is not None:
+                later = data.sizes[data.sizes >= onset][skip:]
+                data = data.select(np.isin(data.n_train, later))
             crossings = significant_crossings(data, n_bootstrap=n_bootstrap)
             n_crossings = len(crossings.p_star)
         except ValueError:  # fewer realizations than crossings, or crossings that most resamples lack
