@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tables import plane_table
 
 from pruning_phases import observables, plotting
@@ -133,3 +135,77 @@ def test_the_nearest_rate_is_one_of_the_table_and_asked_for_in_range(plane):
     assert nearest_rate(plane.astype({"p_train": "float32"}), "p_train", 0.9) == 0.3
     with pytest.raises(ValueError, match=r"p_eval = 1\.5 is not possible"):
         nearest_rate(plane, "p_eval", 1.5)
+
+
+SMALL = plane_table(p_train=(0.1, 0.3), p_eval=(0.0, 0.2, 0.4, 0.6), n_train=(500, 1000), realizations=2, passes=1)
+WRONG = st.sampled_from(
+    [
+        None,
+        np.nan,
+        np.inf,
+        -np.inf,
+        pd.NA,
+        pd.NaT,
+        "",
+        "0.1",
+        "x",
+        True,
+        1.5,
+        -1,
+        2**40,
+        10**30,
+        0.1 + 1e-9,
+        0.10004,
+        [1],
+        {},
+        b"1",
+    ]
+)
+
+
+def with_value(table: pd.DataFrame, column: str, row: int, value: object) -> pd.DataFrame:
+    values = table[column].astype(object).tolist()
+    values[row] = value
+    return table.assign(**{column: pd.Series(values, dtype=object)})
+
+
+ROWS, COLUMNS = st.integers(0, len(SMALL) - 1), st.sampled_from([*RESULT_KEY, "loss", "n_correct"])
+CHANGES = st.one_of(
+    st.sampled_from(list(FORMS.values())),
+    st.builds(lambda c, r, v: lambda t: with_value(t, c, r % len(t), v), COLUMNS, ROWS, WRONG),
+    st.builds(lambda c, r: lambda t: with_value(t, c, r % len(t), t[c].iloc[r % len(t)]), COLUMNS, ROWS),
+    st.builds(lambda r: lambda t: pd.concat([t, t.iloc[[r % len(t)]]]), ROWS),
+    st.builds(lambda c: lambda t: t.drop(columns=c, errors="ignore"), COLUMNS),
+    st.builds(lambda c: lambda t: t.rename(columns={c: c.upper()}), COLUMNS),
+    st.builds(lambda n: lambda t: t.sample(frac=1, random_state=n).set_index(np.arange(len(t)) * n), st.integers(1, 9)),
+    st.builds(lambda c: lambda t: t.set_index(c) if c in t else t, COLUMNS),
+)
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@given(changes=st.lists(CHANGES, min_size=1, max_size=3))
+def test_a_generated_table_gives_the_same_numbers_or_one_error(changes):
+    """Whatever was done to a table: averages of the values it holds, each point once, or a ValueError; never another exception."""
+    table = SMALL
+    for change in changes:
+        try:
+            table = change(table)
+        except Exception:
+            return
+    try:
+        found = observables.averages(table, "loss")
+    except ValueError:
+        return
+    keys = ["depth", "width", "n_train", "p_train", "p_eval"]
+    assert not found.duplicated(keys).any()
+    rows = table.astype({"loss": float, **dict.fromkeys(RATES, float)})
+    assert found["mean"].to_numpy().min() >= rows["loss"].min() - 1e-6
+    assert found["mean"].to_numpy().max() <= rows["loss"].max() + 1e-6
+    if (
+        len(found) == len(SMALL) // 2
+    ):  # no key was moved: the numbers are those of the plain table, where its losses are
+        plain = observables.averages(SMALL, "loss")
+        same = found.merge(plain, on=keys, suffixes=("", "_plain"))
+        changed = ~np.isclose(same["mean"], same["mean_plain"], rtol=1e-3)
+        assert changed.sum() <= len(changes)

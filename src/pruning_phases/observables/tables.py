@@ -135,6 +135,8 @@ def _key(column: pd.Series, name: str, whole: bool) -> pd.Series | np.ndarray:
     form = np.round(values) if whole else np.round(values, P_DECIMALS)
     if whole and not np.array_equal(form, values):
         raise ValueError(f"{name}: {values[form != values][0]:g} is not a whole number")
+    if whole and (large := np.abs(form) >= 2.0**53).any():  # beyond it neighbouring integers are one float
+        raise ValueError(f"{name}: {form[large][0]:g} is too large")
     if whole:
         return form.astype(np.int64)
     return column if column.dtype == np.float64 and np.array_equal(form, values) else form + 0.0
@@ -148,7 +150,7 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
         wrong = [v for v in column if isinstance(v, (str, bytes, bool, np.bool_)) or np.ndim(v)]
         if wrong:
             raise ValueError(f"{name}: {wrong[0]!r} is not a number; convert the column first, for example with astype")
-        column = column.astype("Float64") if column.isna().any() else column
+        column = column.where(column.notna(), np.nan)  # None, pd.NA and NaT are one kind of missing
     elif pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
         raise ValueError(f"{name}: {column.dtype} is not a kind of number; convert the column first")
     try:
