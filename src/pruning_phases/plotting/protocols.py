@@ -192,4 +192,6 @@ def learning_rate_grid(transitions: pd.DataFrame, quantities: Collection[str]) -
             ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
             if len(limits):
                 ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+            if ax.get_yscale() == "log":
+                log_axis(ax.yaxis, ax.get_ylim())
     return axes

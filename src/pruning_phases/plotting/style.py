@@ -113,10 +113,13 @@ def panels(
     return figure, axes[:n]
 
 
-def log_axis(axis: Axis) -> None:
-    """Logarithmic scale with plain numbers: at 1, 2, 5 of every decade, fewer where the data span many, more where they span little."""
+def log_axis(axis: Axis, shown: tuple[float, float] | None = None) -> None:
+    """Logarithmic scale with plain numbers: at 1, 2, 5 of every decade, fewer where the data span many, more where they span little.
+
+    shown: the limits of an axis that shows more than its data, as axes that share a scale do.
+    """
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    low, high = axis.get_data_interval()
+    low, high = shown or axis.get_data_interval()
     span = high / low if 0 < low < high < np.inf else 1.0  # 1 where there are no data
     subs = (1, 1.5, 2, 3, 4, 5, 7) if span < 4 else (1, 2, 5) if span < 20 else (1, 3) if span < 200 else (1,)
     axis.set_major_locator(LogLocator(subs=subs))
