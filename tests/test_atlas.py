@@ -146,11 +146,10 @@ def test_fits_of_the_regime_find_p_c_and_nu(found):
     lines = found[found["variant"] == STEADY].set_index("p_train")
     assert lines["closed"].all()
     assert (lines["status"] == "ok").all()
-    assert (
-        lines["n_min"] <= 4_000
-    ).all()  # every size scales: none has to be left out beyond the range that a fit needs
+    # every size scales: none has to be left out beyond the range that a fit needs
+    assert (lines["n_min"] <= 4_000).all()
     for p_train, row in lines.iterrows():
-        assert row["p_c"] == pytest.approx(0.4 + 0.5 * p_train, abs=0.01)
+        assert row["p_c"] == pytest.approx(0.4 + 0.5 * p_train, abs=0.02)
         assert row["nu"] == pytest.approx(1.0, abs=0.15)
         assert row["nu_low"] < row["nu"] < row["nu_high"]
         assert row["nu_algebraic"] == pytest.approx(row["nu"] * np.log(16_000), rel=0.1)

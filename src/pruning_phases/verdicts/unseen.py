@@ -54,8 +54,7 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
             )
     atlas = ATLAS.load()[0] if others and ATLAS.shipped.exists() else None
     for variant, words in ATLAS_PROTOCOLS.items() if others else ():
-        there = atlas is not None and (atlas["variant"] == variant).any()
-        tables[words] = atlas[atlas["variant"] == variant] if there else None
+        tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
     return tables | {DEFORMED: None}
 
 
