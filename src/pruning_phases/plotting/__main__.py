@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from pruning_phases import observables
+from pruning_phases.collapse import plane_n_min
 from pruning_phases.config import ConfigError
 from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
@@ -17,10 +18,12 @@ from pruning_phases.terminal import run
 
 
 def headline() -> plt.Figure:
-    """The phase diagram of the shipped results: phases, and the exponent they are told apart by."""
-    rows = results("shipped", depth=2, width=100)
+    """The phase diagram of the shipped results over the sizes of the scaling regime: phases, and the exponent they are told apart by."""
+    every_size = results("shipped", depth=2, width=100)
+    rows = observables.common_sizes(every_size)
     loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
-    plane = observables.classify(observables.exponents(loss), loss, accuracy)
+    alpha = observables.exponents(loss, n_min=plane_n_min(every_size))
+    plane = observables.classify(alpha, loss, accuracy)
     border = observables.boundary(plane)
     figure, (ax_phase, ax_exponent) = panels(2, letters=False)
     boundary_line(border, phase_map(plane, ax_phase))
