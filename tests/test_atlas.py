@@ -117,6 +117,11 @@ def test_last_weights_that_a_store_lacks_are_trained_after_all(tmp_path):
     alone.results("smoke", store=tmp_path, executor="in-process")
     with pytest.raises(StoreError, match=r"2 networks of lr0\.0003_b32_last are missing"):
         both.ship(Store(tmp_path), path=tmp_path / "atlas.parquet")
+    part = both.ship(Store(tmp_path), path=tmp_path / "part.parquet", variants=[pair[0].name])
+    assert list(part["variants"]) == [pair[0].name]
+    assert (
+        part["command"] == f"python -m pruning_phases.atlas --variants {pair[0].name}"
+    )  # the command that makes this file again
     assert set(both.results("smoke", store=tmp_path, executor="in-process")["variant"]) == {one.name for one in pair}
 
 

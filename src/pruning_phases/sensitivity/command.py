@@ -12,6 +12,7 @@ from pruning_phases.outputs import check_table
 from pruning_phases.paths import expanded
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.study import Study, run, trainings
+from pruning_phases.sensitivity.variants import choose
 from pruning_phases.store import Store
 
 
@@ -21,6 +22,7 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m pruning_phases.{name}", description=main.__doc__)
     parser.add_argument("--grid", choices=grids, default=grids[0], help=f"grid of networks (default {grids[0]})")
     parser.add_argument("--realizations", type=int, help="networks at each point (default: those of the grid)")
+    parser.add_argument("--variants", metavar="A,B,…", help="names of variants (default: all)")
     parser.add_argument("--store", type=expanded, default=Path("store", name), help="folder of the trained networks")
     parser.add_argument("--executor", default="auto", help="where to train, for example loky:2")
     parser.add_argument(
@@ -31,11 +33,13 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     check_table(options.output)
+    names = None if options.variants is None else options.variants.split(",")
+    variants = choose(names, study.variants)
     base = study.grids[options.grid].override(realizations=options.realizations)
-    networks = [(one, sweep) for sweep in trainings(base, study.variants) for one in sweep.networks()]
+    networks = [(one, sweep) for sweep in trainings(base, variants) for one in sweep.networks()]
     flop = sum(cost(one, sweep.training, sweep.evaluation) for one, sweep in networks)
     print(f"{len(networks)} networks, about {flop:.1e} FLOP", flush=True)
     start, store = time.perf_counter(), Store(options.store)
-    n = run(store, base, study.variants, options.executor, report=partial(print, flush=True))
-    manifest = study.ship(store, base, options.output, replace=True)
+    n = run(store, base, variants, options.executor, report=partial(print, flush=True))
+    manifest = study.ship(store, base, options.output, replace=True, variants=names)
     print(f"{options.output}: {manifest['rows']} rows; {n} networks trained in {time.perf_counter() - start:.0f} s")

@@ -163,20 +163,29 @@ class Study:
             raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
         return pd.read_parquet(path), manifest
 
-    def ship(self, store: Store, base: Sweep | None = None, path: Path | None = None, replace: bool = False) -> dict:
-        """Write the table of all variants and, beside it, its manifest: what was changed, and where, when and how long it ran.
+    def ship(
+        self,
+        store: Store,
+        base: Sweep | None = None,
+        path: Path | None = None,
+        replace: bool = False,
+        variants: Iterable[str] | None = None,
+    ) -> dict:
+        """Write the table of the variants of these names (None: all) and, beside it, its manifest: what was changed, and where, when
+        and how long it ran.
 
         Returns the manifest. Raises StoreError if networks are missing or the files may not or cannot be written
         (`outputs.write_table`; `replace` as there).
         """
         base, path = base or next(iter(self.grids.values())), path or self.shipped
         check_table(path)
-        table = collect(store, base, self.variants)
+        chosen = choose(variants, self.variants)
+        table = collect(store, base, chosen)
         buffer = io.BytesIO()
         table.to_parquet(buffer, compression="zstd", compression_level=19, index=False)
         content = buffer.getvalue()
         described, origins, all_parts = {}, [], store.parts()
-        for variant in self.variants:
+        for variant in chosen:
             training = variant.sweep(base).training
             parts = [part.metadata for part in all_parts if part.protocol == training.protocol]
             for part in parts:
@@ -192,7 +201,10 @@ class Study:
                 "wall_time_s": round(sum(part["wall_time_s"] for part in parts), 1),
             }
         manifest = {
-            "command": f"python -m pruning_phases.{self.name}",
+            "command": " ".join(
+                [f"python -m pruning_phases.{self.name}"]
+                + ["--variants " + ",".join(one.name for one in chosen)] * (len(chosen) < len(self.variants))
+            ),
             "sha256": hashlib.sha256(content).hexdigest(),
             "rows": len(table),
             "base": base.to_dict(),
