@@ -10,6 +10,7 @@ import pytest
 
 from pruning_phases import jobs, network, weights
 from pruning_phases.cli import main
+from pruning_phases.compact import compact
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
 from pruning_phases.jobs import plan
 from pruning_phases.observables import averages
@@ -17,7 +18,6 @@ from pruning_phases.store import (
     DivergedWarning,
     Store,
     StoreError,
-    compact,
     read_compact,
     read_table,
     tidy,

@@ -11,8 +11,9 @@ import torch
 from plain import train_plain
 
 from pruning_phases import network, streams
+from pruning_phases.adam import Adam
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.training import Adam, train
+from pruning_phases.training import train
 
 RATES = (0.0, 0.3, 0.7, 0.95)
 # fast enough to see several networks stop at different epochs and several reductions of the learning rate

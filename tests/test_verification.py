@@ -8,8 +8,9 @@ import torch
 
 from pruning_phases import store as stores
 from pruning_phases.cli import main
+from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
-from pruning_phases.store import Store, StoreError, compact
+from pruning_phases.store import Store, StoreError
 from pruning_phases.sweep import run
 from pruning_phases.verification import Comparison, deviating, verify
 

@@ -16,10 +16,11 @@ from collections import Counter
 from pathlib import Path
 
 from pruning_phases import __version__
+from pruning_phases.compact import compact
 from pruning_phases.config import PRESETS, PROTOCOLS, ConfigError, Evaluation, Grid, Sweep, Training
 from pruning_phases.data import DataError
 from pruning_phases.paths import expanded
-from pruning_phases.store import Store, StoreError, compact
+from pruning_phases.store import Store, StoreError
 from pruning_phases.terminal import command, exit_code, what_happened
 
 LISTS = {"depth": int, "width": int, "n_train": int, "p_train": float, "p_eval": float}

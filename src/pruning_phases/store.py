@@ -11,7 +11,6 @@ so a sweep can go on from published results.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
 import io
 import json
@@ -28,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import Evaluation, Network, Sweep, Training
-from pruning_phases.outputs import StoreError, check_table, write_durably, write_table
+from pruning_phases.outputs import StoreError, write_durably
 from pruning_phases.paths import expanded
 
 FORMAT = 1
@@ -171,7 +170,7 @@ class Store:
             if not path.exists():
                 continue
             try:
-                manifest, content = _verified(path)
+                manifest, content = verified(path)
                 records = _records(content)
                 names = [tuple(one[field] for field in Network._fields) for one in records]
                 sweep = manifest["sweep"]
@@ -282,68 +281,9 @@ def empty() -> pd.DataFrame:
     return _numpy_backed(SCHEMA.empty_table())
 
 
-def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
-    """Join the parts of `sweep` into one zstd Parquet file (.parquet) with a manifest beside it (same name, .json); returns the manifest.
-
-    partial: take the networks that are there instead of asking for all. replace: if the file exists with other content, rename it, and
-    its manifest, to the name with the first eight digits of its SHA-256. Raises StoreError if networks are missing (with `partial`: if
-    none is there), if a file of one of the two names is not ours (`outputs.check_table`), or, without `replace`, if it has other content.
-    """
-    check_table(path)
-    done, wanted = store.done(sweep), sweep.networks()
-    if len(done) < (1 if partial else len(wanted)):
-        raise StoreError(
-            f"{len(wanted) - len(done)} of {len(wanted)} networks are missing from {store.folder}: run the sweep first"
-        )
-    table = store.read(sweep)
-    index = pd.MultiIndex.from_frame(table[list(Network._fields)])
-    table = table[index.isin(pd.MultiIndex.from_tuples(sorted(done), names=Network._fields))].reset_index(drop=True)
-    used = [
-        part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
-    ]
-    records = {
-        Network(*(one[field] for field in Network._fields)): {"batch": [part.path.stem[-16:], k], **one}
-        for part in used
-        for k, one in enumerate(part.metadata["networks"])
-    }
-    metadata = {METADATA_KEY: json.dumps([records[one] for one in sorted(done)])}
-    buffer = io.BytesIO()
-    arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
-    pq.write_table(
-        arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20
-    )
-    content = buffer.getvalue()
-    manifest = {
-        "format": FORMAT,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "rows": len(table),
-        "networks": len(done),
-        "networks_of_sweep": len(wanted),
-        "diverged": len(store.diverged(sweep)),
-        "protocol": sweep.training.protocol,
-        "sweep": sweep.to_dict(),
-        "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in used), 1),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "computed_by": _origins(used),
-    }
-    write_table(path, content, manifest, replace)
-    return manifest
-
-
-def _origins(parts: Iterable[Part]) -> list[dict]:
-    """Distinct versions and devices that computed the parts (a compact file among them lists its own)."""
-    fields = ("version", "git_commit", "torch", "python", "device")
-    found = []
-    for part in parts:
-        for origin in part.metadata.get("computed_by") or [{field: part.metadata.get(field) for field in fields}]:
-            if origin not in found:
-                found.append(origin)
-    return found
-
-
-def read_compact(path: Path) -> tuple[pd.DataFrame, dict]:
+def read_compact(path: Path, target: str = "reference") -> tuple[pd.DataFrame, dict]:
     """Tidy table and manifest of a compact file. Raises StoreError if either is missing or the checksum differs."""
-    manifest, content = _verified(path)
+    manifest, content = verified(path, target)
     return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
 
 
@@ -352,7 +292,7 @@ def training_records(path: Path, with_batch: bool = False) -> pd.DataFrame:
 
     with_batch: also (name, place) of the batch it was computed in, where the file has it.
     """
-    records = pd.DataFrame(_records(_verified(path)[1]))
+    records = pd.DataFrame(_records(verified(path)[1]))
     return records if with_batch else records.drop(columns="batch", errors="ignore")
 
 
@@ -361,14 +301,13 @@ def read_table(path: Path) -> pd.DataFrame:
     return _numpy_backed(pq.read_table(path))
 
 
-def _verified(path: Path) -> tuple[dict, bytes]:
+def verified(path: Path, target: str = "reference") -> tuple[dict, bytes]:
+    """Manifest and content of a table that has one. Raises StoreError if the checksum differs or one is missing (made by `make target`)."""
     try:
         manifest = json.loads(path.with_suffix(".json").read_text())
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise StoreError(
-            f"{error.filename} is missing: run `make {path.stem}`, or take it from the repository"
-        ) from error
+        raise StoreError(f"{error.filename} is missing: run `make {target}`, or take it from the repository") from error
     except ValueError as error:
         raise StoreError(
             f"the manifest {path.with_suffix('.json')} cannot be read: take it from its source again"

@@ -238,7 +238,7 @@ def results(
         where = Store(store or default_store())
         run(sweep, where)
         return where.read(sweep)
-    table, manifest = stores.read_compact(SHIPPED_FILES[protocol])
+    table, manifest = stores.read_compact(SHIPPED_FILES[protocol], SHIPPED_FILES[protocol].stem)
     stores.warn_of_diverged_in(manifest)
     return _restrict(table, Sweep.from_dict(manifest["sweep"]), overrides)
 

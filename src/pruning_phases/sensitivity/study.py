@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import sweep as sweeps
+from pruning_phases.compact import origins
 from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
 from pruning_phases.outputs import check_table, write_table
 from pruning_phases.progress import cost
 from pruning_phases.sensitivity.variants import SWEEPS, VARIANTS, Variant, choose
-from pruning_phases.store import Store, StoreError
+from pruning_phases.store import Store, StoreError, verified
 
 FEW = 3  # realizations that every variant gets before any gets more
 
@@ -154,14 +154,8 @@ class Study:
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
         """Shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-        path = path or self.shipped
-        try:
-            manifest, content = json.loads(path.with_suffix(".json").read_text()), path.read_bytes()
-        except FileNotFoundError as error:
-            raise StoreError(f"{error.filename} is missing: run `make {self.name}`") from error
-        if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
-            raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
-        return pd.read_parquet(path), manifest
+        manifest, content = verified(path or self.shipped, self.name)
+        return pd.read_parquet(io.BytesIO(content)), manifest
 
     def ship(
         self,
@@ -184,21 +178,18 @@ class Study:
         buffer = io.BytesIO()
         table.to_parquet(buffer, compression="zstd", compression_level=19, index=False)
         content = buffer.getvalue()
-        described, origins, all_parts = {}, [], store.parts()
+        described, used, all_parts = {}, [], store.parts()
         for variant in chosen:
             training = variant.sweep(base).training
-            parts = [part.metadata for part in all_parts if part.protocol == training.protocol]
-            for part in parts:
-                origin = {name: part.get(name) for name in ("version", "git_commit", "torch", "python", "device")}
-                if origin not in origins:
-                    origins.append(origin)
+            parts = [part for part in all_parts if part.protocol == training.protocol]
+            used += parts
             described[variant.name] = {
                 "words": variant.words,
                 "training": dict(variant.training),
                 "drop": variant.drop,
                 "protocol": training.protocol,
                 "networks": len(variant.sweep(base).networks()),
-                "wall_time_s": round(sum(part["wall_time_s"] for part in parts), 1),
+                "wall_time_s": round(sum(part.metadata["wall_time_s"] for part in parts), 1),
             }
         manifest = {
             "command": " ".join(
@@ -209,7 +200,7 @@ class Study:
             "rows": len(table),
             "base": base.to_dict(),
             "variants": described,
-            "computed_by": origins,
+            "computed_by": origins(used),
         }
         write_table(path, content, manifest, replace)
         return manifest
