@@ -16,7 +16,7 @@ from scipy.linalg import solve_triangular
 from pruning_phases.collapse.ansatz import Ansatz, Corrected
 from pruning_phases.collapse.covariance import shrunk_covariance
 from pruning_phases.collapse.data import CollapseData
-from pruning_phases.collapse.search import Interval, Search
+from pruning_phases.collapse.search import Interval, Search, check_bootstrap
 
 __all__ = ["Expansion", "fit_expansion"]
 
@@ -29,6 +29,7 @@ _GRID = (25, 7)
 MAX_CHI_SQUARED = 2.0
 """Chi-squared per degree of freedom beyond which a fit is called a misfit: the errors explain less than half of it."""
 MAX_CORRECTION = 0.5
+"""Weight of the corrections at the largest size from which on f and its correction may have changed places."""
 
 
 class _Search(Search):
@@ -289,10 +290,7 @@ def fit_expansion(
         raise ValueError(f"criterion must be one of {CRITERIA}, got {criterion!r}")
     if covariance not in ("shrunk", "diagonal"):
         raise ValueError(f"covariance must be 'shrunk' or 'diagonal', got {covariance!r}")
-    if n_bootstrap < 0 or n_bootstrap == 1:
-        raise ValueError(f"n_bootstrap must be 0 or at least 2, got {n_bootstrap}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    check_bootstrap(n_bootstrap, confidence)
     if data.sigma is None:
         raise ValueError("an expansion is chosen and judged by the errors of the points; give sigma")
     if ansatz.y_scaling(data.sizes, np.float64(1.0), *(e.low for e in ansatz.extra)) is not None:
@@ -323,23 +321,13 @@ def fit_expansion(
     search, theta = found[table.index[0]]
     table = table.reset_index(drop=True)
 
-    names = list(search.bounds)
-    samples, coefficient_samples = np.empty((0, theta.size)), np.empty((0, search.k + 1, search.j + 1))
-    at_edge, ends = np.nan, np.full((2, theta.size), np.nan)
-    if n_bootstrap:
-        y = data.resample(n_bootstrap, seed)[:, search.points.order]
-        refits = search.refit(y, theta)
-        samples, coefficient_samples = search.to_parameters(refits), search.coefficients(refits, y)
-        at_edge = float(search.on_edge(refits).any(axis=1).mean())
-        ends = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-        ends[:, search.fixed_index] = np.nan
+    resamples = search.resampled(data, theta, n_bootstrap, seed, confidence)
     coefficients = search.coefficients(theta[None], search.y[None])[0]
     decay = (data.sizes[-1] / search.n_ref) ** -search.to_parameters(theta)[-1] if search.k else 0.0
     correction = float(abs(np.polynomial.polynomial.polyval(decay, coefficients[:, 1]) / coefficients[0, 1] - 1))
     status, message = "ok", "interior minimum"
-    edge = [name for name, on in zip(names, search.on_edge(theta), strict=True) if on]
-    if edge:
-        status, message = "edge", f"the minimum lies on the edge of the search region in {', '.join(edge)}"
+    if edge := search.edge_message(theta):
+        status, message = "edge", edge
     elif correction >= MAX_CORRECTION:
         message = f"the slope of the corrections is {correction:.2g} times that of f even at the largest size"
         status = "correction"
@@ -347,7 +335,7 @@ def fit_expansion(
         chi2 = table.loc[0, "chi_squared"]
         message = f"no order fits: chi-squared per degree of freedom is {chi2:.3g}; narrow the window of p"
         status = "misfit"
-    value = dict(zip(names, search.to_parameters(theta).tolist(), strict=True))
+    value = dict(zip(search.bounds, search.to_parameters(theta).tolist(), strict=True))
     return Expansion(
         ansatz=ansatz,
         data=data,
@@ -361,14 +349,14 @@ def fit_expansion(
         n_ref=search.n_ref,
         chi_squared=float(table.loc[0, "chi_squared"]),
         dof=search.dof,
-        intervals=dict(zip(names, (tuple(i) for i in ends.T.tolist()), strict=True)),
-        samples=samples,
-        coefficient_samples=coefficient_samples,
+        intervals=resamples.intervals,
+        samples=resamples.parameters,
+        coefficient_samples=search.coefficients(resamples.theta, resamples.y),
         shrinkage=shrinkage,
         table=table,
         status=status,
         message=message,
         bounds=search.bounds,
-        at_edge=at_edge,
+        at_edge=resamples.at_edge,
         confidence=confidence,
     )

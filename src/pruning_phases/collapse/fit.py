@@ -15,7 +15,7 @@ from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.contour import Contour, trace_contour
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.quality import reduced_chi_squared
-from pruning_phases.collapse.search import Interval, Search
+from pruning_phases.collapse.search import Interval, Search, check_bootstrap
 
 __all__ = ["CollapseFit", "Search", "fit_collapse", "landscape"]
 
@@ -170,10 +170,7 @@ def fit_collapse(
     Raises:
         ValueError: unusable data or bounds, unknown or only fixed parameters, bootstrap without realizations.
     """
-    if n_bootstrap < 0 or n_bootstrap == 1:
-        raise ValueError(f"n_bootstrap must be 0 or at least 2, got {n_bootstrap}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    check_bootstrap(n_bootstrap, confidence)
     if not level > 1:
         raise ValueError(f"level must be larger than 1, got {level}")
     search = Search(data, ansatz, p_c_bounds, nu_bounds, drop_ends, fixed=fixed)
@@ -192,16 +189,8 @@ def fit_collapse(
             break
     parameters = search.to_parameters(theta)
 
-    samples = np.empty((0, theta.size))
-    at_edge, bootstrap = np.nan, np.full((2, theta.size), np.nan)
-    if n_bootstrap:
-        y = data.resample(n_bootstrap, seed)[:, search.points.order]
-        refits = search.refit(y, theta)
-        at_edge = float(search.on_edge(refits).any(axis=1).mean())
-        samples = search.to_parameters(refits)
-        bootstrap = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-        bootstrap[:, search.fixed_index] = np.nan
-
+    resamples = search.resampled(data, theta, n_bootstrap, seed, confidence)
+    spread = resamples.intervals
     names = list(search.bounds)
     extent = dict.fromkeys(names, _UNKNOWN)
     for group in groups:
@@ -209,7 +198,6 @@ def fit_collapse(
             contour = contours[int(axis)]
             ends = np.array([min(contour.low[j], theta[axis]), max(contour.high[j], theta[axis])])
             extent[names[axis]] = tuple((np.exp(ends) if search.log[axis] else ends).tolist())
-    spread = dict(zip(names, (tuple(i) for i in bootstrap.T.tolist()), strict=True))
     status, message = _status(search, theta, contours, level * value)
     if data.sigma is None:
         message += "; the points have no errors, so chi-squared is only relative"
@@ -225,13 +213,13 @@ def fit_collapse(
         nu_contour=extent["nu"],
         p_c_bootstrap=spread["p_c"],
         nu_bootstrap=spread["nu"],
-        samples=samples,
+        samples=resamples.parameters,
         status=status,
         message=message,
         bounds=search.bounds,
         level=level,
         confidence=confidence,
-        at_edge=at_edge,
+        at_edge=resamples.at_edge,
         drop_ends=drop_ends,
         parameters=parameters,
         extra_contour={name: extent[name] for name in extra},
@@ -257,9 +245,8 @@ def _contour(search: Search, axes: np.ndarray, theta: np.ndarray, value: float, 
 def _status(search: Search, theta: np.ndarray, contours: Mapping[int, Contour], threshold: float) -> tuple[str, str]:
     """Status and message of a fit, the most serious finding first."""
     names = list(search.bounds)
-    edge = [name for name, on in zip(names, search.on_edge(theta), strict=True) if on]
-    if edge:
-        return "edge", f"the minimum lies on the edge of the search region in {', '.join(edge)}"
+    if edge := search.edge_message(theta):
+        return "edge", edge
     sides = {
         int(axis): [
             f"{side} end of {names[axis]}" for side, is_open in zip(("lower", "upper"), ends, strict=True) if is_open

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -13,7 +14,7 @@ from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.optimise import minimise
 from pruning_phases.collapse.quality import Points, chi_squared_rows, degrees_of_freedom
 
-__all__ = ["Interval", "Search"]
+__all__ = ["Interval", "Resamples", "Search", "check_bootstrap"]
 
 Interval = tuple[float, float]
 _CANDIDATES = 300
@@ -25,6 +26,26 @@ cells, so the lowest cell need not lie in the lowest valley."""
 _GRID = {0: (61, 1), 1: (61, 21), 2: (31, 11), 3: (21, 7)}
 """Points of the coarse grid for each of (p_c, ln nu) and for each extra parameter, by the number of fitted extra
 parameters (more: (15, 5)): about 1e5 cells at most."""
+
+
+class Resamples(NamedTuple):
+    """Bootstrap refits: data (B, n) and minima (B, k), parameters (B, k), fraction of minima on the edge of the search region (NaN:
+    none), and the percentile interval of every parameter by name (NaN: none, or held fixed).
+    """
+
+    y: np.ndarray
+    theta: np.ndarray
+    parameters: np.ndarray
+    at_edge: float
+    intervals: dict[str, Interval]
+
+
+def check_bootstrap(n_bootstrap: int, confidence: float) -> None:
+    """Raise a ValueError for a number of resamples or a confidence that is impossible."""
+    if n_bootstrap < 0 or n_bootstrap == 1:
+        raise ValueError(f"n_bootstrap must be 0 or at least 2, got {n_bootstrap}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
 
 
 class Search:
@@ -148,6 +169,26 @@ class Search:
         candidates = np.vstack((best, self.grid[cells]))
         start = candidates[self.chi2(candidates, y, shared=True).argmin(axis=1)]
         return self.polish(start, y)[0]
+
+    def resampled(
+        self, data: CollapseData, best: np.ndarray, n_bootstrap: int, seed: int, confidence: float
+    ) -> Resamples:
+        """Every bootstrap resample of the realizations of ``data`` minimised again; 0 resamples give empty arrays."""
+        y, theta, at_edge = np.empty((0, self.y.size)), np.empty((0, best.size)), np.nan
+        ends = np.full((2, best.size), np.nan)
+        if n_bootstrap:
+            y = data.resample(n_bootstrap, seed)[:, self.points.order]
+            theta = self.refit(y, best)
+            at_edge = float(self.on_edge(theta).any(axis=1).mean())
+            ends = np.quantile(self.to_parameters(theta), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+            ends[:, self.fixed_index] = np.nan
+        intervals = dict(zip(self.bounds, (tuple(pair) for pair in ends.T.tolist()), strict=True))
+        return Resamples(y, theta, self.to_parameters(theta), at_edge, intervals)
+
+    def edge_message(self, theta: np.ndarray) -> str:
+        """Which parameters of a minimum lie on the edge of the search region, in words; empty where none does."""
+        names = [name for name, on in zip(self.bounds, self.on_edge(theta), strict=True) if on]
+        return f"the minimum lies on the edge of the search region in {', '.join(names)}" if names else ""
 
     def profile(self, rows: np.ndarray, axes: Sequence[int], best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Minimum over the other fitted parameters at given values of some.
