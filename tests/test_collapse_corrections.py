@@ -432,6 +432,12 @@ def test_a_correction_that_took_the_place_of_the_leading_term_is_reported():
     assert right.correction < 0.1
 
 
+def test_orders_with_too_many_coefficients_are_left_out():
+    data = synthetic_collapse(BKT(), nu=1.0, n_train=SIZES[-2:], p=np.linspace(0.35, 0.55, 8), noise=0.01)
+    fit = fit_expansion(data, BKT(), orders=[(8, 1), (3, 0)], n_bootstrap=0)
+    assert fit.table[["J", "K"]].to_numpy().tolist() == [[3, 0]]
+
+
 def test_a_misfit_is_called_one():
     data = synthetic_collapse(BKT(), nu=1.0, n_train=SIZES, noise=0.01)  # a steep step over the whole window
     fit = fit_expansion(data, BKT(), orders=[(2, 0), (3, 0)], n_bootstrap=0)

@@ -9,6 +9,7 @@ from pruning_phases.collapse import (
     BKT,
     Algebraic,
     collapse_data,
+    corrected_table,
     fit_collapse,
     reduced_chi_squared,
     regime_lines,
@@ -147,3 +148,19 @@ def test_spaced_sizes_start_from_the_largest():
     assert data.spaced(1.5).sizes.tolist() == [500, 1000, 2000, 4000, 8000]
     assert data.spaced(1.0).sizes.tolist() == data.sizes.tolist()
     np.testing.assert_array_equal(data.spaced(1.5).y, data.y[np.isin(data.n_train, [500, 1000, 2000, 4000, 8000])])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_corrections_find_p_c_where_the_small_sizes_are_kept(seed):
+    """The plain fit is off by 0.01 to 0.02 in the regime, by 0.1 over all sizes; with corrections the small sizes help instead."""
+    data = line(0.05, seed)
+    chosen = scaling_regime(data)
+    table = corrected_table({0.1: chosen}, {0.1: data}, n_bootstrap=0)
+    assert table["n_min"].tolist() == [chosen.n_min, chosen.onset]
+    assert (table["plain_p_c"] == chosen.fit.p_c).all()
+    kept = table.iloc[1]
+    assert kept["K"] >= 1
+    assert kept["status"] == "ok"
+    assert kept["p_c"] == pytest.approx(P_C, abs=0.015)
+    assert kept["nu"] == pytest.approx(NU, rel=0.1)
+    assert kept["chi_squared"] < 1.5

@@ -213,3 +213,39 @@ def test_convergence(found, said):
 def test_first_crossing(before, after, said):
     laws, later = (pd.DataFrame({"p_train": np.arange(len(found)), "convergence": found}) for found in (before, after))
     assert said in sentences.first_crossing(laws, later)
+
+
+def corrected(p_c, status="ok", k=1):
+    row = {"p_train": 0.1, "plain_p_c": 0.55}
+    small = {"n_min": 2000, "K": k, "status": status, "p_c": p_c, "p_c_low": p_c - 0.02, "p_c_high": p_c + 0.02}
+    regime = {
+        "n_min": 8000,
+        "K": 1,
+        "status": "ok",
+        "p_c": 0.9,
+        "p_c_low": 0.89,
+        "p_c_high": 0.91,
+    }  # not the one asked for
+    return pd.DataFrame([row | regime, row | small])
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (
+            corrected(0.45),
+            "describe 1 of 1 rates. They put $p_c$ lower at 1 of 1 than the plain fit does (median shift -0.10)",
+        ),
+        (corrected(0.65), "higher at 1 of 1 than the plain fit does (median shift +0.10)"),
+        (
+            pd.concat([corrected(0.45), corrected(0.65).assign(p_train=0.2)]),
+            "describe all 2 rates. They put $p_c$ lower at 1 of 2 and higher at 1 of 2 than",
+        ),
+        (corrected(0.54), "leave $p_c$ where it is"),
+        (corrected(0.45, status="edge"), "No rate asks for a correction"),
+        (corrected(0.45, k=0), "No rate asks for a correction"),
+        (pd.DataFrame(), "No rate asks for a correction"),
+    ],
+)
+def test_corrections(table, said):
+    assert said in sentences.corrections(table)

@@ -14,6 +14,7 @@ import pandas as pd
 __all__ = [
     "beside_half",
     "convergence",
+    "corrections",
     "effect_of_l0",
     "first_crossing",
     "one_number",
@@ -143,6 +144,33 @@ def first_crossing(laws: pd.DataFrame, later: pd.DataFrame) -> str:
     return (
         f"Without the crossing of the smallest sizes {them} open at {where}: so far {answer} answer rests on that one crossing, and "
         "larger $N$ must decide."
+    )
+
+
+def corrections(table: pd.DataFrame) -> str:
+    """Does a correction to scaling move the critical point?
+
+    Read are the rows with the smallest n_min of every p_train: on data with a known correction they find p_c, while the sizes of the
+    regime alone hardly tell how fast the correction dies out (`tests/test_regime.py`).
+
+    Args:
+        table: `collapse.corrected_table`.
+    """
+    rows = table.sort_values("n_min").groupby("p_train").head(1) if len(table) else table
+    fits = rows[(rows["status"] == "ok") & (rows["K"] > 0)] if len(rows) else rows
+    if fits.empty:
+        return "No rate asks for a correction, or allows to fit one."
+    lower, higher = int((fits["p_c_high"] < fits["plain_p_c"]).sum()), int((fits["p_c_low"] > fits["plain_p_c"]).sum())
+    start = f"Corrections, with the small sizes kept, describe {_share(len(fits), len(rows))} rates."
+    if lower + higher == 0:
+        return f"{start} They leave $p_c$ where it is, within the errors."
+    shift = (fits["p_c"] - fits["plain_p_c"]).median()
+    where = [f"lower at {_share(lower, len(fits))}"] * bool(lower) + [f"higher at {_share(higher, len(fits))}"] * bool(
+        higher
+    )
+    return (
+        f"{start} They put $p_c$ {' and '.join(where)} than the plain fit does (median shift {shift:+.2f}): what the plain fit calls the "
+        "critical point is where curves of these sizes cross, not where those of larger ones would."
     )
 
 

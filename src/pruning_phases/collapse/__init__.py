@@ -50,6 +50,7 @@ from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.regime import (
     HALF_WIDTHS,
     Regime,
+    corrected_table,
     plane_n_min,
     regime_lines,
     regime_table,
@@ -88,6 +89,7 @@ __all__ = [
     "compare_ansaetze",
     "compare_hypotheses",
     "compare_lines",
+    "corrected_table",
     "crossing_drift",
     "crossing_lines",
     "crossing_onset",

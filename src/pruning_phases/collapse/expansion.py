@@ -269,7 +269,7 @@ def fit_expansion(
     Args:
         data: the points, in a window narrow enough for a polynomial.
         ansatz: `BKT`, `Algebraic`, ...; it must leave y as it is.
-        orders: pairs (J, K) to choose from; one pair is taken as it is.
+        orders: pairs (J, K) to choose from, those with too many coefficients for the points left out; one pair is taken as it is.
         criterion: "bic" or "aicc".
         omega: search bounds. Near 0 a correction is a constant that f absorbs, so the lower bound must stay above it.
         covariance: "shrunk", from the realizations (`shrunk_covariance`; diagonal where there are none), or "diagonal".
@@ -300,7 +300,8 @@ def fit_expansion(
         c, shrinkage = shrunk_covariance(data)
 
     n, rows, found = data.p.size, [], []
-    for order in orders:
+    possible = [(j, k) for j, k in orders if (j + 1) * (k + 1) + 2 + len(ansatz.extra) + (k > 0) < n]
+    for order in possible or orders[:1]:  # with none, the first says what is wrong
         search = _Search(data, ansatz, order, omega, c, p_c_bounds, nu_bounds, dict(fixed or {}))
         theta, value = search.minimum()
         q = search.n_coefficients + search.free.size

@@ -16,11 +16,21 @@ import pandas as pd
 from pruning_phases.collapse.ansatz import BKT, Ansatz
 from pruning_phases.collapse.crossings import RATIO, crossing_onset
 from pruning_phases.collapse.data import CollapseData, collapse_data
+from pruning_phases.collapse.expansion import fit_expansion
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.collapse.lines import crossing_point
 from pruning_phases.collapse.quality import reduced_chi_squared
 
-__all__ = ["HALF_WIDTHS", "Regime", "plane_n_min", "regime_lines", "regime_table", "scaling_regime", "stability_map"]
+__all__ = [
+    "HALF_WIDTHS",
+    "Regime",
+    "corrected_table",
+    "plane_n_min",
+    "regime_lines",
+    "regime_table",
+    "scaling_regime",
+    "stability_map",
+]
 
 HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
@@ -169,6 +179,44 @@ def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:
         }
         for p_train, chosen in regimes.items()
     ]
+    return pd.DataFrame(rows)
+
+
+def corrected_table(
+    regimes: Mapping[float, Regime],
+    lines: Mapping[float, CollapseData],
+    ansatz: Ansatz | None = None,
+    *,
+    n_bootstrap: int = 40,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Corrections to scaling (`fit_expansion`) in each regime, and with the small sizes kept, from the onset on, in the same window.
+
+    p_c is searched over the whole axis: with corrections it may lie outside the window that was fitted.
+
+    Args:
+        regimes: by p_train, from `regime_lines`.
+        lines: all points of every p_train.
+        ansatz: what x is; default ``BKT()``.
+        n_bootstrap: resamples.
+        seed: of the resampling.
+
+    Returns:
+        Two rows per p_train: p_train, n_min, plain_p_c and plain_nu (of the regime's fit, without corrections), J, K, p_c, nu, omega,
+        p_c_low, p_c_high, nu_low, nu_high, chi_squared (per degree of freedom), status.
+    """
+    rows = []
+    for p_train, chosen in regimes.items():
+        window = (chosen.crossing - chosen.half_width, chosen.crossing + chosen.half_width)
+        kept = lines[p_train].spaced(RATIO).window(window, (chosen.onset, chosen.n_max))
+        for n_min, data in ((chosen.n_min, chosen.data), (chosen.onset, kept)):
+            found = fit_expansion(data, ansatz or BKT(), p_c_bounds=(0.0, 1.0), n_bootstrap=n_bootstrap, seed=seed)
+            row = {"p_train": p_train, "n_min": n_min, "plain_p_c": chosen.fit.p_c, "plain_nu": chosen.fit.nu}
+            row |= dict(zip("JK", found.orders, strict=True))
+            row |= {"p_c": found.p_c, "nu": found.nu, "omega": found.omega}
+            for name in ("p_c", "nu"):
+                row[f"{name}_low"], row[f"{name}_high"] = found.intervals[name]
+            rows.append({**row, "chi_squared": found.chi_squared, "status": found.status})
     return pd.DataFrame(rows)
 
 
