@@ -4,6 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 from pruning_phases import plotting_collapse as pc
 from pruning_phases.collapse import (
@@ -136,6 +137,19 @@ def test_open_symbols_where_the_contour_is_not_closed(fits):
     }
     assert faces["white"] == [0.2]
     assert [x for face, x in faces.items() if face != "white"] == [[0.0]]
+
+
+def test_pale_symbols_where_the_regime_is_not_stable(fits):
+    table = fit_table(fits).assign(status="ok", stable=[True, False])
+    ax = pc.nu_and_quality(table)
+    alpha = {
+        x: to_rgba(line.get_markerfacecolor())[3]
+        for line in ax.lines
+        if line.get_marker() == "o"
+        for x in line.get_xdata()
+    }
+    assert alpha[0.0] == 1
+    assert alpha[0.2] < 0.5
 
 
 def test_stability_map_says_status_and_numbers():

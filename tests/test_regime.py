@@ -9,6 +9,7 @@ from pruning_phases.collapse import (
     BKT,
     Algebraic,
     collapse_data,
+    common_n_min,
     corrected_table,
     fit_collapse,
     reduced_chi_squared,
@@ -164,3 +165,11 @@ def test_corrections_find_p_c_where_the_small_sizes_are_kept(seed):
     assert kept["p_c"] == pytest.approx(P_C, abs=0.015)
     assert kept["nu"] == pytest.approx(NU, rel=0.1)
     assert kept["chi_squared"] < 1.5
+
+
+def test_one_smallest_size_for_all_lines():
+    lines = {0.1: line(0.0, 0), 0.2: line(0.05, 0)}
+    regimes = regime_lines(lines)
+    assert [regime.n_min for regime in regimes.values()] == [500, 8000]
+    assert common_n_min(regimes) == 500  # of two middle ones the smaller: always a size that there is
+    assert common_n_min({}) is None

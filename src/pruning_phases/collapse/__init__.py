@@ -50,6 +50,7 @@ from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.regime import (
     HALF_WIDTHS,
     Regime,
+    common_n_min,
     corrected_table,
     plane_n_min,
     regime_lines,
@@ -86,6 +87,7 @@ __all__ = [
     "collapse_data",
     "collapse_lines",
     "collapse_rates",
+    "common_n_min",
     "compare_ansaetze",
     "compare_hypotheses",
     "compare_lines",

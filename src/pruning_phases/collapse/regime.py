@@ -24,6 +24,7 @@ from pruning_phases.collapse.quality import reduced_chi_squared
 __all__ = [
     "HALF_WIDTHS",
     "Regime",
+    "common_n_min",
     "corrected_table",
     "plane_n_min",
     "regime_lines",
@@ -104,14 +105,14 @@ def scaling_regime(
     last = None
     for n_min in data.sizes[data.sizes >= onset]:
         for half_width in sorted(half_widths, reverse=True):
-            found = candidate(data, n_min, half_width, ansatz or BKT(), onset)
+            found = _candidate(data, n_min, half_width, ansatz or BKT(), onset)
             if found is not None and found.stable:
                 return found
             last = found or last
     return last
 
 
-def candidate(
+def _candidate(
     data: CollapseData, n_min: float, half_width: float, ansatz: Ansatz, onset: float | None = None
 ) -> Regime | None:
     """One choice of sizes and window with its test of stability; None where it cannot be fitted."""
@@ -143,20 +144,21 @@ def regime_lines(lines: Mapping[float, CollapseData], ansatz: Ansatz | None = No
     return {p_train: chosen for p_train, chosen in found.items() if chosen is not None}
 
 
-def plane_n_min(results: pd.DataFrame, depth: int = 2, width: int = 100) -> int | None:
-    """One smallest size for a whole plane: the median of those of the regimes of its lines (of two middle ones the smaller).
+def common_n_min(regimes: Mapping[float, Regime]) -> int | None:
+    """One smallest size for all of a plane's lines: the median of those of their regimes, of two middle ones the smaller; None without."""
+    found = [chosen.n_min for chosen in regimes.values()]
+    return int(np.quantile(found, 0.5, method="lower")) if found else None
 
-    None without any regime; lines with too few points or realizations for a collapse have none.
-    """
-    found = []
+
+def plane_n_min(results: pd.DataFrame, depth: int = 2, width: int = 100) -> int | None:
+    """`common_n_min` of the lines of a plane; those with too few points or realizations for a collapse have no regime."""
+    lines = {}
     for p_train in np.unique(results["p_train"]):
         try:
-            line = collapse_data(results, p_train=p_train, depth=depth, width=width)
+            lines[p_train] = collapse_data(results, p_train=p_train, depth=depth, width=width)
         except ValueError:  # a line that cannot be collapsed
             continue
-        if (chosen := scaling_regime(line)) is not None:
-            found.append(chosen.n_min)
-    return int(np.quantile(found, 0.5, method="lower")) if found else None
+    return common_n_min(regime_lines(lines))
 
 
 def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:
@@ -233,7 +235,7 @@ def stability_map(
     for ansatz in ansaetze:
         for n_min in data.sizes:
             for half_width in half_widths:
-                found = candidate(data, n_min, half_width, ansatz)
+                found = _candidate(data, n_min, half_width, ansatz)
                 row = {"ansatz": ansatz.label, "status": "too few"} if found is None else found.fit.summary()
                 stable = found is not None and found.stable
                 rows.append({**row, "n_min": float(n_min), "half_width": float(half_width), "stable": stable})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from pruning_phases.collapse import CrossingFit, Drifting
 from pruning_phases.plotting.plane import P_TRAIN
@@ -32,10 +33,11 @@ def nu_and_quality(
 ) -> Axes:
     """Fig. 4(c): nu (or p_c) against p_train with both kinds of interval, and chi-squared on a second axis.
 
-    Thin bars: 1.3x contour. Thick bars: bootstrap. Open markers: fits whose status is not "ok".
+    Thin bars: 1.3x contour. Thick bars: bootstrap. Open markers: fits whose status is not "ok". Pale ones: fits of a regime that is not
+    stable, where the table says so.
 
     Args:
-        table: from `fit_table`.
+        table: from `fit_table`; may have a column ``stable``.
         ax: axes to draw on (None: a new figure).
         reference: dashed line, for example 1/2.
         column: "nu" or "p_c".
@@ -63,6 +65,9 @@ def nu_and_quality(
     if column == "nu":
         log_axis(ax.yaxis)
     log_axis(other.yaxis)
+    if beside is not None:  # room above the squares for what lies on the edge of the search
+        low, high = other.get_ylim()
+        other.set_ylim(low, 4 * high)
     if legend:
         legend_below(ax, "", columns=2)
     return ax
@@ -71,9 +76,12 @@ def nu_and_quality(
 def _fits(
     ax: Axes, table: pd.DataFrame, column: str, marker: str, color: str, size: float, label: str | None = None
 ) -> None:
-    """A marker for every fit, open unless its contour is closed."""
+    """A marker for every fit: open unless its contour is closed, pale if its regime is not stable."""
     closed = table["status"] == "ok"
-    for which, face in ((closed, color), (~closed, "white")):
+    stable = table["stable"].astype(bool) if "stable" in table else closed
+    for which, face in ((closed & stable, color), (closed & ~stable, to_rgba(color, 0.35)), (~closed, "white")):
+        if not which.any():
+            continue
         rows = table[which]
         ax.plot(rows["p_train"], rows[column], marker, color=color, markerfacecolor=face, markersize=size)
     if label:

@@ -15,6 +15,7 @@ from pruning_phases.collapse import (
     Regime,
     collapse_lines,
     collapse_rates,
+    common_n_min,
     fit_collapse,
     regime_lines,
 )
@@ -328,7 +329,7 @@ class InRegime(Evidence):
             Undecidable: there are transitions, but no line has a regime.
         """
         if self.regimes:
-            return float(np.median([regime.n_min for regime in self.regimes.values()]))
+            return float(common_n_min(self.regimes))
         if self.whole.border.empty:
             return 0.0
         raise Undecidable("no line with a transition has a scaling regime, so nothing says from which N on it holds")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
 from pruning_phases.sensitivity.study import Study
 from pruning_phases.store import read_compact
@@ -15,8 +16,6 @@ from pruning_phases.verdicts.rules import DECIDED
 from pruning_phases.verdicts.table import CLAIMS, JUDGED, judge, known_claims
 
 NOT_YET = "not yet"
-MIN_SIZES = 4
-"""Sizes of a scaling regime (`collapse.scaling_regime`): with fewer half octaves there is nothing to judge."""
 ATLAS = Study("atlas", (), {})
 ATLAS_PROTOCOLS = {"lr0.001_b32_best": "mini-batch 32", "lr0.003_b128_best": "learning rate × 3"}
 """Protocols of the atlas that differ from the base in one value, named before any of their results was seen."""
@@ -42,7 +41,7 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
     Returns:
         Tables by name, the one that was seen first.
     """
-    half = rows[rows["n_train"].isin(N_HALF_OCTAVES)]
+    half = rows[rows["n_train"].isin(N_HALF_OCTAVES)]  # fewer than a regime needs cannot be judged
     tables: dict[str, pd.DataFrame | None] = {
         "octaves (seen)": rows[rows["n_train"].isin(N_SIZES)],
         "half octaves": half if half["n_train"].nunique() >= MIN_SIZES else None,
