@@ -126,10 +126,10 @@ def test_reference_and_paper_have_the_promised_sizes():
     assert {grid.realizations for grid in others} == {20}
 
 
-def test_protocols_are_possible_and_the_makefile_knows_the_fast_one():
+def test_protocols_are_possible_and_the_makefile_knows_the_other():
     assert Training(**PROTOCOLS["base"]) == Training()
-    options = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in PROTOCOLS["fast"].items())
-    assert f"FAST := {options}\n" in (Path(__file__).parents[1] / "Makefile").read_text()
+    options = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in PROTOCOLS["large_batch"].items())
+    assert f"LARGE_BATCH := {options}\n" in (Path(__file__).parents[1] / "Makefile").read_text()
 
 
 def test_long_presets_share_one_protocol():

@@ -34,26 +34,26 @@ def test_plane_without_a_regime_has_no_smallest_size(rows):
 
 
 def test_protocols_shipped_are_those_with_a_file(monkeypatch, tmp_path):
-    files = {"base": tmp_path / "base.parquet", "fast": tmp_path / "fast.parquet"}
+    files = {"base": tmp_path / "base.parquet", "large_batch": tmp_path / "large_batch.parquet"}
     monkeypatch.setattr(sweep, "SHIPPED_FILES", files)
     assert sweep.shipped_protocols() == []
     files["base"].touch()
     assert sweep.shipped_protocols() == ["base"]
-    files["fast"].touch()
-    assert sweep.shipped_protocols() == ["base", "fast"]
+    files["large_batch"].touch()
+    assert sweep.shipped_protocols() == ["base", "large_batch"]
 
 
 def test_tables_of_protocols_stand_beside_each_other(rows, monkeypatch):
     moved = synthetic_results({0.1: 0.35, 0.2: 0.4}, noise=0.02, seed=1)
-    shipped = {"base": rows, "fast": moved}
+    shipped = {"base": rows, "large_batch": moved}
     monkeypatch.setattr(protocols, "shipped_protocols", lambda: list(shipped))
     monkeypatch.setattr(protocols, "results", lambda protocol, depth, width: shipped[protocol])
     tables = protocol_tables([0.0, 0.1, 0.2])
     assert tables["base"]["p_c"].tolist() == pytest.approx([0.4, 0.45, 0.5], abs=0.01)
-    assert tables["fast"]["p_c"].tolist() == pytest.approx([0.35, 0.4], abs=0.01)
+    assert tables["large_batch"]["p_c"].tolist() == pytest.approx([0.35, 0.4], abs=0.01)
     beside = protocol_table(tables)
-    assert beside.columns.get_level_values(0).unique().tolist() == ["base", "fast"]
-    assert np.isnan(beside.loc[0.0, ("fast", "p_c")])
+    assert beside.columns.get_level_values(0).unique().tolist() == ["base", "large_batch"]
+    assert np.isnan(beside.loc[0.0, ("large_batch", "p_c")])
     assert beside.loc[0.1, ("base", "nu")] == round(tables["base"].set_index("p_train").loc[0.1, "nu"], 2)
 
 

@@ -154,16 +154,16 @@ def test_protocols():
     base = fits(["ok"] * 3)
     assert sentences.protocols({"base": base}) == ""
     other = fits(["ok", "ok", "open"]).assign(p_c=0.42)
-    said = sentences.protocols({"base": base, "fast": other})
+    said = sentences.protocols({"base": base, "large_batch": other})
     assert "closed at 2 of 3 rates, p_c lies 0.08 lower (median)" in said
     assert "overlap those of “base” at all 3" in said
     apart = other.assign(p_c=0.51, nu_contour_low=0.8, nu_contour_high=0.9)
     assert (
         "p_c lies at the same place (median), and the contours of ν overlap those of “base” at 0 of 3"
-        in sentences.protocols({"base": base, "fast": apart})
+        in sentences.protocols({"base": base, "large_batch": apart})
     )
     nowhere = other.assign(p_train=[0.7, 0.8, 0.9])
-    assert "no rate" in sentences.protocols({"base": base, "fast": nowhere})
+    assert "no rate" in sentences.protocols({"base": base, "large_batch": nowhere})
 
 
 @pytest.mark.parametrize(

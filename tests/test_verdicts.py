@@ -457,7 +457,7 @@ def test_command_line(monkeypatch, capsys):
     )
     assert "Over all N: 1 reproduced, 0 not reproduced, 0 undecided, 0 no fit." in printed
     assert asked["protocol"] == "base"
-    assert main(["verdicts", "--protocol", "fast", "--claim", "eumentia-alpha"]) == 0
-    assert asked["protocol"] == "fast"
+    assert main(["verdicts", "--protocol", "large_batch", "--claim", "eumentia-alpha"]) == 0
+    assert asked["protocol"] == "large_batch"
     assert main(["verdicts", "--claim", "eumentia"]) == 2
     assert "unknown claim 'eumentia'" in capsys.readouterr().err

@@ -26,7 +26,7 @@ from pruning_phases.store import Store, StoreWarning
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "data" / "reference.parquet"
-SHIPPED_FILES = {"base": SHIPPED, "fast": REPOSITORY / "data" / "fast.parquet"}
+SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_batch.parquet"}
 """Compact file of each of `config.PROTOCOLS`."""
 STORE_VARIABLE = "PRUNING_PHASES_STORE"
 MAX_FRUITLESS = 5  # times in a row that workers may die before any batch is finished
@@ -227,7 +227,7 @@ def results(
     """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
 
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
-    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "fast" (learning rate 0.01). overrides: fields of the
+    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "large_batch" (learning rate 0.003, mini-batches of 512). overrides: fields of the
     sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
     Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
     """

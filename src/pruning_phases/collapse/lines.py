@@ -19,6 +19,7 @@ __all__ = [
     "collapse_lines",
     "collapse_rates",
     "compare_lines",
+    "convergence_table",
     "crossing_lines",
     "crossing_point",
     "drift_lines",
@@ -190,3 +191,17 @@ def drift_lines(lines: Mapping[float, CollapseData], n_bootstrap: int = 500) -> 
             drift = {"n_pairs": 0}
         rows.append({"p_train": p_train, **drift})
     return pd.DataFrame(rows)
+
+
+def convergence_table(drift: pd.DataFrame, laws: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """What the crossings do with N, a row per p_train.
+
+    Args:
+        drift: from `drift_lines`.
+        laws: from `hypothesis_lines`.
+        later: the same without the first size (``skip=1``).
+    """
+    table = drift.set_index("p_train").reindex(columns=["slope", "slope_error", "significance", "n_pairs"])
+    table = table.round({"slope": 3, "slope_error": 3, "significance": 1})
+    table = table.join(laws.groupby("p_train")[["verdict", "convergence"]].first())
+    return table.join(later.groupby("p_train")["convergence"].first().rename("without the first size"))
