@@ -303,7 +303,9 @@ def test_changed_rules_are_marked_and_keep_their_first_form(judged):
 
 def test_data_that_were_not_seen(monkeypatch, tmp_path):
     """Half octaves come from the rows, other protocols from files that may not be there yet."""
-    monkeypatch.setattr(unseen, "SHIPPED_FILES", {"base": tmp_path / "b.parquet", "large_batch": tmp_path / "c.parquet"})
+    monkeypatch.setattr(
+        unseen, "SHIPPED_FILES", {"base": tmp_path / "b.parquet", "large_batch": tmp_path / "c.parquet"}
+    )
     (tmp_path / "data").mkdir()
     monkeypatch.setattr("pruning_phases.sweep.REPOSITORY", tmp_path)
     rows = synthetic_plane(n_train=(*N_SIZES[:4], *N_HALF_OCTAVES), p_train=(0.1,), p_eval=(0.0, 0.5), n_realizations=2)

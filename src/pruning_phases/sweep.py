@@ -227,8 +227,8 @@ def results(
     """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
 
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
-    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "large_batch" (learning rate 0.003, mini-batches of 512). overrides: fields of the
-    sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
+    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "large_batch" (learning rate 0.003, mini-batches of 512).
+    overrides: fields of the sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
     Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
     """
     if protocol not in PROTOCOLS:
