@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 from pruning_phases.notebooks import NOTEBOOKS, REPOSITORY, SECTIONS, list_notebooks
 
@@ -156,6 +157,17 @@ def test_no_reference_or_glued_number_is_left_unresolved():
             "application/papermill.record",
         ):
             assert mark not in text, f"{path.name}: {mark}"
+
+
+@pytest.mark.book
+def test_no_formula_is_left_as_it_was_typed():
+    """A sentence that is glued has no formulas: its dollars would stand in the text."""
+    for path in html_pages():
+        content = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").find("article")
+        for element in content.select("script, style, pre, code, .math") if content else ():
+            element.decompose()
+        text = content.get_text() if content else ""
+        assert not re.findall(r"\$[^$\n]+\$", text), path.name
 
 
 @pytest.mark.book

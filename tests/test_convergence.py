@@ -15,6 +15,7 @@ from pruning_phases.collapse import (
     Crossings,
     LogarithmicDrift,
     compare_hypotheses,
+    convergence_table,
     crossing_drift,
     crossing_onset,
     do_they_converge,
@@ -338,6 +339,22 @@ def test_lines_are_judged_one_by_one():
     assert table.loc[table.p_train == 0.1, "score"].tolist() == table.loc[table.p_train == 0.3, "score"].tolist()
     with pytest.raises(ValueError, match=r"4 significant crossings .* found 3"):
         compare_hypotheses(good.window(n=(8000, 50000)), n_bootstrap=100)
+
+
+def test_the_table_of_convergence_has_a_row_for_every_rate():
+    drift = pd.DataFrame(
+        {"p_train": [0.1, 0.2], "slope": [-0.01234, np.nan], "slope_error": [0.004, np.nan], "n_pairs": [5, 0]}
+    )
+    laws = pd.DataFrame(
+        {
+            "p_train": [0.1, 0.1, 0.2],
+            "verdict": ["BKT", "BKT", "too few"],
+            "convergence": ["converge"] * 2 + ["undecided"],
+        }
+    )
+    table = convergence_table(drift, laws, laws.head(2).assign(convergence="undecided"))
+    assert table.loc[0.1, ["slope", "n_pairs", "verdict", "convergence"]].tolist() == [-0.012, 5, "BKT", "converge"]
+    assert table["without the first size"].fillna("–").tolist() == ["undecided", "–"]
 
 
 def test_unusable_crossings_are_refused():

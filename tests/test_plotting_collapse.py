@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 
@@ -226,3 +227,26 @@ def test_calibration_is_drawn():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["BKT ν=1, noise 0.1, Δp=0.05"]
     bias = chi_squared_bias((0.01, 0.1), (0.05,), n_sets=3)
     assert set(bias.chi_squared) <= set(drawn(pc.bias_curves(bias)))
+
+
+def test_corrections_are_read_with_their_intervals():
+    row = {
+        "p_train": 0.1,
+        "n_min": 2000.0,
+        "plain_p_c": 0.55,
+        "plain_nu": 0.531,
+        "J": 4,
+        "K": 1,
+        "p_c": 0.458,
+        "nu": 1.0,
+        "omega": 0.62,
+    }
+    row |= {"p_c_low": 0.4512, "p_c_high": 0.5, "nu_low": 0.83, "nu_high": 1.12, "chi_squared": 0.514, "status": "ok"}
+    table = pc.corrections_table(pd.DataFrame([row]))
+    assert table.index.tolist() == [(0.1, 2000)]
+    assert table.loc[(0.1, 2000), ["p_c", "nu", "chi_squared"]].tolist() == [
+        "0.46 (0.45 – 0.50)",
+        "1.00 (0.83 – 1.12)",
+        0.51,
+    ]
+    assert pc.corrections_table(pd.DataFrame()).empty

@@ -1,5 +1,6 @@
 """One smallest size for a plane, and the same lines under every protocol that comes with the repository."""
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from pruning_phases import sweep
 from pruning_phases.collapse import plane_n_min, protocol_table, protocol_tables, protocols, scaling_regime
 from pruning_phases.collapse.data import collapse_data
+from pruning_phases.config import PROTOCOLS
+from pruning_phases.notebooks import NOTEBOOKS
 from pruning_phases.synthetic import synthetic_results
 
 RATES = {0.0: 0.4, 0.1: 0.45, 0.2: 0.5}
@@ -61,3 +64,16 @@ def test_without_any_protocol_the_table_is_empty(monkeypatch):
     monkeypatch.setattr(protocols, "shipped_protocols", list)
     assert protocol_tables([0.1]) == {}
     pd.testing.assert_frame_equal(protocol_table({}), pd.DataFrame())
+
+
+def test_the_other_protocol_is_the_one_that_the_atlas_ranks_first():
+    """Its name stands in the code and on pages; which protocol comes first is a result."""
+    cells = nbformat.read(NOTEBOOKS / "13_protocol_atlas.ipynb", 4).cells
+    outputs = (output for cell in cells for output in cell.get("outputs", []))
+    said = [one for one in outputs if one.get("metadata", {}).get("scrapbook", {}).get("name") == "closest"]
+    fields = PROTOCOLS["large_batch"]
+    words = (
+        f"learning rate {fields['learning_rate']:g} with mini-batches of {fields['batch_size']} and the best weights"
+    )
+    assert words in str(said[0]["data"])
+    assert set(fields) == {"learning_rate", "batch_size"}  # the best weights are the default

@@ -157,6 +157,9 @@ def test_protocols():
     said = sentences.protocols({"base": base, "large_batch": other})
     assert "closed at 2 of 3 rates, p_c lies 0.08 lower (median)" in said
     assert "overlap those of “base” at all 3" in said
+    assert "χ² reaches 1.0 (p_train = 0) there, 1.0 (p_train = 0) under “base”" in said
+    far = sentences.protocols({"base": base, "large_batch": other.assign(chi_squared=[0.2, 26.41, 3.7])})
+    assert "χ² reaches 26.4 (p_train = 0.1) there, 1.0 (p_train = 0) under “base”" in far
     apart = other.assign(p_c=0.51, nu_contour_low=0.8, nu_contour_high=0.9)
     assert (
         "p_c lies at the same place (median), and the contours of ν overlap those of “base” at 0 of 3"
@@ -234,14 +237,14 @@ def corrected(p_c, status="ok", k=1):
     [
         (
             corrected(0.45),
-            "describe 1 of 1 rates. They put $p_c$ lower at 1 of 1 than the plain fit does (median shift -0.10)",
+            "describe 1 of 1 rates. They put p_c lower at 1 of 1 than the plain fit does (median shift -0.10)",
         ),
         (corrected(0.65), "higher at 1 of 1 than the plain fit does (median shift +0.10)"),
         (
             pd.concat([corrected(0.45), corrected(0.65).assign(p_train=0.2)]),
-            "describe all 2 rates. They put $p_c$ lower at 1 of 2 and higher at 1 of 2 than",
+            "describe all 2 rates. They put p_c lower at 1 of 2 and higher at 1 of 2 than",
         ),
-        (corrected(0.54), "leave $p_c$ where it is"),
+        (corrected(0.54), "leave p_c where it is"),
         (corrected(0.45, status="edge"), "No rate asks for a correction"),
         (corrected(0.45, k=0), "No rate asks for a correction"),
         (pd.DataFrame(), "No rate asks for a correction"),

@@ -338,8 +338,8 @@ PROTOCOLS: dict[str, dict[str, object]] = {
     "base": {},
     "large_batch": {"learning_rate": 3e-3, "batch_size": 512},
 }
-"""Fields of `Training` in which a named protocol differs from its defaults. "large_batch" is the one that
-the book's protocol atlas ranks closest to the paper."""
+"""Fields of `Training` in which a named protocol differs from its defaults. "large_batch" is the one that the
+book's protocol atlas ranks closest to the paper."""
 
 PRESETS: dict[str, Sweep] = {
     # every code path in under a minute; too short a training for physics

@@ -35,6 +35,12 @@ def _share(part: int, whole: int) -> str:
     return f"all {whole}" if 1 < part == whole else f"{part} of {whole}"
 
 
+def _largest(table: pd.DataFrame, column: str) -> str:
+    """The largest value and the p_train that has it."""
+    worst = table.loc[table[column].idxmax()]
+    return f"{worst[column]:.1f} (p_train = {worst['p_train']:g})"
+
+
 def transition(regime: pd.DataFrame, everything: pd.DataFrame, stable: int) -> str:
     """Does a collapse fix p_c and nu?
 
@@ -143,7 +149,7 @@ def first_crossing(laws: pd.DataFrame, later: pd.DataFrame) -> str:
     them, answer = "it is" if len(settled) == 1 else "they are", "the" if everything else "much of the"
     return (
         f"Without the crossing of the smallest sizes {them} open at {where}: so far {answer} answer rests on that one crossing, and "
-        "larger $N$ must decide."
+        "larger N must decide."
     )
 
 
@@ -163,13 +169,13 @@ def corrections(table: pd.DataFrame) -> str:
     lower, higher = int((fits["p_c_high"] < fits["plain_p_c"]).sum()), int((fits["p_c_low"] > fits["plain_p_c"]).sum())
     start = f"Corrections, with the small sizes kept, describe {_share(len(fits), len(rows))} rates."
     if lower + higher == 0:
-        return f"{start} They leave $p_c$ where it is, within the errors."
+        return f"{start} They leave p_c where it is, within the errors."
     shift = (fits["p_c"] - fits["plain_p_c"]).median()
     where = [f"lower at {_share(lower, len(fits))}"] * bool(lower) + [f"higher at {_share(higher, len(fits))}"] * bool(
         higher
     )
     return (
-        f"{start} They put $p_c$ {' and '.join(where)} than the plain fit does (median shift {shift:+.2f}): what the plain fit calls the "
+        f"{start} They put p_c {' and '.join(where)} than the plain fit does (median shift {shift:+.2f}): what the plain fit calls the "
         "critical point is where curves of these sizes cross, not where those of larger ones would."
     )
 
@@ -288,7 +294,9 @@ def protocols(tables: Mapping[str, pd.DataFrame]) -> str:
         where = "at the same place" if abs(shift) < 0.02 else f"{abs(shift):.2f} {'higher' if shift > 0 else 'lower'}"
         said.append(
             f"Under the protocol “{name}” contours are closed at {_share(closed, len(both))} rates, p_c lies {where} (median), and the "
-            f"contours of ν overlap those of “{base}” at {_share(int(overlap.sum()), len(both))}."
+            f"contours of ν overlap those of “{base}” at {_share(int(overlap.sum()), len(both))}. "
+            f"At the minimum χ² reaches {_largest(both, 'chi_squared_other')} there, {_largest(both, 'chi_squared')} under “{base}”: "
+            "how far from 1, says how far the curves stay apart, in standard errors."
         )
     return " ".join(said)
 

@@ -4,7 +4,7 @@ Like every plotting function here: data in, axes out, nothing saved, no global s
 """
 
 from pruning_phases.plotting_collapse.calibration import bias_curves, coverage_strip
-from pruning_phases.plotting_collapse.convergence import hypothesis_panels, law_table
+from pruning_phases.plotting_collapse.convergence import corrections_table, hypothesis_panels, law_table
 from pruning_phases.plotting_collapse.fits import (
     X_LABELS,
     collapse_curves,
@@ -29,6 +29,7 @@ __all__ = [
     "bias_curves",
     "collapse_curves",
     "comparison_strip",
+    "corrections_table",
     "coverage_strip",
     "crossing_and_collapse",
     "crossing_drift_line",
