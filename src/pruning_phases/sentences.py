@@ -295,8 +295,8 @@ def protocols(tables: Mapping[str, pd.DataFrame]) -> str:
         said.append(
             f"Under the protocol “{name}” contours are closed at {_share(closed, len(both))} rates, p_c lies {where} (median), and the "
             f"contours of ν overlap those of “{base}” at {_share(int(overlap.sum()), len(both))}. "
-            f"At the minimum χ² reaches {_largest(both, 'chi_squared_other')} there, {_largest(both, 'chi_squared')} under “{base}”: "
-            "how far from 1, says how far the curves stay apart, in standard errors."
+            f"At the minimum χ² reaches {_largest(both, 'chi_squared_other')} there, {_largest(both, 'chi_squared')} under “{base}”; "
+            "the further above 1, the further the curves stay apart in standard errors."
         )
     return " ".join(said)
 
