@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import font_manager
 
 mpl.use("Agg")
 
@@ -17,6 +18,7 @@ from tables import SIZES, plane_table
 from pruning_phases import observables as obs
 from pruning_phases import plotting
 from pruning_phases.plotting.__main__ import main as draw_figure_1
+from pruning_phases.plotting.style import own_fonts_first
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 
@@ -249,3 +251,20 @@ def test_the_book_s_figure_1_is_what_the_code_draws(tmp_path):
     count = [path.read_text().count("<path") for path in (fresh, shipped)]
     assert count[0] == count[1]
     assert (ASSETS / "figure1.pdf").exists()
+
+
+@pytest.mark.parametrize("own_too", [False, True])
+def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(own_too, tmp_path, monkeypatch):
+    own = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    other = tmp_path / "DejaVuSans.ttf"  # stands for the system's, of another version
+    other.write_bytes(own.read_bytes())
+    fonts = font_manager.fontManager
+    kept = list(fonts.ttflist)
+    monkeypatch.setattr(fonts, "ttflist", [])
+    fonts.addfont(other)  # also forgets which fonts were found before
+    fonts.ttflist.extend(kept if own_too else [])
+    assert Path(fonts.findfont("DejaVu Sans")) == other
+    own_fonts_first()
+    assert Path(fonts.findfont("DejaVu Sans")) == own
+    monkeypatch.undo()
+    fonts.addfont(own)  # and forgets again

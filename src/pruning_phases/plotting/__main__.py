@@ -12,7 +12,7 @@ from pruning_phases.collapse import plane_n_min
 from pruning_phases.config import ConfigError
 from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
-from pruning_phases.plotting.style import panels
+from pruning_phases.plotting.style import own_fonts_first, panels
 from pruning_phases.sweep import results
 from pruning_phases.terminal import run
 
@@ -41,6 +41,7 @@ def main(folder: str) -> None:
     for path in (Path(folder) / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
+    own_fonts_first()
     with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
         figure = figure_1()
         figure.savefig(Path(folder) / "figure1.svg", metadata={"Date": None})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
@@ -158,12 +160,28 @@ def size_label(n_train: int) -> str:
     return f"{n_train:,}".replace(",", "\u2009")
 
 
+def own_fonts_first() -> None:
+    """Take DejaVu Sans from matplotlib itself, not another version of it from the system.
+
+    Matplotlib keeps its list of fonts in the user's cache, where all installations share it. A list that another one made, or that was
+    made while its files were being replaced, may name the system's font first or alone: then widths and glyph numbers differ.
+    """
+    fonts, own = font_manager.fontManager, Path(mpl.get_data_path(), "fonts", "ttf")
+    if not Path(fonts.findfont("DejaVu Sans")).is_relative_to(own):
+        others = list(fonts.ttflist)
+        fonts.ttflist.clear()
+        for path in sorted(own.glob("*.ttf")):
+            fonts.addfont(path)
+        fonts.ttflist.extend(others)
+
+
 def vector_output() -> None:
     """For notebooks: show figures as SVG (with a PNG beside it for PDF and e-mail), the same bytes for everyone and on every run."""
     from IPython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     plt.rcdefaults()  # not the style of whoever runs the notebook
+    own_fonts_first()
     if "inline" not in plt.get_backend():  # MPLBACKEND may name one that shows nothing
         get_ipython().enable_matplotlib("inline")
     # a fixed salt for the ids inside the SVG and no date: a notebook run again does not change in git
