@@ -258,3 +258,17 @@ def test_dask_with_one_worker_killed_and_replaced(tmp_path, undisturbed, dask_cl
     assert run(SWEEP, store, executor=f"dask:{address}", device="cpu") == 48
     assert replaced.is_set()
     assert_same(store, undisturbed)
+
+
+def test_what_killed_workers_leave_is_removed_without_a_word():
+    code = (
+        "from pruning_phases.executors import open_executor, parse_executor\n"
+        "from loky.backend.resource_tracker import register\n"
+        "import pathlib, sys\n"
+        "with open_executor(parse_executor('loky:1'), 1, pathlib.Path('.')) as pool:\n"
+        "    assert pool.submit(abs, -1).result() == 1\n"
+        "    register('/left-by-a-worker-that-was-killed', 'semlock')\n"
+        "assert not [one for one in sys.warnoptions if 'tracker' in one]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -22,6 +22,7 @@ import queue
 import re
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ from pruning_phases.config import ConfigError
 IDLE_TIMEOUT = 60  # seconds after which an idle worker process ends, so that none outlives a killed parent for long
 POLL = 1.0  # seconds between looks at Slurm jobs
 DASK_TIMEOUT = 20  # seconds to reach a scheduler, and for its first worker to appear
+_QUIET_TRACKER = "ignore:resource_tracker"
 MAX_JOBS = 1_000  # of one Slurm array: below the usual MaxArraySize of 1001
 
 _SLURM_OPTIONS = {  # our name → submitit's name
@@ -163,7 +165,13 @@ def _ignore_interrupt() -> None:
 def _pool(workers: int) -> Executor:
     from loky import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(max_workers=workers, timeout=IDLE_TIMEOUT, initializer=_ignore_interrupt)
+    # A worker that is killed as it starts leaves semaphores to loky's tracker, a process of its own, which removes them. What it says
+    # of that would follow our last line; it takes over the warning options of this moment.
+    sys.warnoptions.append(_QUIET_TRACKER)
+    try:
+        pool = ProcessPoolExecutor(max_workers=workers, timeout=IDLE_TIMEOUT, initializer=_ignore_interrupt)
+    finally:
+        sys.warnoptions.remove(_QUIET_TRACKER)
     pool.capacity = workers
     return pool
 
