@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import claims as verdicts
-from pruning_phases.claims.rules import Undecidable
+from pruning_phases.claims.intervals import Undecidable
 from pruning_phases.claims.studies.atlas.protocols import AXES, axes_table
 from pruning_phases.collapse import (
     BKT,
