@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from pruning_phases import sentences
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import scan_l0
-from pruning_phases.synthetic import synthetic_collapse
 
 
 def fits(

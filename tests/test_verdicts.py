@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 from pruning_phases.verdicts import (
     CLAIMS,
     COLUMNS,

@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import (
+    critical,
+    learned,
+    plane_accuracy,
+    plane_loss,
+    synthetic_plane,
+    synthetic_results,
+)
 from pruning_phases.collapse import BKT
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, ConfigError
 from pruning_phases.observables import averages, exponents
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane, synthetic_results
 from pruning_phases.verdicts import (
     CLAIMS,
     MISFIT,
