@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import sentences
 from pruning_phases.calibration.synthetic import synthetic_collapse
+from pruning_phases.claims import sentences
 from pruning_phases.collapse import scan_l0
 
 
