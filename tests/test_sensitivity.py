@@ -15,6 +15,7 @@ from tables import plane_table
 from pruning_phases import plotting, sensitivity
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.observables import exponents
+from pruning_phases.runs.store import Store, StoreError
 from pruning_phases.sensitivity import (
     BASE,
     CONCLUSIONS,
@@ -33,7 +34,6 @@ from pruning_phases.sensitivity import (
     survival,
 )
 from pruning_phases.sensitivity.command import main
-from pruning_phases.store import Store, StoreError
 
 P_TRAIN = (0.0, 0.1, 0.2, 0.3, 0.7, 0.975)
 SIZES = (500, 1000, 2000, 4000, 8000)

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from pruning_phases import jobs
-from pruning_phases import sweep as sweeps
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
-from pruning_phases.progress import cost
-from pruning_phases.store import Store
-from pruning_phases.sweep import plan, results, run
+from pruning_phases.runs import jobs
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.progress import cost
+from pruning_phases.runs.store import Store
+from pruning_phases.runs.sweep import plan, results, run
 from pruning_phases.training import _BatchTrainer
 
 SWEEP = Sweep(

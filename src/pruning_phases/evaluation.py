@@ -16,7 +16,7 @@ import torch
 
 from pruning_phases import network, streams
 from pruning_phases.config import N_CLASSES, N_TEST, Evaluation, Network, Training
-from pruning_phases.data import MNIST, scaled
+from pruning_phases.datasets import MNIST, scaled
 from pruning_phases.network import Parameters
 
 CHUNK_BYTES = {

@@ -33,10 +33,9 @@ import torch
 
 from pruning_phases import network, streams
 from pruning_phases.adam import Adam
-from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.data import MNIST, scaled
+from pruning_phases.config import DIVERGED, ConfigError, Network, Training
+from pruning_phases.datasets import MNIST, scaled
 from pruning_phases.network import Parameters
-from pruning_phases.store import DIVERGED
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
 SCHEDULER_EPSILON = 1e-8  # as in ReduceLROnPlateau: smaller reductions of the learning rate are ignored

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.data import MNIST, REPOSITORY, load_mnist
+from pruning_phases.config import DIVERGED, Evaluation, Network, Training
+from pruning_phases.datasets import MNIST, load_mnist
 from pruning_phases.evaluation import evaluate
 from pruning_phases.network import Parameters
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
-from pruning_phases.store import DIVERGED
+from pruning_phases.paths import REPOSITORY
 from pruning_phases.training import train
 
 FILE = REPOSITORY / "data" / "live_networks.npz"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pruning_phases.outputs import check_table
 from pruning_phases.paths import expanded
-from pruning_phases.progress import cost
+from pruning_phases.runs.progress import cost
+from pruning_phases.runs.store import Store
 from pruning_phases.sensitivity.study import Study, run, trainings
 from pruning_phases.sensitivity.variants import choose
-from pruning_phases.store import Store
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> None:
