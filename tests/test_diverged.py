@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import network
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
+from pruning_phases.engine import mlp
+from pruning_phases.engine.loop import train
 from pruning_phases.observables import averages
 from pruning_phases.runs import jobs, weights
 from pruning_phases.runs.compact import compact
@@ -26,7 +27,6 @@ from pruning_phases.runs.store import (
 )
 from pruning_phases.runs.sweep import run
 from pruning_phases.runs.verification import deviating, verify
-from pruning_phases.training import train
 
 SWEEP = Sweep(
     grids=(Grid(width=(12,), n_train=(100, 150), p_train=(0.0, 0.5), realizations=3),),
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pruning_phases.runs.store.Diver
 @pytest.fixture
 def exploding(monkeypatch):
     """Realization 1 starts with weights so large that its loss overflows."""
-    real = network.initial
+    real = mlp.initial
 
     def initial(training, realizations, *shape):
         start = real(training, realizations, *shape)
@@ -50,7 +50,7 @@ def exploding(monkeypatch):
                     weight[row] *= 1e20
         return start
 
-    monkeypatch.setattr(network, "initial", initial)
+    monkeypatch.setattr(mlp, "initial", initial)
 
 
 @pytest.fixture
