@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import method_check, sensitivity
+from pruning_phases import method_check
+from pruning_phases.claims.studies import sensitivity
+from pruning_phases.claims.studies.sensitivity.command import main as study_main
 from pruning_phases.cli import main
 from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
@@ -17,7 +19,6 @@ from pruning_phases.live import networks as live
 from pruning_phases.live.__main__ import main as live_main
 from pruning_phases.outputs import StoreError, check_table, write_table
 from pruning_phases.plotting.__main__ import main as draw
-from pruning_phases.sensitivity.command import main as study_main
 from pruning_phases.store import Store
 
 SWEEP = Sweep(grids=(Grid(n_train=(100,), p_train=(0.0,), realizations=1),), evaluation=Evaluation(p_eval=(0.0,)))
@@ -53,8 +54,8 @@ WRITERS = {
 @pytest.fixture
 def no_work(monkeypatch):
     monkeypatch.setattr(Store, "done", worked)
-    monkeypatch.setattr("pruning_phases.sensitivity.study.collect", worked)
-    monkeypatch.setattr("pruning_phases.sensitivity.command.run", worked)
+    monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.study.collect", worked)
+    monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.command.run", worked)
     monkeypatch.setattr(live, "train_networks", worked)
     monkeypatch.setattr("pruning_phases.live.__main__.train_networks", worked)
     monkeypatch.setattr(method_check, "coverage_fits", worked)
