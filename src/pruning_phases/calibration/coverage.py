@@ -26,7 +26,7 @@ from pruning_phases.calibration.known_systems import percolation, xy_model
 from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.paths import expanded
+from pruning_phases.paths import REPOSITORY, expanded
 
 __all__ = [
     "Case",
@@ -40,7 +40,7 @@ __all__ = [
     "simulate_known_systems",
 ]
 
-DATA = Path(__file__).resolve().parents[3] / "data"
+DATA = REPOSITORY / "data"
 ANSAETZE: dict[str, Ansatz] = {"BKT": BKT(), "algebraic": Algebraic()}
 P_C = 0.4537
 """True p_c of all synthetic sets: not a point of any of the grids, as in real data."""
