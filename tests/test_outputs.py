@@ -13,13 +13,13 @@ from pruning_phases import method_check
 from pruning_phases.claims.studies import sensitivity
 from pruning_phases.claims.studies.sensitivity.command import main as study_main
 from pruning_phases.cli import main
-from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
 from pruning_phases.live import networks as live
 from pruning_phases.live.__main__ import main as live_main
 from pruning_phases.outputs import StoreError, check_table, write_table
 from pruning_phases.plotting.__main__ import main as draw
-from pruning_phases.store import Store
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.store import Store
 
 SWEEP = Sweep(grids=(Grid(n_train=(100,), p_train=(0.0,), realizations=1),), evaluation=Evaluation(p_eval=(0.0,)))
 
