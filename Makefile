@@ -137,10 +137,10 @@ method-check: env ## compute again how well the collapse recovers known truth (a
 	$(BIN)/python -m pruning_phases.method_check systems coverage
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
-	$(BIN)/python -m pruning_phases.sensitivity
+	$(BIN)/python -m pruning_phases.claims.studies.sensitivity
 
 atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
-	$(BIN)/python -m pruning_phases.atlas
+	$(BIN)/python -m pruning_phases.claims.studies.atlas
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

@@ -11,10 +11,11 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from pruning_phases import atlas, plotting
-from pruning_phases.atlas import ATLAS, AXES, GRIDS, PROTOCOLS, STATEMENTS
+from pruning_phases import plotting
+from pruning_phases.claims.studies import atlas
+from pruning_phases.claims.studies.atlas import ATLAS, AXES, GRIDS, PROTOCOLS, STATEMENTS
+from pruning_phases.claims.studies.sensitivity.command import main
 from pruning_phases.config import ConfigError, Training
-from pruning_phases.sensitivity.command import main
 from pruning_phases.store import Store, StoreError
 
 SIZES = (2_000, 4_000, 8_000, 16_000, 32_000)
@@ -91,7 +92,7 @@ def test_atlas_from_training_to_file_resumes_and_keeps_both_weights(tmp_path, ca
     assert path.read_bytes() == content
 
     table, manifest = tiny.load(path)
-    assert manifest["command"] == "python -m pruning_phases.atlas"
+    assert manifest["command"] == "python -m pruning_phases.claims.studies.atlas"
     assert {name: one["training"]["restore"] for name, one in manifest["variants"].items()} == {
         one.name: one.name.rpartition("_")[2] for one in few
     }
@@ -120,7 +121,7 @@ def test_last_weights_that_a_store_lacks_are_trained_after_all(tmp_path):
     part = both.ship(Store(tmp_path), path=tmp_path / "part.parquet", variants=[pair[0].name])
     assert list(part["variants"]) == [pair[0].name]
     assert (
-        part["command"] == f"python -m pruning_phases.atlas --variants {pair[0].name}"
+        part["command"] == f"python -m pruning_phases.claims.studies.atlas --variants {pair[0].name}"
     )  # the command that makes this file again
     assert set(both.results("smoke", store=tmp_path, executor="in-process")["variant"]) == {one.name for one in pair}
 

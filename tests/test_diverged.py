@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import jobs, network, weights
+from pruning_phases import jobs, weights
 from pruning_phases.cli import main
 from pruning_phases.compact import compact
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
+from pruning_phases.engine import mlp
+from pruning_phases.engine.loop import train
 from pruning_phases.jobs import plan
 from pruning_phases.observables import averages
 from pruning_phases.store import (
@@ -24,7 +26,6 @@ from pruning_phases.store import (
     training_records,
 )
 from pruning_phases.sweep import run
-from pruning_phases.training import train
 from pruning_phases.verification import deviating, verify
 
 SWEEP = Sweep(
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pruning_phases.store.DivergedWa
 @pytest.fixture
 def exploding(monkeypatch):
     """Realization 1 starts with weights so large that its loss overflows."""
-    real = network.initial
+    real = mlp.initial
 
     def initial(training, realizations, *shape):
         start = real(training, realizations, *shape)
@@ -49,7 +50,7 @@ def exploding(monkeypatch):
                     weight[row] *= 1e20
         return start
 
-    monkeypatch.setattr(network, "initial", initial)
+    monkeypatch.setattr(mlp, "initial", initial)
 
 
 @pytest.fixture

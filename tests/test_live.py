@@ -16,7 +16,7 @@ from tables import plane_table
 from pruning_phases import observables
 from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared, scaling_regime
 from pruning_phases.config import Training
-from pruning_phases.evaluation import predict
+from pruning_phases.engine.evaluation import predict
 from pruning_phases.notebooks import REPOSITORY
 from pruning_phases_book import live
 from pruning_phases_book.live.collapse import collapse_payload, rounded, selected

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import method_check, sensitivity
+from pruning_phases import method_check
+from pruning_phases.claims.studies import sensitivity
+from pruning_phases.claims.studies.sensitivity.command import main as study_main
 from pruning_phases.cli import main
 from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
 from pruning_phases.outputs import StoreError, check_table, write_table
-from pruning_phases.sensitivity.command import main as study_main
 from pruning_phases.store import Store
 from pruning_phases_book.__main__ import main as book_main
 from pruning_phases_book.drawings import draw
@@ -53,8 +54,8 @@ WRITERS = {
 @pytest.fixture
 def no_work(monkeypatch):
     monkeypatch.setattr(Store, "done", worked)
-    monkeypatch.setattr("pruning_phases.sensitivity.study.collect", worked)
-    monkeypatch.setattr("pruning_phases.sensitivity.command.run", worked)
+    monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.study.collect", worked)
+    monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.command.run", worked)
     monkeypatch.setattr(live, "train_networks", worked)
     monkeypatch.setattr(method_check, "coverage_fits", worked)
     monkeypatch.setattr(method_check, "simulate_known_systems", worked)

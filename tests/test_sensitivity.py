@@ -12,10 +12,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from tables import plane_table
 
-from pruning_phases import plotting, sensitivity
-from pruning_phases.config import ConfigError, Training
-from pruning_phases.observables import exponents
-from pruning_phases.sensitivity import (
+from pruning_phases import plotting
+from pruning_phases.claims.studies import sensitivity
+from pruning_phases.claims.studies.sensitivity import (
     BASE,
     CONCLUSIONS,
     SURVIVAL,
@@ -32,7 +31,9 @@ from pruning_phases.sensitivity import (
     shifts,
     survival,
 )
-from pruning_phases.sensitivity.command import main
+from pruning_phases.claims.studies.sensitivity.command import main
+from pruning_phases.config import ConfigError, Training
+from pruning_phases.observables import exponents
 from pruning_phases.store import Store, StoreError
 
 P_TRAIN = (0.0, 0.1, 0.2, 0.3, 0.7, 0.975)

@@ -12,11 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases.cli import main
-from pruning_phases.config import ConfigError
-from pruning_phases.notebooks import list_notebooks
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
-from pruning_phases.verdicts import (
+from pruning_phases.claims import (
     CLAIMS,
     COLUMNS,
     VERDICTS,
@@ -29,10 +25,10 @@ from pruning_phases.verdicts import (
     measure,
     verdicts_at,
 )
-from pruning_phases.verdicts.accuracy import kurtosis
-from pruning_phases.verdicts.phases import null_chi_squared
-from pruning_phases.verdicts.render import number
-from pruning_phases.verdicts.rules import (
+from pruning_phases.claims.accuracy import kurtosis
+from pruning_phases.claims.phases import null_chi_squared
+from pruning_phases.claims.render import number
+from pruning_phases.claims.rules import (
     Estimate,
     Undecidable,
     around,
@@ -44,6 +40,10 @@ from pruning_phases.verdicts.rules import (
     of_samples,
     reversal,
 )
+from pruning_phases.cli import main
+from pruning_phases.config import ConfigError
+from pruning_phases.notebooks import list_notebooks
+from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 
 INF = np.inf
 WIDE = (50, 200, 800, 3200, 12800, 51200)

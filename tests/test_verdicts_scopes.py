@@ -9,11 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases.collapse import BKT
-from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, ConfigError
-from pruning_phases.observables import averages, exponents
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane, synthetic_results
-from pruning_phases.verdicts import (
+from pruning_phases.claims import (
     CLAIMS,
     MISFIT,
     Evidence,
@@ -33,8 +29,12 @@ from pruning_phases.verdicts import (
     tally,
     unseen,
 )
-from pruning_phases.verdicts.rules import NoFit, Undecidable, require_half
-from pruning_phases.verdicts.table import COLUMNS
+from pruning_phases.claims.rules import NoFit, Undecidable, require_half
+from pruning_phases.claims.table import COLUMNS
+from pruning_phases.collapse import BKT
+from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, ConfigError
+from pruning_phases.observables import averages, exponents
+from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane, synthetic_results
 
 GRID = {"p_eval": np.arange(20) / 20, "p_train": (0.0, 0.1, 0.2, 0.97), "n_train": N_SIZES[:7]}
 
@@ -179,7 +179,7 @@ def test_neither_of_two_failed_forms_is_better(monkeypatch):
     """The same fits: a verdict while one form describes the losses, none once both misfit by more than the limit."""
     table = synthetic_plane(**GRID)
     assert judge(table, ["bkt-better"], n_bootstrap=20).iloc[0]["verdict_all"] != "no fit"
-    monkeypatch.setattr("pruning_phases.verdicts.transition.MISFIT", -0.01)
+    monkeypatch.setattr("pruning_phases.claims.transition.MISFIT", -0.01)
     row = judge(table, ["bkt-better"], n_bootstrap=20).iloc[0]
     assert row["verdict_all"] == "no fit"
     assert "both misfit" in row["finding_all"]

@@ -195,7 +195,7 @@ def _notebooks(arguments: argparse.Namespace) -> int:
 
 
 def _verdicts(arguments: argparse.Namespace) -> None:
-    from pruning_phases import verdicts
+    from pruning_phases import claims as verdicts
     from pruning_phases.sweep import results
 
     rows = results(arguments.preset, protocol=arguments.protocol, store=arguments.store)

@@ -23,6 +23,7 @@ N_TEST = 10_000
 N_CLASSES = 10
 N_PIXELS = 784
 SHOWN = 200  # characters of an impossible value that a message repeats
+DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
 P_DECIMALS = 6  # dropout rates are keys of the store: rounded, so that 0.1 + 0.2 and 0.3 name the same network
 
 

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from pruning_phases.config import N_TEST, Evaluation, Network, Training
 from pruning_phases.data import MNIST
-from pruning_phases.evaluation import evaluate
-from pruning_phases.training import train
+from pruning_phases.engine.evaluation import evaluate
+from pruning_phases.engine.loop import train
 
 LOG = "sweep.log"
 PRIOR = 0.05  # weight of the calibration against finished batches, as a share of the whole sweep

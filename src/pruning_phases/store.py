@@ -26,12 +26,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pruning_phases.config import Evaluation, Network, Sweep, Training
+from pruning_phases.config import DIVERGED, Evaluation, Network, Sweep, Training
 from pruning_phases.outputs import StoreError, write_durably
 from pruning_phases.paths import expanded
 
 FORMAT = 1
-DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
 METADATA_KEY = b"pruning_phases"
 COLUMNS = {
     "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),

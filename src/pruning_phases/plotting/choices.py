@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from pruning_phases.claims.studies.sensitivity import ANCHORS
 from pruning_phases.plotting.style import MARKERS, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, legend_below, styled
-from pruning_phases.sensitivity import ANCHORS
 
 
 @styled

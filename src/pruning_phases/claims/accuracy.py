@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.observables.averages import bootstrap_sem
-from pruning_phases.observables.tables import POINT
-from pruning_phases.verdicts.evidence import QUARTER, Evidence
-from pruning_phases.verdicts.rules import (
+from pruning_phases.claims.evidence import QUARTER, Evidence
+from pruning_phases.claims.rules import (
     Claim,
     Estimate,
     Finding,
@@ -19,6 +17,8 @@ from pruning_phases.verdicts.rules import (
     jackknife,
     magnitude,
 )
+from pruning_phases.observables.averages import bootstrap_sem
+from pruning_phases.observables.tables import POINT
 
 INF = np.inf
 KEYS = ["p_train", "p_eval"]

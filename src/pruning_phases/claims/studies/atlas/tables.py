@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pruning_phases.atlas.protocols import AXES
+from pruning_phases.claims.studies.atlas.protocols import AXES
 
 ALWAYS = "under every protocol"
 UNCONTRADICTED = "under some, contradicted under none"

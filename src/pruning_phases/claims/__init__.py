@@ -6,12 +6,12 @@ but for those marked `Claim.changed`, and the scaling regime itself; `held_out` 
 choose them.
 """
 
-from pruning_phases.verdicts.evidence import Evidence
-from pruning_phases.verdicts.render import as_html, as_json, as_latex, as_text
-from pruning_phases.verdicts.rules import MISFIT, VERDICTS, Claim, decide
-from pruning_phases.verdicts.table import CLAIMS, COLUMNS, judge, measure, verdicts_at
-from pruning_phases.verdicts.unseen import at_stake, data_sets, held_out, held_out_in_words, held_out_table
-from pruning_phases.verdicts.words import (
+from pruning_phases.claims.evidence import Evidence
+from pruning_phases.claims.render import as_html, as_json, as_latex, as_text
+from pruning_phases.claims.rules import MISFIT, VERDICTS, Claim, decide
+from pruning_phases.claims.table import CLAIMS, COLUMNS, judge, measure, verdicts_at
+from pruning_phases.claims.unseen import at_stake, data_sets, held_out, held_out_in_words, held_out_table
+from pruning_phases.claims.words import (
     carriers_in_words,
     changed_rules,
     changes,

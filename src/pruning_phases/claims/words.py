@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pruning_phases.verdicts.rules import DECIDED, VERDICTS
-from pruning_phases.verdicts.table import CLAIMS, verdicts_at
+from pruning_phases.claims.rules import DECIDED, VERDICTS
+from pruning_phases.claims.table import CLAIMS, verdicts_at
 
 TOPICS = {
     "III.1": "the phases",

@@ -8,9 +8,8 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from pruning_phases.collapse import BKT, Algebraic, Ansatz, crossing_drift, predicted_nu_algebraic
-from pruning_phases.verdicts.evidence import Collapse, Evidence
-from pruning_phases.verdicts.rules import (
+from pruning_phases.claims.evidence import Collapse, Evidence
+from pruning_phases.claims.rules import (
     MISFIT,
     Claim,
     Estimate,
@@ -25,6 +24,7 @@ from pruning_phases.verdicts.rules import (
     require_half,
     stack,
 )
+from pruning_phases.collapse import BKT, Algebraic, Ansatz, crossing_drift, predicted_nu_algebraic
 
 INF = np.inf
 L0_RANGE = (0.1, 10.0)

@@ -8,8 +8,9 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from pruning_phases import verdicts
-from pruning_phases.atlas.protocols import AXES, axes_table
+from pruning_phases import claims as verdicts
+from pruning_phases.claims.rules import Undecidable
+from pruning_phases.claims.studies.atlas.protocols import AXES, axes_table
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
@@ -20,7 +21,6 @@ from pruning_phases.collapse import (
     fit_collapse,
     scaling_regime,
 )
-from pruning_phases.verdicts.rules import Undecidable
 
 UNDECIDABLE = {
     "amentia-alpha": "the grid ends before amentia",

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.verdicts.evidence import QUARTER, Evidence, alpha
-from pruning_phases.verdicts.rules import (
+from pruning_phases.claims.evidence import QUARTER, Evidence, alpha
+from pruning_phases.claims.rules import (
     MISFIT,
     Claim,
     Estimate,

@@ -7,12 +7,12 @@ realizations with the base, so differences from it are paired, realization by re
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.sensitivity
+    python -m pruning_phases.claims.studies.sensitivity
 
 which writes ``data/sensitivity.parquet`` and its manifest.
 """
 
-from pruning_phases.sensitivity.conclusions import (
+from pruning_phases.claims.studies.sensitivity.conclusions import (
     CONCLUSIONS,
     SURVIVAL,
     VERDICTS,
@@ -25,9 +25,9 @@ from pruning_phases.sensitivity.conclusions import (
     shifts,
     survival,
 )
-from pruning_phases.sensitivity.measure import estimates, jackknife_error
-from pruning_phases.sensitivity.study import SENSITIVITY, Study, collect, protocol_table, run
-from pruning_phases.sensitivity.variants import ANCHORS, BASE, RISES, SWEEPS, VARIANTS, Variant, choose
+from pruning_phases.claims.studies.sensitivity.measure import estimates, jackknife_error
+from pruning_phases.claims.studies.sensitivity.study import SENSITIVITY, Study, collect, protocol_table, run
+from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE, RISES, SWEEPS, VARIANTS, Variant, choose
 
 results, load, ship = SENSITIVITY.results, SENSITIVITY.load, SENSITIVITY.ship
 

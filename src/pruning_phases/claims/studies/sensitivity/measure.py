@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE, RISES, VARIANTS, Variant
 from pruning_phases.observables import LOSS_OF_GUESSING, sign_changes
 from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.tables import RESULT_COLUMNS, checked
-from pruning_phases.sensitivity.variants import ANCHORS, BASE, RISES, VARIANTS, Variant
 
 KEY = ["quantity", "p_train", "p_eval"]
 """Columns that tell quantities apart."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
+from pruning_phases.claims.rules import Estimate, NoFit, Undecidable, around, listed
 from pruning_phases.collapse import (
     Ansatz,
     CollapseData,
@@ -22,7 +23,6 @@ from pruning_phases.collapse import (
 from pruning_phases.collapse.fit import CONTOUR_LEVEL, Search
 from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.tables import POINT
-from pruning_phases.verdicts.rules import Estimate, NoFit, Undecidable, around, listed
 
 QUARTER = 0.25
 """A rate is "low" in the first and "high" in the last quarter of its axis, for every claim that says low or high."""

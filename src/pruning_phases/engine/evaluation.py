@@ -14,10 +14,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pruning_phases import network, streams
+from pruning_phases import streams
 from pruning_phases.config import N_CLASSES, N_TEST, Evaluation, Network, Training
 from pruning_phases.data import MNIST, scaled
-from pruning_phases.network import Parameters
+from pruning_phases.engine import mlp
+from pruning_phases.engine.mlp import Parameters
 
 CHUNK_BYTES = {
     "cpu": 2**20,
@@ -103,14 +104,14 @@ class _Masks:
 
 def _first(parameters: Parameters, x: torch.Tensor) -> torch.Tensor:
     """First hidden layer [H, B] of one network before dropout; x [B, 784]."""
-    return network.product(parameters.weights[0][0, 0], x.T).add_(parameters.biases[0][0, 0]).relu_()
+    return mlp.product(parameters.weights[0][0, 0], x.T).add_(parameters.biases[0][0, 0]).relu_()
 
 
 def _logits(parameters: Parameters, first: torch.Tensor, masks: _Masks) -> torch.Tensor:
     """Logits [C, E, B] of one network from its first hidden layer [H, B] before dropout."""
     h = torch.mul(first[:, None], masks.factors[0], out=masks.work)
     for layer in range(1, parameters.depth + 1):
-        z = network.product(parameters.weights[layer][0, 0], h.flatten(1))
+        z = mlp.product(parameters.weights[layer][0, 0], h.flatten(1))
         z.add_(parameters.biases[layer][0, 0])
         if layer == parameters.depth:
             return z.view(N_CLASSES, *h.shape[1:])

@@ -6,8 +6,8 @@ import itertools
 
 import pandas as pd
 
+from pruning_phases.claims.studies.sensitivity import Study, Variant
 from pruning_phases.config import Grid, Sweep, preset
-from pruning_phases.sensitivity import Study, Variant
 
 LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01)
 BATCH_SIZES = (32, 128, 512)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pruning_phases.sensitivity.measure import KEY
-from pruning_phases.sensitivity.variants import ANCHORS, BASE
+from pruning_phases.claims.studies.sensitivity.measure import KEY
+from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from pruning_phases.verdicts.rules import VERDICTS
-from pruning_phases.verdicts.table import ALL
-from pruning_phases.verdicts.words import TOPICS
+from pruning_phases.claims.rules import VERDICTS
+from pruning_phases.claims.table import ALL
+from pruning_phases.claims.words import TOPICS
 
 PAGES = {
     "01_phase_diagram": "phase diagram",

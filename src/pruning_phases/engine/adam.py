@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pruning_phases.config import Training
-from pruning_phases.network import Parameters
+from pruning_phases.engine.mlp import Parameters
 
 
 class Adam:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims import accuracy, phases, shapes, transition
+from pruning_phases.claims.evidence import Evidence
+from pruning_phases.claims.rules import Claim, Estimate, Finding, Undecidable, decide
 from pruning_phases.config import ConfigError
-from pruning_phases.verdicts import accuracy, phases, shapes, transition
-from pruning_phases.verdicts.evidence import Evidence
-from pruning_phases.verdicts.rules import Claim, Estimate, Finding, Undecidable, decide
 
 CLAIMS: tuple[Claim, ...] = (*phases.CLAIMS, *transition.CLAIMS, *accuracy.CLAIMS, *shapes.CLAIMS)
 """Every checkable claim of the paper, in its order."""

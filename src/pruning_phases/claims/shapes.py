@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.verdicts.evidence import Evidence, alpha
-from pruning_phases.verdicts.rules import Claim, Estimate, Finding, Undecidable, around, combine, difference, magnitude
+from pruning_phases.claims.evidence import Evidence, alpha
+from pruning_phases.claims.rules import Claim, Estimate, Finding, Undecidable, around, combine, difference, magnitude
 
 INF = np.inf
 SHAPE = ["depth", "width"]

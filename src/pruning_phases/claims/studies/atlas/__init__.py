@@ -6,15 +6,15 @@ closest to the paper, by a rule on the paper's statements alone.
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.atlas
+    python -m pruning_phases.claims.studies.atlas
 
 which writes ``data/atlas.parquet`` and its manifest.
 """
 
-from pruning_phases.atlas.measure import CLAIMS, UNDECIDABLE, judge, transitions
-from pruning_phases.atlas.protocols import ATLAS, AXES, BOOK, GRIDS, PROTOCOLS, axes_table
-from pruning_phases.atlas.score import STATEMENTS, ranking
-from pruning_phases.atlas.tables import (
+from pruning_phases.claims.studies.atlas.measure import CLAIMS, UNDECIDABLE, judge, transitions
+from pruning_phases.claims.studies.atlas.protocols import ATLAS, AXES, BOOK, GRIDS, PROTOCOLS, axes_table
+from pruning_phases.claims.studies.atlas.score import STATEMENTS, ranking
+from pruning_phases.claims.studies.atlas.tables import (
     KINDS,
     by_statement,
     closest_in_words,

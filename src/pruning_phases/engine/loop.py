@@ -31,12 +31,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pruning_phases import network, streams
-from pruning_phases.adam import Adam
-from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases import streams
+from pruning_phases.config import DIVERGED, ConfigError, Network, Training
 from pruning_phases.data import MNIST, scaled
-from pruning_phases.network import Parameters
-from pruning_phases.store import DIVERGED
+from pruning_phases.engine import mlp
+from pruning_phases.engine.adam import Adam
+from pruning_phases.engine.mlp import Parameters
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
 SCHEDULER_EPSILON = 1e-8  # as in ReduceLROnPlateau: smaller reductions of the learning rate are ignored
@@ -73,9 +73,9 @@ class _Step:
         depth, width, device = adam.parameters.depth, weights[0].shape[2], pixels.device
         n_realizations = weights[0].shape[0]
         self.x = onehot.new_empty(n_realizations, n_samples, pixels.shape[1])
-        self.h = network.buffers(adam.parameters, n_samples)
+        self.h = mlp.buffers(adam.parameters, n_samples)
         self.delta = [torch.empty_like(h) for h in self.h]
-        self.dropout = network.Dropout(p_train, depth, width, n_samples)
+        self.dropout = mlp.Dropout(p_train, depth, width, n_samples)
         self.index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=device)
         self.keys = torch.zeros(n_realizations, depth, 2, dtype=torch.int32, device=device)
         self._graph = None
@@ -112,7 +112,7 @@ class _Step:
         n_samples = index.shape[1]
         self.x.copy_(scaled(self.pixels.index_select(0, index.flatten())).view_as(self.x))
         self.dropout.draw(keys)
-        logits = network.forward_(self.adam.parameters, self.x, self.h, self.dropout)
+        logits = mlp.forward_(self.adam.parameters, self.x, self.h, self.dropout)
         torch.softmax(logits, 2, out=self.delta[-1])
         self.delta[-1].sub_(self.onehot[index].mT[:, None]).mul_(1 / n_samples)
         self._backward()
@@ -126,7 +126,7 @@ class _Step:
             torch.sum(delta, -1, keepdim=True, out=gradients[n_layers + layer])
             if layer == 0:  # [P·H, B] · [B, 784] for each realization
                 rows = delta.view(n_realizations, -1, delta.shape[-1])
-                gradients[0] = network.shared_product(rows, self.x, gradients[0])
+                gradients[0] = mlp.shared_product(rows, self.x, gradients[0])
                 return
             h, below = self.h[layer - 1], self.delta[layer - 1]
             torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=gradients[layer].flatten(0, 1))
@@ -190,7 +190,7 @@ def train(
         raise ConfigError(
             f"n_train = {networks[0].n_train} exceeds the pool of {len(data.train_labels) - training.n_validation} images"
         )
-    with network.denormals_as_zero():
+    with mlp.denormals_as_zero():
         return _BatchTrainer(networks, training, data, torch.device(device)).run()
 
 
@@ -199,7 +199,7 @@ class _BatchTrainer:
 
     def __init__(self, networks: tuple[Network, ...], training: Training, data: MNIST, device: torch.device) -> None:
         self.networks, self.training = networks, training
-        dtype = network.DTYPES[training.precision]
+        dtype = mlp.DTYPES[training.precision]
         self.depth, self.width, self.n_train = networks[0][:3]
         pixels = data.train_pixels.to(device)
         self.labels = data.train_labels.to(device)
@@ -211,7 +211,7 @@ class _BatchTrainer:
         splits = [streams.split(training, r) for r in self.realizations]
         self.pools = torch.as_tensor(np.stack([pool[: self.n_train] for pool, _ in splits]), device=device)
         self.validation = torch.as_tensor(np.stack([validation for _, validation in splits]), device=device)
-        start = network.initial(training, self.realizations, self.slots.shape[1], self.depth, self.width, device)
+        start = mlp.initial(training, self.realizations, self.slots.shape[1], self.depth, self.width, device)
         rows = torch.as_tensor([self.realizations.index(one.realization) for one in networks], device=device)
         self.untrained = start.map(lambda tensor: tensor[rows, :1])  # [M, 1, out, in], all pixels
         lit = torch.stack([pixels[pool].amax(0) > 0 for pool in self.pools]).any(0)
@@ -295,19 +295,19 @@ class _BatchTrainer:
         for start in range(0, n_validation, VALIDATION_CHUNK):
             x = self.x_validation[:, start : start + VALIDATION_CHUNK]
             dropout = self._validation_dropout(epoch, start, x.shape[1]) if self.training.validation_dropout else None
-            logits = network.forward_(
+            logits = mlp.forward_(
                 self.adam.parameters,
                 x,
-                network.buffers(self.adam.parameters, x.shape[1]),
+                mlp.buffers(self.adam.parameters, x.shape[1]),
                 dropout,
                 self.dark[..., start : start + VALIDATION_CHUNK],
             )
             labels = self.y_validation[:, None, start : start + VALIDATION_CHUNK].expand(*self.slots.shape, -1)
-            total += network.cross_entropy(logits, labels).sum(-1)
+            total += mlp.cross_entropy(logits, labels).sum(-1)
         return (total / n_validation).cpu().numpy()
 
-    def _validation_dropout(self, epoch: int, start: int, n_samples: int) -> network.Dropout:
-        dropout = network.Dropout(self.p_train, self.depth, self.width, n_samples)
+    def _validation_dropout(self, epoch: int, start: int, n_samples: int) -> mlp.Dropout:
+        dropout = mlp.Dropout(self.p_train, self.depth, self.width, n_samples)
         keys = [
             streams.evaluation_keys(self.training, r, f"{self.n_train}/{epoch}/{start}", self.depth, "validation")
             for r in self.realizations

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pruning_phases.atlas.protocols import AXES
+from pruning_phases.claims.studies.atlas.protocols import AXES
 
 STATEMENTS = (
     "eumentia-alpha",  # three phases: two of them; the grid ends before amentia, which no protocol of it can decide

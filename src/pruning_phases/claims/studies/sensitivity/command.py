@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from pruning_phases.claims.studies.sensitivity.study import Study, run, trainings
+from pruning_phases.claims.studies.sensitivity.variants import choose
 from pruning_phases.outputs import check_table
 from pruning_phases.paths import expanded
 from pruning_phases.progress import cost
-from pruning_phases.sensitivity.study import Study, run, trainings
-from pruning_phases.sensitivity.variants import choose
 from pruning_phases.store import Store
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> None:
     """Train what a study lacks and write its files; it goes on where it was stopped."""
     name, grids = study.name, list(study.grids)
-    parser = argparse.ArgumentParser(prog=f"python -m pruning_phases.{name}", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m pruning_phases.claims.studies.{name}", description=main.__doc__)
     parser.add_argument("--grid", choices=grids, default=grids[0], help=f"grid of networks (default {grids[0]})")
     parser.add_argument("--realizations", type=int, help="networks at each point (default: those of the grid)")
     parser.add_argument("--variants", metavar="A,B,…", help="names of variants (default: all)")
