@@ -90,7 +90,7 @@ endif
 	@touch $@
 
 data: env ## unpack MNIST from data/mnist (or download it) and check it
-	@$(BIN)/python -c 'from pruning_phases.data import main; main()'
+	@$(BIN)/python -c 'from pruning_phases.datasets import main; main()'
 
 test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
 	$(MAKE) --no-print-directory unit nbval book

@@ -26,7 +26,7 @@ from pruning_phases.collapse import (
     reduced_chi_squared,
     shrunk_covariance,
 )
-from pruning_phases.plotting_collapse import crossing_and_collapse, landscape_map
+from pruning_phases.plotting import crossing_and_collapse, landscape_map
 from pruning_phases.synthetic import synthetic_collapse
 
 SIZES = (500, 2000, 8000, 32000)

@@ -9,11 +9,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "pruning_phases"
 BOOK = ROOT / "book" / "_ext" / "pruning_phases_book"
-ORDER = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+MAP = (ROOT / "CONTRIBUTING.md").read_text().partition("`pruning_phases_book.`")
+ORDER, OF_THE_BOOK = (re.findall(r"^\| `(\w+)`", part, re.MULTILINE) for part in MAP[::2])
 FILES = sorted(SOURCE.rglob("*.py"))
 BOOK_FILES = sorted(BOOK.rglob("*.py"))
-# Everyone may read them: configurations are what is passed around, and the store is the meeting point of all processes.
-FOR_EVERYONE = {"config", "store"}
+# Everyone may read them: configurations are what is passed around.
+FOR_EVERYONE = {"config"}
 
 
 def module_of(path: Path) -> str:
@@ -47,6 +48,11 @@ def test_imports_go_one_way(path):
         return
     above = set(ORDER[: ORDER.index(module) + 1]) | FOR_EVERYONE
     assert imported_modules(path) <= above
+
+
+def test_every_module_of_the_book_is_on_the_map():
+    modules = {path.relative_to(BOOK).parts[0].removesuffix(".py") for path in BOOK_FILES} - {"__init__", "__main__"}
+    assert modules == set(OF_THE_BOOK)
 
 
 def test_the_library_knows_nothing_of_the_book():

@@ -13,10 +13,10 @@ from pruning_phases import method_check
 from pruning_phases.claims.studies import sensitivity
 from pruning_phases.claims.studies.sensitivity.command import main as study_main
 from pruning_phases.cli import main
-from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
 from pruning_phases.outputs import StoreError, check_table, write_table
-from pruning_phases.store import Store
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.store import Store
 from pruning_phases_book.__main__ import main as book_main
 from pruning_phases_book.drawings import draw
 from pruning_phases_book.live import networks as live

@@ -24,7 +24,7 @@ import scipy
 
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.paths import expanded
+from pruning_phases.paths import REPOSITORY, expanded
 from pruning_phases.synthetic import synthetic_collapse
 from pruning_phases.terminal import run
 
@@ -40,7 +40,7 @@ __all__ = [
     "simulate_known_systems",
 ]
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = REPOSITORY / "data"
 ANSAETZE: dict[str, Ansatz] = {"BKT": BKT(), "algebraic": Algebraic()}
 P_C = 0.4537
 """True p_c of all synthetic sets: not a point of any of the grids, as in real data."""

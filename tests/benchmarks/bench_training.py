@@ -27,7 +27,7 @@ import peers
 import torch
 
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.data import load_mnist
+from pruning_phases.datasets import load_mnist
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import _BatchTrainer, train
 from pruning_phases.engine.mlp import product

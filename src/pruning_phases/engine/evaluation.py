@@ -16,7 +16,7 @@ import torch
 
 from pruning_phases import streams
 from pruning_phases.config import N_CLASSES, N_TEST, Evaluation, Network, Training
-from pruning_phases.data import MNIST, scaled
+from pruning_phases.datasets import MNIST, scaled
 from pruning_phases.engine import mlp
 from pruning_phases.engine.mlp import Parameters
 

@@ -33,7 +33,7 @@ import torch
 
 from pruning_phases import streams
 from pruning_phases.config import DIVERGED, ConfigError, Network, Training
-from pruning_phases.data import MNIST, scaled
+from pruning_phases.datasets import MNIST, scaled
 from pruning_phases.engine import mlp
 from pruning_phases.engine.adam import Adam
 from pruning_phases.engine.mlp import Parameters

@@ -30,9 +30,8 @@ from pruning_phases.collapse import (
 from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE
 from pruning_phases.collapse.fit import CONTOUR_LEVEL
 from pruning_phases.observables import result_rows
-from pruning_phases.plotting import panels
+from pruning_phases.plotting import collapse_curves, landscape_map, panels
 from pruning_phases.plotting.style import log_axis
-from pruning_phases.plotting_collapse import collapse_curves, landscape_map
 from pruning_phases_book.live import palette
 from pruning_phases_book.live.figure import LiveFigure, plain, rendered
 

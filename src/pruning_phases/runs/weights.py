@@ -19,7 +19,7 @@ import torch
 
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.engine.mlp import Parameters
-from pruning_phases.store import Store, StoreError, set_aside, write_durably
+from pruning_phases.runs.store import Store, StoreError, set_aside, write_durably
 
 _NAME = re.compile(r"weights-([0-9a-f]{16})\.safetensors")
 _HEADER_LIMIT = 2**24  # bytes: a longer header is not ours

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pruning_phases import store as stores
-from pruning_phases import weights
 from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
-from pruning_phases.data import load_mnist
+from pruning_phases.datasets import load_mnist
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import VALIDATION_CHUNK, train
 from pruning_phases.engine.mlp import DTYPES, Parameters
-from pruning_phases.progress import calibrate, cost
-from pruning_phases.provenance import provenance
-from pruning_phases.store import DIVERGED, Store
+from pruning_phases.runs import store as stores
+from pruning_phases.runs import weights
+from pruning_phases.runs.progress import calibrate, cost
+from pruning_phases.runs.provenance import provenance
+from pruning_phases.runs.store import DIVERGED, Store
 
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
 GPU_NETWORKS_PER_BATCH = 1_000  # enough to occupy a GPU; more only means that an interruption loses more

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from pruning_phases.plotting.exponents import BKT_COLOR
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
-from pruning_phases.plotting_collapse.tables import BKT_COLOR
 
 
 @styled
