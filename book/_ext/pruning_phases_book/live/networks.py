@@ -31,7 +31,6 @@ from pruning_phases.engine.mlp import Parameters
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import provenance
-from pruning_phases.runs.store import DIVERGED
 
 FILE = REPOSITORY / "data" / "live_networks.npz"
 BORDER = 2  # pixels left out at each side of the 28 x 28 image
