@@ -100,6 +100,7 @@ unit: env ## unit tests, among them notebooks run with changed parameters
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
 
 nbval: env ## execute every notebook and compare with its stored outputs
+	@$(BIN)/python -c 'import matplotlib.font_manager' 2> /dev/null  # makes its list of fonts, which it would tell in a notebook
 	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
 book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
