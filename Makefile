@@ -135,7 +135,7 @@ large-batch: data ## compute data/large_batch.parquet: the collapse lines with t
 	$(BIN)/pruning-phases compact --preset lines $(LARGE_BATCH) --store store/large_batch --output data/large_batch.parquet --replace
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
-	$(BIN)/python -m pruning_phases.method_check systems coverage
+	$(BIN)/python -m pruning_phases.calibration systems coverage
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.sensitivity

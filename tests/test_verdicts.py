@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 from pruning_phases.claims import (
     CLAIMS,
     COLUMNS,
@@ -43,7 +44,6 @@ from pruning_phases.claims.rules import (
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 
 INF = np.inf
 WIDE = (50, 200, 800, 3200, 12800, 51200)
