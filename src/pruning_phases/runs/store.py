@@ -223,11 +223,8 @@ class Store:
         differing = {}
         for part in self.parts():
             if part.protocol != training.protocol:
-                fields = {
-                    k: (part.training.get(k, first.get(k)), asked.get(k))
-                    for k in {*part.training, *asked}
-                    if part.training.get(k, first.get(k)) != asked.get(k)
-                }
+                there = {**first, **part.training}  # a field that it lacks is younger
+                fields = {k: (there[k], asked.get(k)) for k in there if there[k] != asked.get(k)}
                 differing[part.protocol] = dict(sorted(fields.items()))
         return differing
 
