@@ -14,7 +14,7 @@ from torch import nn
 
 from pruning_phases import streams
 from pruning_phases.config import Network, Training
-from pruning_phases.data import MNIST
+from pruning_phases.datasets import MNIST
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

@@ -9,8 +9,8 @@ from plain import Plain, field
 
 from pruning_phases import streams
 from pruning_phases.config import N_TEST, Evaluation, Network, Training
-from pruning_phases.evaluation import CHUNK_BYTES, evaluate, predict
-from pruning_phases.training import train
+from pruning_phases.engine.evaluation import CHUNK_BYTES, evaluate, predict
+from pruning_phases.engine.loop import train
 
 QUICK = Training(n_validation=300, max_epochs=3, learning_rate=3e-3)
 EVALUATION = Evaluation(p_eval=(0.0, 0.3, 0.8), passes=2)

@@ -10,8 +10,8 @@ import torch
 
 from pruning_phases import streams
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.evaluation import evaluate
-from pruning_phases.training import train
+from pruning_phases.engine.evaluation import evaluate
+from pruning_phases.engine.loop import train
 
 pytestmark = [
     pytest.mark.gpu,

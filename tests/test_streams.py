@@ -12,7 +12,7 @@ from scipy import stats
 
 from pruning_phases import streams
 from pruning_phases.config import Training
-from pruning_phases.network import Dropout
+from pruning_phases.engine.mlp import Dropout
 
 TRAINING = Training()
 KEYS = streams.dropout_keys(TRAINING, 0, 1000, 0, 8, 2)  # [8, 2, 2]

@@ -10,10 +10,11 @@ import pytest
 import torch
 from plain import train_plain
 
-from pruning_phases import network, streams
-from pruning_phases.adam import Adam
+from pruning_phases import streams
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.training import train
+from pruning_phases.engine import mlp
+from pruning_phases.engine.adam import Adam
+from pruning_phases.engine.loop import train
 
 RATES = (0.0, 0.3, 0.7, 0.95)
 # fast enough to see several networks stop at different epochs and several reductions of the learning rate
@@ -56,9 +57,9 @@ def test_denormal_numbers_cost_nothing_and_change_nothing(mnist, monkeypatch):
     def flushed() -> bool:
         return torch.full((1,), 1e-39).mul(1).item() == 0
 
-    with network.denormals_as_zero():
+    with mlp.denormals_as_zero():
         assert flushed()
-        with network.denormals_as_zero():
+        with mlp.denormals_as_zero():
             pass
         assert flushed()  # as before the inner one
     assert not flushed()
@@ -77,7 +78,7 @@ def test_denormal_numbers_cost_nothing_and_change_nothing(mnist, monkeypatch):
     assert not flushed()
     assert len(seen) == 1500
     assert max(seen) == 0
-    monkeypatch.setattr(network, "denormals_as_zero", contextlib.nullcontext)
+    monkeypatch.setattr(mlp, "denormals_as_zero", contextlib.nullcontext)
     seen.clear()
     slow = train(names, asked, mnist)
     assert max(seen) > 0, "the test needs denormal moments"
@@ -90,7 +91,7 @@ def test_weights_of_pixels_dark_in_all_training_images_keep_their_initial_values
     pool, _ = streams.split(SHORT, 3)
     dark = mnist.train_pixels[torch.as_tensor(pool[:300])].amax(0) == 0
     assert 100 < int(dark.sum()) < 400
-    initial = network.initial(SHORT, [3], len(RATES), 2, 30, torch.device("cpu")).weights[0][0]
+    initial = mlp.initial(SHORT, [3], len(RATES), 2, 30, torch.device("cpu")).weights[0][0]
     moved = batch.parameters.weights[0][:, 0] != initial
     assert not moved[:, :, dark].any()
     assert moved[:, :, ~dark].float().mean() > 0.5
@@ -162,7 +163,7 @@ def test_validation_dropout_changes_only_what_it_should(mnist):
 def test_networks_learn(mnist):
     training = Training(n_validation=1000, max_epochs=10)
     batch = train([Network(2, 100, 2000, 0.2, 0)], training, mnist)
-    logits = network.forward_(batch.parameters, mnist.test_images[None], network.buffers(batch.parameters, 10_000))
+    logits = mlp.forward_(batch.parameters, mnist.test_images[None], mlp.buffers(batch.parameters, 10_000))
     accuracy = (logits[0, 0].argmax(0) == mnist.test_labels).double().mean()
     assert accuracy > 0.88
 

@@ -27,10 +27,10 @@ import peers
 import torch
 
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.data import load_mnist
-from pruning_phases.evaluation import evaluate
-from pruning_phases.network import product
-from pruning_phases.training import _BatchTrainer, train
+from pruning_phases.datasets import load_mnist
+from pruning_phases.engine.evaluation import evaluate
+from pruning_phases.engine.loop import _BatchTrainer, train
+from pruning_phases.engine.mlp import product
 
 N_TRAIN, N_NETWORKS = 6_400, 20
 CURVES = {

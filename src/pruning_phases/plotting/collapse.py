@@ -1,0 +1,318 @@
+"""Figures of one fit: curves, crossing, collapse, landscape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table
+from pruning_phases.plotting.exponents import nu_and_quality
+from pruning_phases.plotting.plane import P_EVAL
+from pruning_phases.plotting.style import (
+    SEQUENTIAL_CMAP,
+    axes_or_new,
+    legend_below,
+    log_axis,
+    panels,
+    size_label,
+    size_marker,
+    styled,
+)
+from pruning_phases.plotting.style import size_color as training_size_color
+
+LOSS = r"test loss $\langle L\rangle$ (nats)"
+X_LABELS = {
+    "BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$",
+    "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$",
+}
+
+
+def _colors(sizes: Sequence[float]) -> dict[float, tuple]:
+    """The book's colour of every training-set size; lattices, which are smaller, spread over the same colours."""
+    if max(sizes) >= 500:
+        return {size: training_size_color(size) for size in sizes}
+    low, high = np.log(min(sizes)), np.log(max(sizes))
+    spread = np.log(500) + (np.log(sizes) - low) / (high - low) * np.log(100)
+    return {size: training_size_color(np.exp(s)) for size, s in zip(sizes, spread, strict=True)}
+
+
+def _markers(sizes: Sequence[float]) -> dict[float, str]:
+    return {s: size_marker(s if max(sizes) >= 500 else 500 * 2**i) for i, s in enumerate(sizes)}
+
+
+def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, markersize: float | None = None) -> None:
+    """Points of every size with error bars."""
+    colors, markers = _colors(data.sizes), _markers(data.sizes)
+    for size in data.sizes:
+        i = np.flatnonzero(data.n_train == size)
+        i = i[np.argsort(x[i], kind="stable")]
+        ax.errorbar(
+            x[i],
+            data.y[i],
+            None if data.sigma is None else data.sigma[i],
+            color=colors[size],
+            marker=markers[size],
+            markersize=markersize,
+            linestyle="-" if line else "none",
+            elinewidth=0.8,
+            label=size_label(int(size)),
+        )
+
+
+def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
+    """The points with y and sigma as the ansatz compares them, and their scaling variable."""
+    d = fit.data
+    y, sigma = fit.ansatz.scaled(d.y, d.sigma, d.n_train, *fit.parameters[1:])
+    return replace(d, y=y, sigma=sigma, realizations=None), fit.ansatz.x(d.p, d.n_train, *fit.parameters)
+
+
+@styled
+def collapse_curves(
+    fit: CollapseFit, ax: Axes | None = None, legend: bool = False, ylabel: str = LOSS, markersize: float | None = None
+) -> Axes:
+    """The observable against the scaling variable at the fitted parameters.
+
+    Args:
+        fit: result of `fit_collapse`.
+        ax: axes to draw on (None: a new figure).
+        legend: list the sizes.
+        ylabel: of the vertical axis.
+        markersize: in points (None: the style's).
+    """
+    ax = axes_or_new(ax)
+    _size_curves(ax, *_scaled(fit), False, markersize)
+    ax.set_xlabel(X_LABELS.get(fit.ansatz.label, "scaling variable $x$"))
+    ax.set_ylabel(ylabel)
+    if legend:
+        legend_below(ax, "size", columns=4)
+    return ax
+
+
+@styled
+def crossing_and_collapse(
+    fit: CollapseFit,
+    ax: Axes | None = None,
+    data: CollapseData | None = None,
+    legend: bool = True,
+    inset: bool = True,
+    xlabel: str = P_EVAL,
+    ylabel: str = LOSS,
+    log: bool = False,
+) -> Axes:
+    """Fig. 4(a): curves of all sizes around the crossing, p_c with its contour (if closed) as a band, the collapse as an inset.
+
+    Args:
+        fit: result of `fit_collapse`.
+        ax: axes to draw on (None: a new figure).
+        data: points to draw if they should be more than those fitted; the window fitted is then bracketed below.
+        legend: list the sizes.
+        inset: draw the collapse.
+        xlabel: of the horizontal axis.
+        ylabel: of the vertical axis.
+        log: logarithmic vertical axes.
+    """
+    ax = axes_or_new(ax)
+    shown = fit.data if data is None else data
+    _size_curves(ax, shown, shown.p, True)
+    if fit.status in ("ok", "split"):  # an open contour is no error bar, and would grey the whole panel
+        ax.axvspan(*fit.p_c_contour, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
+    ax.axvline(fit.p_c, color="black", linewidth=1, linestyle=":", zorder=0)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if log:
+        log_axis(ax.yaxis)
+    if data is not None:
+        window = [fit.data.p.min(), fit.data.p.max()]
+        ax.plot(window, [0, 0], color="black", linewidth=4, transform=ax.get_xaxis_transform(), clip_on=False)
+    if inset:
+        # The upper corner away from the larger values is free: the left one for rising curves, as those of the loss.
+        rising = np.corrcoef(shown.p, shown.y)[0, 1] > 0
+        # Room for the inset above the curves' low end, so that it hides none of them.
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high * (high / low) ** 0.35 if log else high + 0.35 * (high - low))
+        small = ax.inset_axes((0.17 if rising else 0.57, 0.57, 0.4, 0.4))
+        _size_curves(small, *_scaled(fit), False, 2)
+        if log:
+            log_axis(small.yaxis)
+        small.tick_params(labelsize=8)
+        small.set_xlabel("$x$", fontsize=9, labelpad=1)
+    if legend:
+        legend_below(ax, "size", columns=4)
+    return ax
+
+
+def _below_level(ax: Axes, fit: CollapseFit, axes: tuple[np.ndarray, np.ndarray], values: np.ndarray) -> None:
+    """The contour, around the minimum on a grid of its own: on that of the map a narrow one would be a few cells."""
+    line = {"levels": [fit.level * fit.chi_squared], "colors": "black", "linewidths": 1.2}
+    low, high = np.array([fit.p_c_contour, np.log(fit.nu_contour)]).T
+    margin = 0.1 * (high - low) + 1e-6
+    bounds = np.array([fit.bounds["p_c"], np.log(fit.bounds["nu"])]).T
+    low, high = np.maximum(low - margin, bounds[0]), np.minimum(high + margin, bounds[1])
+    p_c, nu = np.linspace(low[0], high[0], 121), np.exp(np.linspace(low[1], high[1], 121))
+    near = fit.landscape(p_c, nu).T
+    ax.contour(p_c, nu, near, **line)
+    here = (axes[0] >= p_c[0]) & (axes[0] <= p_c[-1]) & ((axes[1] >= nu[0]) & (axes[1] <= nu[-1]))[:, None]
+    if (np.where(here, np.inf, values) < line["levels"][0]).any():  # other regions below the level
+        ax.contour(*axes, np.ma.masked_array(values, here), **line)
+
+
+@styled
+def landscape_map(
+    fit: CollapseFit,
+    ax: Axes | None = None,
+    n_grid: int = 121,
+    nu_low: float = 0.3,
+    reference: float | None = None,
+    xlabel: str = r"$p_c$",
+    whole: bool = True,
+) -> Axes:
+    """Fig. 4(b): reduced chi-squared over (p_c, nu), the 1.3x contour, the minimum and the bootstrap minima.
+
+    The map shows all p_c of the search and nu from ``nu_low`` (lower where the fit needs it) to the upper end of the search, so that a
+    contour that is open, or a minimum on the edge, is seen to be so. Colours end at 100 times the minimum, or later where most of the map
+    lies above that.
+
+    Args:
+        fit: result of `fit_collapse`.
+        ax: axes to draw on (None: a new figure).
+        n_grid: points of the grid along each axis.
+        nu_low: lower end of the axis of nu.
+        reference: value of nu to mark, for example 1/2.
+        xlabel: of the horizontal axis.
+        whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
+
+    Raises:
+        ValueError: p_c or nu was held fixed in the fit.
+    """
+    if {"p_c", "nu"} & set(fit.fixed):
+        raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
+    ax = axes_or_new(ax)
+    nu_low = max(min(nu_low, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
+    p_range, nu_range = np.array(fit.bounds["p_c"]), np.array([nu_low, fit.bounds["nu"][1]])
+    if not whole:
+        beyond = np.array([-0.75, 0.75])
+        p_range = np.clip(fit.p_c_contour + beyond * np.ptp(fit.p_c_contour), *p_range)
+        log_nu = np.log(fit.nu_contour)
+        nu_range = np.clip(np.exp(log_nu + beyond * np.ptp(log_nu)), *nu_range)
+    p_c, nu = np.linspace(*p_range, n_grid), np.geomspace(*nu_range, n_grid)
+    values = fit.landscape(p_c, nu).T
+    norm = LogNorm(fit.chi_squared, max(100 * fit.chi_squared, np.quantile(values, 0.75)))
+    mesh = ax.pcolormesh(p_c, nu, values, norm=norm, cmap=f"{SEQUENTIAL_CMAP}_r", rasterized=True)
+    bar = ax.figure.colorbar(
+        mesh, ax=ax, label=r"$\chi^2_\nu$", extend="max" if values.max() > norm.vmax else "neither"
+    )
+    log_axis(bar.ax.yaxis)
+    _below_level(ax, fit, (p_c, nu), values)
+    if fit.samples.size:
+        ax.plot(fit.samples[:, 0], fit.samples[:, 1], ".", color="white", markersize=2, alpha=0.6)
+    ax.plot(fit.p_c, fit.nu, "+", color="#c0392b", markersize=10, markeredgewidth=2, clip_on=False, zorder=5)
+    if reference is not None:
+        ax.axhline(reference, color="white", linestyle="--", linewidth=1.2)
+    ax.set_xlim(p_c[0], p_c[-1])
+    ax.set_ylim(nu[0], nu[-1])
+    log_axis(ax.yaxis)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(r"$\nu$")
+    return ax
+
+
+def _sizes(fit: CollapseFit) -> str:
+    """The sizes of a fit, for a title."""
+    return rf"$N\geq{size_label(int(fit.data.sizes[0]))}$".replace("\u2009", r"\,")
+
+
+def _described(fit: CollapseFit) -> str:
+    """The rate and the sizes of a fit, for a title."""
+    p_train = fit.data.selection.get("p_train")
+    return _sizes(fit) if p_train is None else rf"$p_\mathrm{{train}}={p_train:g}$, {_sizes(fit)}"
+
+
+def _around(fit: CollapseFit, line: CollapseData | None) -> CollapseData | None:
+    """The curves of the sizes fitted, over the window and somewhat beyond."""
+    if line is None:
+        return None
+    low, high = fit.data.p.min(), fit.data.p.max()
+    beyond = min(0.4 * (high - low), 0.1)
+    line = line.window((low - beyond, high + beyond))
+    return line.select(np.isin(line.n_train, fit.data.sizes))
+
+
+@styled
+def transition_figure(
+    fits: Mapping[float, CollapseFit],
+    everything: Mapping[float, CollapseFit],
+    p_train: float,
+    line: CollapseData | None = None,
+    reference: float | None = None,
+) -> Figure:
+    """Fig. 4 in four panels: (a) crossing and collapse, (b) landscape, (c) nu at every p_train, (d) the landscape over all sizes.
+
+    Args:
+        fits: in the scaling regime, by p_train.
+        everything: fits over all sizes, for contrast.
+        p_train: of (a), (b) and (d).
+        line: all points of that line, to draw its curves beyond the window that is fitted.
+        reference: value of nu to mark.
+
+    Raises:
+        ValueError: no fit at this p_train.
+    """
+    if p_train not in fits or p_train not in everything:
+        raise ValueError(f"no fit at p_train = {p_train:g}; there are fits at {', '.join(f'{p:g}' for p in fits)}")
+    figure, axes = panels(4)
+    fit, contrast = fits[p_train], everything[p_train]
+    crossing_and_collapse(fit, axes[0], _around(fit, line), log=True)
+    landscape_map(fit, axes[1], reference=reference)
+    nu_and_quality(fit_table(fits), axes[2], reference, beside=fit_table(everything))
+    landscape_map(contrast, axes[3], reference=reference)
+    axes[0].set_title(_described(fit), loc="right", fontsize=10)
+    axes[1].set_title(_described(fit), loc="right", fontsize=10)
+    axes[3].set_title(f"all sizes, {_sizes(contrast)}", loc="right", fontsize=10)
+    return figure
+
+
+@styled
+def gallery(
+    fits: Mapping[float, CollapseFit], lines: Mapping[float, CollapseData], reference: float | None = None
+) -> Figure:
+    """Figs. 7-10 and 12-15: for every p_train a row with the curves, crossing and collapse, and the landscape.
+
+    Args:
+        fits: by p_train, for example from `fit_lines`.
+        lines: all points, to draw curves beyond the window that is fitted.
+        reference: value of nu to mark.
+
+    Raises:
+        ValueError: no fits.
+    """
+    if not fits:
+        raise ValueError("no fits to draw; choose p_train values that the results hold")
+    figure, axes = panels(2 * len(fits), columns=2)
+    for k, (p_train, fit) in enumerate(fits.items()):
+        crossing_and_collapse(fit, axes[2 * k], _around(fit, lines.get(p_train)), legend=k == len(fits) - 1, log=True)
+        landscape_map(fit, axes[2 * k + 1], n_grid=81, reference=reference)
+        axes[2 * k].set_title(_described(fit), loc="right", fontsize=10)
+    return figure
+
+
+def known_system(
+    data: Mapping[str, CollapseData], names: Mapping[str, str], window: tuple[float, float], xlabel: str
+) -> Figure:
+    """Observables of a system with a known BKT transition, each with its BKT-like collapse over a window.
+
+    Args:
+        data: all points, by observable.
+        names: label of each observable.
+        window: of the control parameter, fitted.
+        xlabel: of the horizontal axis.
+    """
+    figure, axes = panels(len(data))
+    for ax, (key, points) in zip(axes, data.items(), strict=True):
+        fit = fit_collapse(points.window(window), BKT(), n_bootstrap=0)
+        crossing_and_collapse(fit, ax, points, xlabel=xlabel, ylabel=names[key])
+    return figure
