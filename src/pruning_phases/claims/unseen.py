@@ -9,7 +9,7 @@ import pandas as pd
 
 from pruning_phases.claims.dropout import CLAIMS
 from pruning_phases.claims.engine import DECIDED, known_claims
-from pruning_phases.claims.studies.sensitivity.study import Study
+from pruning_phases.claims.studies.study import Study
 from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
