@@ -90,7 +90,7 @@ endif
 	@touch $@
 
 data: env ## unpack MNIST from data/mnist (or download it) and check it
-	@$(BIN)/python -c 'from pruning_phases.data import main; main()'
+	@$(BIN)/python -c 'from pruning_phases.datasets import main; main()'
 
 test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
 	$(MAKE) --no-print-directory unit nbval book
@@ -100,6 +100,7 @@ unit: env ## unit tests, among them notebooks run with changed parameters
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
 
 nbval: env ## execute every notebook and compare with its stored outputs
+	@$(BIN)/python -c 'import matplotlib.font_manager' 2> /dev/null  # makes its list of fonts, which it would tell in a notebook
 	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
 book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
@@ -134,7 +135,7 @@ large-batch: data ## compute data/large_batch.parquet: the collapse lines with t
 	$(BIN)/pruning-phases compact --preset lines $(LARGE_BATCH) --store store/large_batch --output data/large_batch.parquet --replace
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
-	$(BIN)/python -m pruning_phases.method_check systems coverage
+	$(BIN)/python -m pruning_phases.calibration systems coverage
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.sensitivity

@@ -22,11 +22,12 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases import jobs, outputs, store
+from pruning_phases import outputs
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
-from pruning_phases.store import Store
-from pruning_phases.sweep import run
+from pruning_phases.runs import jobs, store
+from pruning_phases.runs.store import Store
+from pruning_phases.runs.sweep import run
 
 MINIMUM_KILLS = 60
 SWEEP = Sweep(

@@ -16,7 +16,7 @@ from pruning_phases.claims.studies import atlas
 from pruning_phases.claims.studies.atlas import ATLAS, AXES, GRIDS, PROTOCOLS, STATEMENTS
 from pruning_phases.claims.studies.sensitivity.command import main
 from pruning_phases.config import ConfigError, Training
-from pruning_phases.store import Store, StoreError
+from pruning_phases.runs.store import Store, StoreError
 
 SIZES = (2_000, 4_000, 8_000, 16_000, 32_000)
 P_TRAIN = (0.0, 0.1, 0.2, 0.4)

@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import norm
 
-from pruning_phases import plotting_collapse
+from pruning_phases import plotting
 from pruning_phases.collapse import (
     HYPOTHESES,
     AlgebraicShift,
@@ -384,7 +384,7 @@ def test_hypotheses_are_drawn():
     data = synthetic("BKT", (250, 500, 1000, *OCTAVES), noise=0.01, p=np.arange(0.3, 0.8, 0.025))
     table = pair_crossings(data).assign(p_train=0.15)
     fits = [fit_crossings(data, h) for h in HYPOTHESES]
-    ax = plotting_collapse.crossing_hypotheses(table, fits)
+    ax = plotting.crossing_hypotheses(table, fits)
     curves = {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
     assert set(curves) == {"BKT", "algebraic", "no transition"}
     for fit in fits:
@@ -396,6 +396,6 @@ def test_hypotheses_are_drawn():
     drawn = np.concatenate([np.ravel(line.get_ydata()) for line in ax.lines if len(line.get_ydata())])
     assert set(table.p_star.dropna().round(6)) <= set(drawn.astype(float).round(6))
     with pytest.raises(ValueError, match="no fits"):
-        plotting_collapse.crossing_hypotheses(table, [])
+        plotting.crossing_hypotheses(table, [])
     with pytest.raises(ValueError, match="one p_train"):
-        plotting_collapse.crossing_hypotheses(pd.concat([table, table.assign(p_train=0.2)]), fits)
+        plotting.crossing_hypotheses(pd.concat([table, table.assign(p_train=0.2)]), fits)

@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "pruning_phases"
 ORDER = re.findall(r"^\| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
 FILES = sorted(SOURCE.rglob("*.py"))
-# Everyone may read them: configurations are what is passed around, and the store is the meeting point of all processes.
-FOR_EVERYONE = {"config", "store"}
+# Everyone may read them: configurations are what is passed around.
+FOR_EVERYONE = {"config"}
 
 
 def module_of(path: Path) -> str:

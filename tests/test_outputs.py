@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import method_check
+from pruning_phases.calibration import coverage
 from pruning_phases.claims.studies import sensitivity
 from pruning_phases.claims.studies.sensitivity.command import main as study_main
 from pruning_phases.cli import main
-from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
 from pruning_phases.live import networks as live
 from pruning_phases.live.__main__ import main as live_main
 from pruning_phases.outputs import StoreError, check_table, write_table
 from pruning_phases.plotting.__main__ import main as draw
-from pruning_phases.store import Store
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.store import Store
 
 SWEEP = Sweep(grids=(Grid(n_train=(100,), p_train=(0.0,), realizations=1),), evaluation=Evaluation(p_eval=(0.0,)))
 
@@ -58,8 +58,8 @@ def no_work(monkeypatch):
     monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.command.run", worked)
     monkeypatch.setattr(live, "train_networks", worked)
     monkeypatch.setattr("pruning_phases.live.__main__.train_networks", worked)
-    monkeypatch.setattr(method_check, "coverage_fits", worked)
-    monkeypatch.setattr(method_check, "simulate_known_systems", worked)
+    monkeypatch.setattr(coverage, "coverage_fits", worked)
+    monkeypatch.setattr(coverage, "simulate_known_systems", worked)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -129,7 +129,7 @@ def test_a_manifest_that_an_interrupted_write_left_is_no_obstacle(tmp_path):
 def test_the_tables_of_the_method_check_and_the_live_networks_obey_it(no_work, tmp_path, monkeypatch):
     (tmp_path / "method_check.json").write_text('{"mine": 1}')
     with pytest.raises(StoreError, match="not a file of ours"):
-        method_check.main(["systems", "coverage", "--out", str(tmp_path)])
+        coverage.main(["systems", "coverage", "--out", str(tmp_path)])
     mine = tmp_path / "mine.npz"
     np.savez(mine, a=np.arange(3))
     before = mine.read_bytes()
@@ -138,12 +138,12 @@ def test_the_tables_of_the_method_check_and_the_live_networks_obey_it(no_work, t
             live_main(["--out", str(tmp_path / name)])
     assert mine.read_bytes() == before
     (tmp_path / "method_check.json").unlink()
-    monkeypatch.setattr(method_check, "coverage_fits", lambda *_: pd.DataFrame({"a": [1]}))
+    monkeypatch.setattr(coverage, "coverage_fits", lambda *_: pd.DataFrame({"a": [1]}))
     for _ in range(2):
-        method_check.main(["coverage", "--sets=1", "--out", str(tmp_path)])
+        coverage.main(["coverage", "--sets=1", "--out", str(tmp_path)])
     check_table(tmp_path / "method_check.parquet")
-    monkeypatch.setattr(method_check, "coverage_fits", lambda *_: pd.DataFrame({"a": [2]}))
-    method_check.main(["coverage", "--sets=1", "--out", str(tmp_path)])
+    monkeypatch.setattr(coverage, "coverage_fits", lambda *_: pd.DataFrame({"a": [2]}))
+    coverage.main(["coverage", "--sets=1", "--out", str(tmp_path)])
     assert len(list(tmp_path.glob("method_check*.parquet"))) == 2
 
 

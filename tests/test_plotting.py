@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,7 +19,6 @@ from tables import SIZES, plane_table
 from pruning_phases import observables as obs
 from pruning_phases import plotting
 from pruning_phases.plotting.__main__ import main as draw_figure_1
-from pruning_phases.plotting.style import own_fonts_first
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 
@@ -253,8 +253,8 @@ def test_the_book_s_figure_1_is_what_the_code_draws(tmp_path):
     assert (ASSETS / "figure1.pdf").exists()
 
 
-@pytest.mark.parametrize("own_too", [False, True])
-def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(own_too, tmp_path, monkeypatch):
+@pytest.mark.parametrize("listed", ["other first", "other alone", "gone", "none"])
+def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(listed, tmp_path, monkeypatch, caplog):
     own = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     other = tmp_path / "DejaVuSans.ttf"  # stands for the system's, of another version
     other.write_bytes(own.read_bytes())
@@ -262,9 +262,17 @@ def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(own_to
     kept = list(fonts.ttflist)
     monkeypatch.setattr(fonts, "ttflist", [])
     fonts.addfont(other)  # also forgets which fonts were found before
-    fonts.ttflist.extend(kept if own_too else [])
-    assert Path(fonts.findfont("DejaVu Sans")) == other
-    own_fonts_first()
+    if listed == "other first":
+        fonts.ttflist.extend(kept)
+    elif listed == "gone":
+        fonts.ttflist[:] = [dataclasses.replace(font, fname=str(tmp_path / "gone" / "font.ttf")) for font in kept]
+    elif listed == "none":
+        fonts.ttflist.clear()
+    figure, _ = plotting.panels(1)
     assert Path(fonts.findfont("DejaVu Sans")) == own
+    with caplog.at_level("INFO", "matplotlib.font_manager"):
+        figure.draw_without_rendering()
+    assert not caplog.records  # nothing missing, nothing built again
+    plt.close(figure)
     monkeypatch.undo()
     fonts.addfont(own)  # and forgets again

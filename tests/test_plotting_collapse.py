@@ -7,12 +7,16 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 
-from pruning_phases import plotting_collapse as pc
+from pruning_phases import plotting as pc
+from pruning_phases.calibration.coverage import Case as SyntheticCase
+from pruning_phases.calibration.coverage import chi_squared_bias, coverage_fits, coverage_table
+from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
     collapse_lines,
     compare_lines,
+    corrections_table,
     crossing_drift,
     crossing_lines,
     fit_collapse,
@@ -26,10 +30,7 @@ from pruning_phases.collapse import (
     scan_windows,
     stability_map,
 )
-from pruning_phases.method_check import Case as SyntheticCase
-from pruning_phases.method_check import chi_squared_bias, coverage_fits, coverage_table
 from pruning_phases.plotting import panels
-from pruning_phases.synthetic import synthetic_collapse, synthetic_results
 
 
 @pytest.fixture(scope="module")
@@ -242,11 +243,11 @@ def test_corrections_are_read_with_their_intervals():
         "omega": 0.62,
     }
     row |= {"p_c_low": 0.4512, "p_c_high": 0.5, "nu_low": 0.83, "nu_high": 1.12, "chi_squared": 0.514, "status": "ok"}
-    table = pc.corrections_table(pd.DataFrame([row]))
+    table = corrections_table(pd.DataFrame([row]))
     assert table.index.tolist() == [(0.1, 2000)]
     assert table.loc[(0.1, 2000), ["p_c", "nu", "chi_squared"]].tolist() == [
         "0.46 (0.45 – 0.50)",
         "1.00 (0.83 – 1.12)",
         0.51,
     ]
-    assert pc.corrections_table(pd.DataFrame()).empty
+    assert corrections_table(pd.DataFrame()).empty

@@ -7,11 +7,11 @@ import heapq
 import numpy as np
 import pytest
 
-from pruning_phases import progress as module
 from pruning_phases.config import Network, Training, preset
-from pruning_phases.jobs import mnist, plan
-from pruning_phases.progress import Progress, calibrate, cost, expected_epochs
-from pruning_phases.store import Store
+from pruning_phases.runs import progress as module
+from pruning_phases.runs.jobs import mnist, plan
+from pruning_phases.runs.progress import Progress, calibrate, cost, expected_epochs
+from pruning_phases.runs.store import Store
 
 LAPTOP = preset("laptop")
 

@@ -34,7 +34,7 @@ from pruning_phases.claims.studies.sensitivity import (
 from pruning_phases.claims.studies.sensitivity.command import main
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.observables import exponents
-from pruning_phases.store import Store, StoreError
+from pruning_phases.runs.store import Store, StoreError
 
 P_TRAIN = (0.0, 0.1, 0.2, 0.3, 0.7, 0.975)
 SIZES = (500, 1000, 2000, 4000, 8000)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 from pruning_phases.claims import (
     CLAIMS,
     COLUMNS,
@@ -43,7 +44,6 @@ from pruning_phases.claims.rules import (
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 
 INF = np.inf
 WIDE = (50, 200, 800, 3200, 12800, 51200)
@@ -446,7 +446,7 @@ def test_same_seed_same_table(judged):
 def test_command_line(monkeypatch, capsys):
     asked = {}
     table = synthetic_plane(n_realizations=3, **BASE)
-    monkeypatch.setattr("pruning_phases.sweep.results", lambda *_, **given: asked.update(given) or table)
+    monkeypatch.setattr("pruning_phases.runs.sweep.results", lambda *_, **given: asked.update(given) or table)
     assert main(["verdicts", "--claim", "eumentia-alpha", "--claim", "amentia-loss", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["verdict"] for row in rows] == ["reproduced", "reproduced"]

@@ -10,12 +10,11 @@ __version__ = "0.1.0"
 
 from pruning_phases.collapse import BKT, Algebraic, fit_collapse, reduced_chi_squared
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
-from pruning_phases.data import load_mnist
-from pruning_phases.engine.evaluation import evaluate, predict
-from pruning_phases.engine.loop import train
+from pruning_phases.datasets import load_mnist
+from pruning_phases.engine import evaluate, predict, train
 from pruning_phases.observables import averages, classify, exponents
-from pruning_phases.store import Store
-from pruning_phases.sweep import results, run
+from pruning_phases.runs.store import Store
+from pruning_phases.runs.sweep import results, run
 
 __all__ = [
     "BKT",

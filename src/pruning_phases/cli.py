@@ -16,11 +16,11 @@ from collections import Counter
 from pathlib import Path
 
 from pruning_phases import __version__
-from pruning_phases.compact import compact
 from pruning_phases.config import PRESETS, PROTOCOLS, ConfigError, Evaluation, Grid, Sweep, Training
-from pruning_phases.data import DataError
+from pruning_phases.datasets import DataError
 from pruning_phases.paths import expanded
-from pruning_phases.store import Store, StoreError
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.store import Store, StoreError
 from pruning_phases.terminal import command, exit_code, what_happened
 
 LISTS = {"depth": int, "width": int, "n_train": int, "p_train": float, "p_eval": float}
@@ -74,7 +74,7 @@ def _sweep_arguments() -> argparse.ArgumentParser:
 
 
 def _sweep(arguments: argparse.Namespace) -> Sweep:
-    from pruning_phases.sweep import sweep_of
+    from pruning_phases.runs.sweep import sweep_of
 
     fields = {
         name.removeprefix("field_"): value for name, value in vars(arguments).items() if name.startswith("field_")
@@ -83,7 +83,7 @@ def _sweep(arguments: argparse.Namespace) -> Sweep:
 
 
 def _store(arguments: argparse.Namespace) -> Store:
-    from pruning_phases.sweep import default_store
+    from pruning_phases.runs.sweep import default_store
 
     return Store(_folder(arguments.store or default_store()))
 
@@ -102,8 +102,8 @@ def _folder(path: Path) -> Path:
 
 
 def _run_sweep(arguments: argparse.Namespace) -> None:
-    from pruning_phases.jobs import networks_of_shard, parse_shard, plan
-    from pruning_phases.sweep import run, why_again
+    from pruning_phases.runs.jobs import networks_of_shard, parse_shard, plan
+    from pruning_phases.runs.sweep import run, why_again
 
     sweep, store, shard = _sweep(arguments), _store(arguments), parse_shard(arguments.shard)
     total = len(networks_of_shard(sweep, shard))
@@ -149,7 +149,7 @@ def _compact(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from pruning_phases.verification import TOLERANCE, deviating, verify
+    from pruning_phases.runs.verification import TOLERANCE, deviating, verify
 
     found = verify(arguments.source, arguments.networks, arguments.seed)
     for one in found:
@@ -196,7 +196,7 @@ def _notebooks(arguments: argparse.Namespace) -> int:
 
 def _verdicts(arguments: argparse.Namespace) -> None:
     from pruning_phases import claims as verdicts
-    from pruning_phases.sweep import results
+    from pruning_phases.runs.sweep import results
 
     rows = results(arguments.preset, protocol=arguments.protocol, store=arguments.store)
     table = verdicts.judge(rows, arguments.claim, n_bootstrap=arguments.n_bootstrap, seed=arguments.seed)

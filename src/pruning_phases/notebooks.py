@@ -29,11 +29,10 @@ from pathlib import Path
 from pruning_phases.config import ConfigError
 from pruning_phases.parameters import Parameter, as_text, check, declared
 from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
-from pruning_phases.paths import expanded
-from pruning_phases.provenance import cpu_model
+from pruning_phases.paths import REPOSITORY, expanded
+from pruning_phases.runs.provenance import cpu_model
 from pruning_phases.terminal import run as run_program
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
 SECTIONS = REPOSITORY / "book" / "sections"
 RUNS = Path("runs")  # folder of runs over combinations, unless another is named

@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Paths: the repository, and paths as users write them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""Root of the source tree; where the package is installed without it, a folder without `data`."""
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

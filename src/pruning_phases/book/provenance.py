@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
-from pruning_phases.data import REPOSITORY
 from pruning_phases.notebooks import SECTIONS, environment, list_notebooks, write_text
 from pruning_phases.parameters import as_text
-from pruning_phases.provenance import cpu_model
+from pruning_phases.paths import REPOSITORY
+from pruning_phases.runs.provenance import cpu_model
 
 DRAWINGS = "figures"
 """Stands for a notebook's name where figures are drawn by `python -m pruning_phases.plotting`, not by a notebook."""

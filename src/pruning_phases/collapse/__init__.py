@@ -48,6 +48,7 @@ from pruning_phases.collapse.lines import (
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
 from pruning_phases.collapse.protocols import protocol_table, protocol_tables
 from pruning_phases.collapse.quality import reduced_chi_squared
+from pruning_phases.collapse.reading import corrections_table, law_table
 from pruning_phases.collapse.regime import (
     HALF_WIDTHS,
     Regime,
@@ -94,6 +95,7 @@ __all__ = [
     "compare_lines",
     "convergence_table",
     "corrected_table",
+    "corrections_table",
     "crossing_drift",
     "crossing_lines",
     "crossing_onset",
@@ -109,6 +111,7 @@ __all__ = [
     "hypothesis_lines",
     "interval_table",
     "landscape",
+    "law_table",
     "leave_one_out",
     "nu_relation",
     "pair_crossings",

@@ -11,7 +11,7 @@ from pruning_phases.engine.parameters import Parameters
 
 
 class Adam:
-    """Adam, the arithmetic of `torch.optim.Adam(weight_decay=λ)`: the penalty (λ/2)‖θ‖² of all parameters, biases too, adds λθ to the gradient.
+    """Adam, the arithmetic of `torch.optim.Adam(weight_decay=λ)`: the penalty (λ/2)‖θ‖² of all parameters adds λθ to the gradient.
 
     On a CPU torch's fused kernel runs over the networks that share a learning rate and λ (rates differ only by powers of the
     scheduler's factor, so groups are few); elsewhere the update is elementwise with a tensor of rates, so that it can live in a CUDA graph.

@@ -49,16 +49,14 @@ class Architecture(Protocol):
     def gradient(
         self, parameters: Parameters, out: list[torch.Tensor], masks: NoMask, n_samples: int
     ) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
-        """Function of x [R, B, pixels], onehot [R, B, C] and labels [R, B] that writes the gradient to `out`, returns summed losses [R, P]."""
+        """Function of x [R, B, pixels], onehot [R, B, C], labels [R, B]: writes the gradient to `out`, returns summed losses [R, P]."""
 
     def logits(
         self, parameters: Parameters, x: torch.Tensor, masks: NoMask | None, offset: torch.Tensor | None
     ) -> torch.Tensor:
         """Logits [R, P, C, B]."""
 
-    def noise(
-        self, rates: torch.Tensor, parameters: Parameters, first_image: int, n_images: int, n_test: int
-    ) -> Noise:
+    def noise(self, rates: torch.Tensor, parameters: Parameters, first_image: int, n_images: int, n_test: int) -> Noise:
         """Evaluation masks at rates p_eval [E]."""
 
 

@@ -89,14 +89,16 @@ def predict(
     return torch.stack(answers)
 
 
-def clean_logits(
-    parameters: Parameters, images: torch.Tensor, architecture: Architecture
-) -> torch.Tensor:
+def clean_logits(parameters: Parameters, images: torch.Tensor, architecture: Architecture) -> torch.Tensor:
     """Logits without masks, [M, B, C], of M networks on images [B, pixels]."""
     images = images.to(parameters.weights[0])
-    rows = [architecture.logits(parameters.network(m, 0), images[None])[0, 0].T for m in range(len(parameters.weights[0]))]
+    rows = [
+        architecture.logits(parameters.network(m, 0), images[None])[0, 0].T for m in range(len(parameters.weights[0]))
+    ]
     return torch.stack(rows)
 
 
-def _keys(training: Training, realization: int, k: int, architecture: Architecture, device: torch.device) -> torch.Tensor:
+def _keys(
+    training: Training, realization: int, k: int, architecture: Architecture, device: torch.device
+) -> torch.Tensor:
     return torch.as_tensor(streams.evaluation_keys(training, realization, k, architecture.n_masks), device=device)

@@ -55,17 +55,21 @@ class LitInputs(AllInputs):
         self.offset = first @ scaled(pixels[:, ~lit][validation], first.dtype).mT[:, None]
 
     def pixels(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The columns `lit`."""
         return pixels[:, self.lit]
 
     def reduced(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """The columns `lit` of the first tensor."""
         return (tensors[0][..., self.lit], *tensors[1:])
 
     def restored(self, parameters: Parameters, moments: bool = False) -> Parameters:
+        """With the other columns as they began."""
         first = torch.zeros_like(self.begun) if moments else self.begun.clone()
         first[..., self.lit] = parameters.weights[0]
         return Parameters((first, *parameters.weights[1:]), parameters.biases)
 
     def keep(self, rows: torch.Tensor) -> None:
+        """Only these realizations go on."""
         self.offset = self.offset[rows]
 
 

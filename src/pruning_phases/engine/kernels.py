@@ -68,7 +68,7 @@ def relu_(h: torch.Tensor) -> torch.Tensor:
 
 
 def relu_backward_(delta: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-    """delta in place, set to 0 where h is not positive."""
+    """`delta`, in place, set to 0 where h is not positive."""
     return _threshold(delta, h) if THRESHOLD else delta.masked_fill_(h <= 0, 0)
 
 

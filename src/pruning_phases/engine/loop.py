@@ -23,7 +23,6 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import torch
 
-from pruning_phases import streams
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import MNIST, scaled
 from pruning_phases.engine import kernels
@@ -31,7 +30,8 @@ from pruning_phases.engine.adam import Adam
 from pruning_phases.engine.architectures import Architecture, architecture_of
 from pruning_phases.engine.inputs import AllInputs, inputs
 from pruning_phases.engine.masks import NoMask
-from pruning_phases.engine.parameters import DTYPES, Parameters
+from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine.samples import Samples, packed
 from pruning_phases.engine.stopping import Progress
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
@@ -96,10 +96,27 @@ def train(
 
     Raises ConfigError for networks that differ in these, repeat, or do not fit the pool, and for an impossible l2 or shape.
     """
+    with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
+        batch = batch_of(networks, training, data, device, architecture=architecture, start=start, masks=masks, l2=l2)
+        return batch.run(frozenset(record))
+
+
+def batch_of(
+    networks: Sequence[Network],
+    training: Training,
+    data: MNIST,
+    device: str | torch.device = "cpu",
+    *,
+    architecture: Architecture | None = None,
+    start: State | None = None,
+    masks: Sequence[torch.Tensor] | None = None,
+    l2: float | Sequence[float] = 0.0,
+) -> Batch:
+    """The batch that `train` trains, before its first epoch; arguments and errors as there."""
     networks = tuple(Network(*network) for network in networks)
     if len({network[:3] for network in networks}) != 1 or len(set(networks)) != len(networks):
         raise ConfigError(
-            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with jobs.plan"
+            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with runs.jobs.plan"
         )
     n_pool = len(data.train_labels) - training.n_validation
     if networks[0].n_train > n_pool:
@@ -109,62 +126,13 @@ def train(
         raise ConfigError(f"l2 = {l2!r} is not possible: give one number of at least 0, or one for each network")
     strengths = np.broadcast_to(strengths, len(networks))
     architecture = architecture or architecture_of(training, *networks[0][:2])
-    with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
-        samples = _Samples(networks, training, data, torch.device(device))
-        state = _begin(samples, training, architecture, start, masks)
-        batch = _Batch(samples, training, architecture, state, masks, strengths)
-        return batch.run(frozenset(record), 0 if start is None else start.epoch)
-
-
-class _Samples:
-    """Images of the realizations [R] of a batch: training subset, validation set, mini-batches."""
-
-    def __init__(self, networks: tuple[Network, ...], training: Training, data: MNIST, device: torch.device) -> None:
-        self.networks, self.training, self.device = networks, training, device
-        self.n_train = networks[0].n_train
-        self.realizations = sorted({network.realization for network in networks})
-        self.rows = torch.as_tensor([self.realizations.index(n.realization) for n in networks], device=device)
-        members = [[m for m, n in enumerate(networks) if n.realization == r] for r in self.realizations]
-        self.slots = _pack(members)
-        splits = [streams.split(training, r) for r in self.realizations]
-        self.pools = torch.as_tensor(np.stack([pool[: self.n_train] for pool, _ in splits]), device=device)
-        self.validation = torch.as_tensor(np.stack([validation for _, validation in splits]), device=device)
-        self.pixels, self.labels = data.train_pixels.to(device), data.train_labels.to(device)
-        n_classes = int(data.train_labels.max()) + 1
-        self.onehot = torch.nn.functional.one_hot(self.labels, n_classes).to(DTYPES[training.precision])
-
-    @property
-    def p_train(self) -> torch.Tensor:
-        """Rates [R, P]; 0 in empty slots."""
-        rates = [0.0 if m < 0 else self.networks[m].p_train for m in self.slots.flat]
-        return self.onehot.new_tensor(rates).view(*self.slots.shape)
-
-    def epoch(self, epoch: int, n_masks: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Indices [R, B] and keys [R, L, 2] of each mini-batch of an epoch."""
-        size = self.training.batch_size
-        n_steps = -(-self.n_train // size)
-        named = [(self.training, r, self.n_train, epoch) for r in self.realizations]
-        order = torch.as_tensor(np.stack([streams.minibatch_order(*name) for name in named]), device=self.device)
-        keys = np.stack([streams.dropout_keys(*name, n_steps, n_masks) for name in named], axis=1)
-        order, keys = self.pools.gather(1, order), torch.as_tensor(keys, device=self.device)
-        return [(order[:, k * size : (k + 1) * size], keys[k]) for k in range(n_steps)]
-
-    def validation_keys(self, epoch: int, first: int, n_masks: int) -> torch.Tensor:
-        """Keys [R, L, 2] of the validation images from `first`."""
-        word = f"{self.n_train}/{epoch}/{first}"
-        keys = [streams.evaluation_keys(self.training, r, word, n_masks, "validation") for r in self.realizations]
-        return torch.as_tensor(np.stack(keys), device=self.device)
-
-    def keep(self, rows: list[int], slots: np.ndarray) -> torch.Tensor:
-        """Only the realizations `rows` go on, with these networks in their slots; returns `rows` as a tensor."""
-        index = torch.as_tensor(rows, device=self.device)
-        self.realizations, self.slots = [self.realizations[row] for row in rows], slots
-        self.pools, self.validation = self.pools[index], self.validation[index]
-        return index
+    samples = Samples(networks, training, data, torch.device(device))
+    begun = _begin(samples, training, architecture, start, masks)
+    return Batch(samples, training, architecture, begun, masks, strengths)
 
 
 def _begin(
-    samples: _Samples,
+    samples: Samples,
     training: Training,
     architecture: Architecture,
     start: State | None,
@@ -200,7 +168,7 @@ def _begin(
 class _Step:
     """One gradient step on mini-batches of a fixed size: buffers, and on a GPU the captured graph."""
 
-    def __init__(self, batch: _Batch, n_samples: int) -> None:
+    def __init__(self, batch: Batch, n_samples: int) -> None:
         samples = batch.samples
         self.adam, self.pixels, self.onehot, self.labels = batch.adam, batch.pixels, samples.onehot, samples.labels
         self.fixed, self.loss = batch.fixed, batch.loss
@@ -250,12 +218,12 @@ class _Step:
         self.adam.step()
 
 
-class _Batch:
+class Batch:
     """State of a batch: `samples.slots` [R, P] of running networks, −1 where a slot is empty."""
 
     def __init__(
         self,
-        samples: _Samples,
+        samples: Samples,
         training: Training,
         architecture: Architecture,
         begun: State,
@@ -270,10 +238,10 @@ class _Batch:
             images = (samples.pixels, samples.pools, samples.validation)
             self.inputs = inputs(begun.parameters, begun.moments, firsts, samples.rows, *images)
         self.pixels = self.inputs.pixels(samples.pixels)
-        self.begun = begun.parameters
+        self.begun = begun
         self.best = self._reduced(begun.parameters)
         self.last = self.best.map(torch.clone)
-        moments = begun.moments or (self.begun.map(torch.zeros_like),) * 2
+        moments = begun.moments or (begun.parameters.map(torch.zeros_like),) * 2
         self.moments = tuple(self._reduced(moment).map(torch.clone) for moment in moments)
         steps = [0] * len(l2) if begun.steps is None else begun.steps
         self.steps = torch.as_tensor(steps, dtype=torch.float64, device=samples.device)
@@ -291,9 +259,7 @@ class _Batch:
     def _reduced(self, parameters: Parameters) -> Parameters:
         return Parameters(self.inputs.reduced(parameters.weights), parameters.biases).map(torch.clone)
 
-    def _settle(
-        self, parameters: Parameters, moments: tuple[Parameters, Parameters], count: torch.Tensor
-    ) -> None:
+    def _settle(self, parameters: Parameters, moments: tuple[Parameters, Parameters], count: torch.Tensor) -> None:
         """(Re)build everything that depends on which networks run."""
         slots = self.samples.slots
         l2 = np.where(slots < 0, 0.0, self.l2[slots])
@@ -309,12 +275,13 @@ class _Batch:
         rates = [0.0 if m < 0 else self.progress[m].rate for m in slots.flat]
         self.adam.set_rates(np.array(rates).reshape(slots.shape))
 
-    def run(self, record: frozenset[int], first_epoch: int) -> TrainedBatch:
+    def run(self, record: frozenset[int]) -> TrainedBatch:
         """Train until every network has stopped."""
-        recorded = {0: self.begun} if 0 in record else {}
+        first_epoch = self.begun.epoch
+        recorded = {0: self.begun.parameters} if 0 in record else {}
         for epoch in range(self.training.max_epochs):
-            losses = self._train_epoch(first_epoch + epoch)
-            self._after_epoch(self._validate(first_epoch + epoch), losses)
+            losses = self.train_epoch(first_epoch + epoch)
+            self._after_epoch(self.validate(first_epoch + epoch), losses)
             if epoch + 1 in record:
                 now = self.last.map(torch.clone)
                 self._keep(now, self._running())
@@ -339,7 +306,7 @@ class _Batch:
             recorded={epoch: recorded.get(epoch, last) for epoch in sorted(record)},
         )
 
-    def _train_epoch(self, epoch: int) -> np.ndarray:
+    def train_epoch(self, epoch: int) -> np.ndarray:
         """Mean training loss of each slot, [R, P]."""
         self.loss.zero_()
         for index, keys in self.samples.epoch(epoch, self.architecture.n_masks):
@@ -349,7 +316,7 @@ class _Batch:
             self.of_size[n_samples].run(index, keys)
         return (self.loss / self.samples.n_train).cpu().numpy()
 
-    def _validate(self, epoch: int) -> np.ndarray:
+    def validate(self, epoch: int) -> np.ndarray:
         """Mean validation loss of each slot, [R, P]."""
         shape, architecture, parameters = self.samples.slots.shape, self.architecture, self.adam.parameters
         total = self.loss.new_zeros(shape)
@@ -407,11 +374,11 @@ class _Batch:
                 columns.append(places)
                 members.append([slots[p] for p in places])
         if not rows:
-            self.samples.slots = _pack(members)
+            self.samples.slots = packed(members)
             return
-        row = self.samples.keep(rows, _pack(members))
+        row = self.samples.keep(rows, packed(members))
         # an empty slot repeats slot 0, frozen
-        column = torch.as_tensor(np.maximum(_pack(columns), 0), device=self.samples.device)
+        column = torch.as_tensor(np.maximum(packed(columns), 0), device=self.samples.device)
 
         def select(tensor: torch.Tensor) -> torch.Tensor:
             return tensor[row[:, None], column].contiguous()
@@ -420,9 +387,3 @@ class _Batch:
         self.fixed = [select(mask) for mask in self.fixed]
         adam = self.adam
         self._settle(adam.parameters.map(select), (adam.mean.map(select), adam.square.map(select)), select(adam.count))
-
-
-def _pack(members: list[list[int]]) -> np.ndarray:
-    """Rectangular array of ragged rows, filled up with −1."""
-    width = max(map(len, members), default=0)
-    return np.array([row + [-1] * (width - len(row)) for row in members], dtype=np.int64).reshape(len(members), width)

@@ -72,17 +72,21 @@ class NeuronMask(NoMask):
         self._mask = {mask.shape[2]: mask for mask in self._mask}
 
     def draw(self, keys: torch.Tensor) -> None:
+        """New fields [R, L, H, B]."""
         self._field.draw(keys)
 
     def hidden_(self, layer: int, h: torch.Tensor) -> None:
+        """Mask and scale in place."""
         # comparing into a float buffer is one vectorised pass; a boolean mask would cost several
         mask = torch.lt(self._field.u[:, layer, None, : h.shape[2]], self.keep, out=self._mask[h.shape[2]])
         h.mul_(mask).mul_(self.scale)
 
     def scale_(self, values: torch.Tensor) -> None:
+        """Divide by 1 − p."""
         values.mul_(self.scale)
 
     def unscale_(self, values: torch.Tensor) -> None:
+        """Multiply by 1 − p."""
         values.mul_(self.keep)
 
 
@@ -103,12 +107,15 @@ class ConnectionMask(NoMask):
         self._masked = [torch.empty_like(factor) for factor in self._factors]
 
     def draw(self, keys: torch.Tensor) -> None:
+        """New fields [R, out, in] of each layer."""
         for layer, (field, factor) in enumerate(zip(self._fields, self._factors, strict=True)):
             torch.lt(field.draw(keys[:, layer])[:, None], self.keep, out=factor)
             factor.mul_(self.scale)
 
     def weight(self, layer: int, weight: torch.Tensor) -> torch.Tensor:
+        """Masked and scaled weights, in a buffer."""
         return torch.mul(weight, self._factors[layer - 1], out=self._masked[layer - 1])
 
     def weight_backward_(self, layer: int, gradient: torch.Tensor) -> None:
+        """Mask and scale in place."""
         gradient.mul_(self._factors[layer - 1])

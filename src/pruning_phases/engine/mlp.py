@@ -207,11 +207,13 @@ class ConnectionNoise(NeuronNoise):
         self.factors = [rates.new_empty(len(rates), *shape) for shape in shapes]
 
     def draw(self, keys: torch.Tensor) -> None:
+        """Masks m / (1 − p) of one pass from keys int32 [L, 2]: one [E, out, in] for each layer."""
         for field, factor, key in zip(self._fields, self.factors, keys, strict=True):
             torch.lt(field.draw(key), self.keep, out=factor)
             factor.mul_(1 / self.keep)
 
     def logits(self, parameters: Parameters, first: torch.Tensor) -> torch.Tensor:
+        """Logits [C, E, B] under the present masks."""
         h = first
         for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
             h = torch.matmul(weight[0, 0] * self.factors[layer], h).add_(bias[0, 0])

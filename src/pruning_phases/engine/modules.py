@@ -31,7 +31,7 @@ class Drop(nn.Module):
         self.register_buffer("factor", torch.ones(1, width), persistent=False)
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        """h ∘ factor."""
+        """Masked and scaled h [B, width]."""
         return h * self.factor
 
 
@@ -131,9 +131,7 @@ class Modules:
             masks.hidden_(layer, factor)
         return [factor.mT for factor in factors]
 
-    def _answer(
-        self, named: dict[str, torch.Tensor], factors: Sequence[torch.Tensor], x: torch.Tensor
-    ) -> torch.Tensor:
+    def _answer(self, named: dict[str, torch.Tensor], factors: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Logits [B, C] of one network."""
         places = [name for name, part in self.template.named_modules() if isinstance(part, Drop)]
         buffers = {f"{name}.factor": factor for name, factor in zip(places, factors, strict=True)}

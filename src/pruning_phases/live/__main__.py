@@ -11,7 +11,7 @@ import torch
 from pruning_phases.config import Training
 from pruning_phases.live.networks import FILE, check_output, save_networks, train_networks
 from pruning_phases.paths import expanded
-from pruning_phases.provenance import provenance
+from pruning_phases.runs.provenance import provenance
 from pruning_phases.terminal import run
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from pruning_phases import observables
 from pruning_phases.config import N_CLASSES, Training
-from pruning_phases.data import MNIST, load_mnist, scaled
-from pruning_phases.engine.evaluation import predict
+from pruning_phases.datasets import MNIST, load_mnist, scaled
+from pruning_phases.engine import predict
 from pruning_phases.live import palette
 from pruning_phases.live.figure import LiveFigure, plain, rendered
 from pruning_phases.live.networks import BORDER, SIDE, LiveNetworks, load_networks

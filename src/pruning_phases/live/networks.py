@@ -22,13 +22,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.data import MNIST, REPOSITORY, load_mnist
-from pruning_phases.engine.evaluation import evaluate
-from pruning_phases.engine.loop import train
-from pruning_phases.engine.mlp import Parameters
+from pruning_phases.config import DIVERGED, Evaluation, Network, Training
+from pruning_phases.datasets import MNIST, load_mnist
+from pruning_phases.engine import Parameters, evaluate, train
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
-from pruning_phases.store import DIVERGED
+from pruning_phases.paths import REPOSITORY
 
 FILE = REPOSITORY / "data" / "live_networks.npz"
 BORDER = 2  # pixels left out at each side of the 28 x 28 image

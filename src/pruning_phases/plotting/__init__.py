@@ -5,41 +5,79 @@ training-set size, darker for more data. Both families keep their order in greys
 """
 
 from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
+from pruning_phases.plotting.calibration import bias_curves, coverage_strip
 from pruning_phases.plotting.choices import difference_strip
+from pruning_phases.plotting.collapse import (
+    X_LABELS,
+    collapse_curves,
+    crossing_and_collapse,
+    gallery,
+    known_system,
+    landscape_map,
+    transition_figure,
+)
+from pruning_phases.plotting.crossings import hypothesis_panels
 from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
+from pruning_phases.plotting.exponents import (
+    comparison_strip,
+    crossing_drift_line,
+    crossing_hypotheses,
+    nu_and_quality,
+    nu_relation_curves,
+    scan_curves,
+)
 from pruning_phases.plotting.performance import contestants, speed_curve
 from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
 from pruning_phases.plotting.protocols import against_learning_rate, learning_rate_grid, statement_map
 from pruning_phases.plotting.schematic import network_schematic
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width
+from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, size_color, size_marker, vector_output
 
 __all__ = [
     "ALPHA_CMAP",
     "PHASE_COLORS",
+    "X_LABELS",
     "accuracy_map",
     "against_learning_rate",
+    "bias_curves",
     "binder_curves",
     "boundary_against_depth",
     "boundary_line",
+    "collapse_curves",
+    "comparison_strip",
     "contestants",
+    "coverage_strip",
+    "crossing_and_collapse",
+    "crossing_drift_line",
+    "crossing_hypotheses",
     "crossing_strip",
     "difference_strip",
     "digit_answers",
     "edge_against_width",
     "exponent_map",
+    "gallery",
     "goodness_map",
+    "hypothesis_panels",
+    "known_system",
+    "landscape_map",
     "learning_rate_grid",
     "network_schematic",
+    "nu_and_quality",
+    "nu_relation_curves",
     "panels",
     "phase_map",
     "scaling_fits",
+    "scan_curves",
     "size_color",
     "size_curves",
     "size_marker",
     "speed_curve",
+    "stability_grid",
+    "stability_panels",
     "statement_map",
+    "transition_figure",
     "variance_curves",
     "vector_output",
 ]

@@ -12,8 +12,8 @@ from pruning_phases.claims.studies.sensitivity.study import Study, run, training
 from pruning_phases.claims.studies.sensitivity.variants import choose
 from pruning_phases.outputs import check_table
 from pruning_phases.paths import expanded
-from pruning_phases.progress import cost
-from pruning_phases.store import Store
+from pruning_phases.runs.progress import cost
+from pruning_phases.runs.store import Store
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases.method_check import (
+from pruning_phases.calibration.coverage import (
     CASES,
     DATA,
     P_C,
@@ -81,7 +81,7 @@ def test_shipped_systems():
 
 
 def test_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("pruning_phases.method_check.CASES", (Case("BKT", 1.0, 0.1, 0.05),))
+    monkeypatch.setattr("pruning_phases.calibration.coverage.CASES", (Case("BKT", 1.0, 0.1, 0.05),))
     main(["coverage", "--sets", "2", "--out", str(tmp_path)])
     assert len(pd.read_parquet(tmp_path / "method_check.parquet")) == 2
     with pytest.raises(SystemExit):

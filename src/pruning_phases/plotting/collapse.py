@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table
+from pruning_phases.plotting.exponents import nu_and_quality
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.style import (
     SEQUENTIAL_CMAP,
@@ -23,7 +24,6 @@ from pruning_phases.plotting.style import (
     styled,
 )
 from pruning_phases.plotting.style import size_color as training_size_color
-from pruning_phases.plotting_collapse.tables import nu_and_quality
 
 LOSS = r"test loss $\langle L\rangle$ (nats)"
 X_LABELS = {

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pruning_phases.config import Network, Sweep
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.store import FORMAT, KEY, METADATA_KEY, SCHEMA, Part, Store, StoreError
+from pruning_phases.runs.store import FORMAT, KEY, METADATA_KEY, SCHEMA, Part, Store, StoreError
 
 
 def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:

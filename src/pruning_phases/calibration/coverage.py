@@ -2,7 +2,7 @@
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.method_check systems coverage
+    python -m pruning_phases.calibration systems coverage
 
 (about half an hour on one core), which writes ``data/known_systems.parquet``, ``data/method_check.parquet`` and a
 provenance file beside each.
@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from pruning_phases.calibration.known_systems import percolation, xy_model
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.paths import expanded
-from pruning_phases.synthetic import synthetic_collapse
-from pruning_phases.terminal import run
+from pruning_phases.paths import REPOSITORY, expanded
 
 __all__ = [
     "Case",
@@ -40,7 +40,7 @@ __all__ = [
     "simulate_known_systems",
 ]
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = REPOSITORY / "data"
 ANSAETZE: dict[str, Ansatz] = {"BKT": BKT(), "algebraic": Algebraic()}
 P_C = 0.4537
 """True p_c of all synthetic sets: not a point of any of the grids, as in real data."""
@@ -183,8 +183,6 @@ def chi_squared_bias(
 
 def simulate_known_systems() -> pd.DataFrame:
     """The shipped Monte Carlo: percolation and the XY model (about seven minutes on one core)."""
-    from pruning_phases.known_systems import percolation, xy_model  # numba is compiled only when asked for
-
     bonds = percolation((16, 32, 64, 128), np.linspace(0.44, 0.56, 41), n_realizations=20, n_samples=1000, seed=1)
     spins = xy_model((8, 12, 16, 24, 32, 48, 64), n_realizations=10, n_warm=150, n_measure=800, seed=2)
     return pd.concat([bonds, spins], ignore_index=True)
@@ -204,7 +202,7 @@ def _write(table: pd.DataFrame, path: Path, seconds: float, parameters: dict[str
     content = io.BytesIO()
     table.to_parquet(content, compression="zstd", index=False)
     provenance = {
-        "command": f"python -m pruning_phases.method_check {parameters['study']}",
+        "command": f"python -m pruning_phases.calibration {parameters['study']}",
         "parameters": parameters,
         "rows": len(table),
         "seconds": round(seconds),
@@ -217,7 +215,7 @@ def _write(table: pd.DataFrame, path: Path, seconds: float, parameters: dict[str
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line: make the shipped tables again."""
-    parser = argparse.ArgumentParser(prog="python -m pruning_phases.method_check", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pruning_phases.calibration", description=__doc__)
     parser.add_argument("study", nargs="+", choices=["systems", "coverage"])
     parser.add_argument("--sets", type=int, default=200, help="synthetic data sets per case (default 200)")
     parser.add_argument(
@@ -237,7 +235,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parameters = {"study": study, "n_sets": options.sets, "n_bootstrap": 200, "p_c": P_C, "cases": cases}
         _write(table, options.out / f"{name}.parquet", time.perf_counter() - start, parameters)
         print(f"{options.out / name}.parquet: {len(table)} rows, {time.perf_counter() - start:.0f} s")
-
-
-if __name__ == "__main__":
-    run(main)

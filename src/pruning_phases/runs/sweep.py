@@ -14,17 +14,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from pruning_phases import store as stores
-from pruning_phases import weights
 from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
-from pruning_phases.data import data_folder, prepare
-from pruning_phases.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
-from pruning_phases.jobs import BatchReport, Job, Plan, measure, plan, run_batches
-from pruning_phases.paths import expanded
-from pruning_phases.progress import LOG, Progress
-from pruning_phases.store import Store, StoreWarning
+from pruning_phases.datasets import data_folder, prepare
+from pruning_phases.paths import REPOSITORY, expanded
+from pruning_phases.runs import store as stores
+from pruning_phases.runs import weights
+from pruning_phases.runs.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
+from pruning_phases.runs.jobs import BatchReport, Job, Plan, measure, plan, run_batches
+from pruning_phases.runs.progress import LOG, Progress
+from pruning_phases.runs.store import Store, StoreWarning
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "data" / "reference.parquet"
 SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_batch.parquet"}
 """Compact file of each of `config.PROTOCOLS`."""

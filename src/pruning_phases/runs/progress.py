@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pruning_phases.config import N_TEST, Evaluation, Network, Training
-from pruning_phases.data import MNIST
+from pruning_phases.datasets import MNIST
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import train
 

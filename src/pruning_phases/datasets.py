@@ -28,9 +28,8 @@ from pathlib import Path
 import torch
 
 from pruning_phases.config import ConfigError
-from pruning_phases.paths import expanded
+from pruning_phases.paths import REPOSITORY, expanded
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT_VARIABLE = "PRUNING_PHASES_DATA"
 
 # SHA-256 of the uncompressed upstream files.

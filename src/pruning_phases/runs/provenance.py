@@ -14,7 +14,7 @@ import torch
 @functools.cache
 def git_commit() -> str:
     """Commit of the source tree, with "+" if it was changed since; "" outside a git checkout."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]  # the package
     how = {"cwd": folder, "capture_output": True, "text": True, "timeout": 10, "check": True}
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], **how).stdout

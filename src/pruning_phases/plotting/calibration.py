@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from pruning_phases.plotting.exponents import BKT_COLOR
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
-from pruning_phases.plotting_collapse.tables import BKT_COLOR
 
 
 @styled
@@ -17,7 +17,7 @@ def coverage_strip(table: pd.DataFrame, ax: Axes | None = None, nominal: float =
     """Fraction of intervals that hold the truth, for p_c and nu, contour and bootstrap, one row per case.
 
     Args:
-        table: from `method_check.coverage_table`.
+        table: from `calibration.coverage_table`.
         ax: axes to draw on (None: a new figure).
         nominal: coverage that the bootstrap promises (dashed).
     """
@@ -59,7 +59,7 @@ def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Reduced chi-squared at the true parameters against the statistical error, one curve per grid spacing.
 
     Args:
-        table: from `method_check.chi_squared_bias`.
+        table: from `calibration.chi_squared_bias`.
         ax: axes to draw on (None: a new figure).
     """
     ax = axes_or_new(ax)

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pruning_phases import store as stores
 from pruning_phases.config import ConfigError, Evaluation, Network, Training
-from pruning_phases.jobs import Job, compute
 from pruning_phases.paths import expanded
-from pruning_phases.store import KEY, Store, StoreError
+from pruning_phases.runs import store as stores
+from pruning_phases.runs.jobs import Job, compute
+from pruning_phases.runs.store import KEY, Store, StoreError
 
 # Of ln(loss), rms over p_eval. 90 networks (N = 32 000 and 50 000) trained with sums in another order: median 0.018, largest 0.21.
 TOLERANCE = 0.25

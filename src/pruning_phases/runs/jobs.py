@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pruning_phases import store as stores
-from pruning_phases import weights
 from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
-from pruning_phases.data import load_mnist
+from pruning_phases.datasets import load_mnist
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import VALIDATION_CHUNK, train
-from pruning_phases.engine.mlp import DTYPES, Parameters
-from pruning_phases.progress import calibrate, cost
-from pruning_phases.provenance import provenance
-from pruning_phases.store import DIVERGED, Store
+from pruning_phases.engine.parameters import DTYPES, Parameters
+from pruning_phases.runs import store as stores
+from pruning_phases.runs import weights
+from pruning_phases.runs.progress import calibrate, cost
+from pruning_phases.runs.provenance import provenance
+from pruning_phases.runs.store import DIVERGED, Store
 
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
 GPU_NETWORKS_PER_BATCH = 1_000  # enough to occupy a GPU; more only means that an interruption loses more
@@ -185,8 +185,9 @@ def gpu_bytes(members: Sequence[Network], training: Training) -> int:
     one = members[0]
     neurons = one.depth * one.width + 10
     parameters = 785 * one.width + (one.depth - 1) * one.width * (one.width + 1) + 10 * (one.width + 1)
-    # value, gradient, two moments, best, initial, and two temporaries of the update; h, δ and mask of a mini-batch, h in validation
-    per_network = 8 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
+    # value, gradient, two moments, what is kept of a network (initial, best, last, its moments), two temporaries of the update;
+    # h, δ and mask of a mini-batch, h in validation
+    per_network = 11 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
     return DTYPES[training.precision].itemsize * (
         len(members) * per_network + training.n_validation * (784 + one.width)
     )
@@ -223,7 +224,7 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
     last = None
     if job.weights is None:
         batch = train(job.networks, training, mnist(), device)
-        networks, parameters, last = batch.networks, batch.parameters, batch.last
+        networks, parameters, last = batch.networks, batch.parameters, batch.last.parameters
         fields = (batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates)
         records = [
             {**one._asdict(), "epochs": epochs, "best_epoch": best, "stop_reason": reason, "learning_rate": rate}
