@@ -39,7 +39,7 @@ def field(
     return (x & np.uint64(0xFFFFFF)) / 2.0**24
 
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "linear": lambda h: h}
 
 
 class Plain(nn.Module):

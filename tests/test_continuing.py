@@ -10,7 +10,7 @@ import torch
 from plain import Plain, train_plain
 
 from pruning_phases import streams
-from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.config import ConfigError, Evaluation, Network, Training
 from pruning_phases.engine import MLP, State, evaluate, train
 from pruning_phases.engine.parameters import Parameters
 
@@ -24,7 +24,7 @@ TRAINING = Training(
     batch_size=64,
 )
 NAMES = [Network(2, 30, 300, p, r) for r in (0, 3) for p in (0.0, 0.4)]
-LAYERS = ((300, 100), "relu"), ((30, 30), "tanh"), ((20, 35, 15), "sigmoid")
+LAYERS = ((300, 100), "relu"), ((30, 30), "tanh"), ((20, 35, 15), "sigmoid"), ((15, 25), "linear")
 
 
 def assert_same(parameters: Parameters, m: int, model: Plain, tolerance: float = 1e-7) -> None:
@@ -64,7 +64,7 @@ def test_each_network_has_its_own_l2_penalty_as_torch_has_it(mnist):
 def test_a_penalty_moves_the_weights_of_dark_pixels_too(mnist):
     pool, _ = streams.split(TRAINING, 0)
     dark = mnist.train_pixels[torch.as_tensor(pool[:300])].amax(0) == 0
-    initial = MLP((30, 30)).initial(TRAINING, [0], 784, 10, torch.device("cpu")).weights[0][0, 0]
+    initial = MLP((30, 30)).initial(TRAINING, [0], torch.device("cpu")).weights[0][0, 0]
     free, held = (train(NAMES[:1], TRAINING, mnist, l2=l2).parameters.weights[0][0, 0] for l2 in (0.0, 0.1))
     assert torch.equal(free[:, dark], initial[:, dark])
     assert (held[:, dark] != initial[:, dark]).all()
@@ -138,8 +138,6 @@ def test_recorded_weights_are_those_of_shorter_trainings(mnist):
 
 
 def test_unequal_layers_are_evaluated_as_they_were_trained(mnist):
-    from pruning_phases.config import Evaluation
-
     architecture = MLP((40, 25), "tanh")
     name = Network(2, 25, 300, 0.2, 0)
     batch = train([name], dataclasses.replace(TRAINING, max_epochs=1), mnist, architecture=architecture)

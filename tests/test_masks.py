@@ -18,7 +18,7 @@ from pruning_phases.engine.masks import ConnectionMask
 TRAINING = Training(precision="float64", learning_rate=5e-3, n_validation=200, max_epochs=3, batch_size=64)
 NAMES = [Network(2, 25, 200, p, r) for r in (0, 3) for p in (0.0, 0.3, 0.8)]
 HIDDEN = (30, 25)
-DROPCONNECT = MLP(HIDDEN, mask="connection")
+DROPCONNECT = MLP(HIDDEN, mask="dropconnect")
 
 
 def plain_model(name: Network) -> Plain:
@@ -52,7 +52,7 @@ def test_an_evaluation_pass_is_one_pruned_network(batch, mnist, monkeypatch):
             keys = streams.evaluation_keys(TRAINING, name.realization, k, 2)
             for e, p in enumerate(grid.p_eval):
                 logits = model(images, plain_masks(model, keys, 0, p), p)
-                expected = float(torch.nn.functional.cross_entropy(logits, mnist.test_labels))
+                expected = torch.nn.functional.cross_entropy(logits, mnist.test_labels).item()
                 assert loss[m, e, k] == pytest.approx(expected, rel=1e-7)
                 assert n_correct[m, e, k] == int((logits.argmax(1) == mnist.test_labels).sum())
 

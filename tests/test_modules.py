@@ -83,7 +83,7 @@ def test_cnn5_is_lenet_5_and_a_batch_of_it_equals_one_by_one(mnist):
     architecture = Modules(lambda: CNN5(8))
     training = dataclasses.replace(TRAINING, max_epochs=1, n_validation=100)
     names = [Network(4, 8, 100, 0.0, r) for r in (0, 2)]
-    start = architecture.initial(training, [0, 2], 784, 10, torch.device("cpu"))
+    start = architecture.initial(training, [0, 2], torch.device("cpu"))
     assert not torch.equal(start.weights[0][0], start.weights[0][1]), "each realization draws its own"
     masks = [torch.rand(weight.shape, generator=torch.Generator().manual_seed(2)) < 0.6 for weight in start.weights]
     batch = train(names, training, mnist, architecture=architecture, masks=masks)
@@ -111,5 +111,5 @@ def test_a_network_of_modules_does_not_depend_on_its_batch(mnist):
 def test_a_module_of_the_wrong_shape_and_connection_masks_are_refused(mnist):
     with pytest.raises(ConfigError, match="does not turn 784 pixels into 10 logits"):
         train(NAMES, TRAINING, mnist, architecture=Modules(lambda: nn.Linear(784, 9)))
-    with pytest.raises(ConfigError, match="mask = 'connection' is not possible"):
-        Modules(connected, mask="connection")
+    with pytest.raises(ConfigError, match="mask = 'dropconnect' is not possible"):
+        Modules(connected, mask="dropconnect")

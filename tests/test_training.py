@@ -92,7 +92,7 @@ def test_weights_of_pixels_dark_in_all_training_images_keep_their_initial_values
     pool, _ = streams.split(SHORT, 3)
     dark = mnist.train_pixels[torch.as_tensor(pool[:300])].amax(0) == 0
     assert 100 < int(dark.sum()) < 400
-    initial = MLP((30, 30)).initial(SHORT, [3], 784, 10, torch.device("cpu")).weights[0][0]
+    initial = MLP((30, 30)).initial(SHORT, [3], torch.device("cpu")).weights[0][0]
     moved = batch.parameters.weights[0][:, 0] != initial
     assert not moved[:, :, dark].any()
     assert moved[:, :, ~dark].float().mean() > 0.5

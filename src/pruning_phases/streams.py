@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pruning_phases.config import N_POOL, Training
+from pruning_phases.config import Training
 
 
 def generator(*words: int | str) -> np.random.Generator:
@@ -26,17 +26,17 @@ def generator(*words: int | str) -> np.random.Generator:
 
 
 def split(training: Training, realization: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pool and validation set of a realization: indices into the 60 000 images.
+    """Pool and validation set of a realization: indices into the data set's training images.
 
     Returns (pool, validation): a training subset of size N is `pool[:N]`, so subsets are nested in N; the validation set is disjoint
     from all of them and the same for every N.
     """
-    order = generator("subset", training.seed, realization).permutation(N_POOL)
+    order = generator("subset", training.seed, realization).permutation(training.images.n_pool)
     return order[training.n_validation :], order[: training.n_validation]
 
 
 def initial_parameters(
-    training: Training, realization: int, hidden: Sequence[int], n_inputs: int = 784, n_classes: int = 10
+    training: Training, realization: int, hidden: Sequence[int]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Initial weights [out, in] and biases [out] of each layer: U(±1/√fan_in), the default of `torch.nn.Linear`.
 
@@ -45,7 +45,7 @@ def initial_parameters(
     named = (len(hidden), hidden[0]) if len(set(hidden)) == 1 else ("layers", *hidden)
     draw = generator("weights", training.seed, realization, *named)
     layers = []
-    for fan_in, fan_out in itertools.pairwise([n_inputs, *hidden, n_classes]):
+    for fan_in, fan_out in itertools.pairwise([training.images.n_pixels, *hidden, training.images.n_classes]):
         bound = 1 / np.sqrt(fan_in)
         layers.append((draw.uniform(-bound, bound, (fan_out, fan_in)), draw.uniform(-bound, bound, fan_out)))
     return layers

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import torch
 
-from pruning_phases.config import Training
+from pruning_phases.config import DEPTHS, ConfigError, Training
 from pruning_phases.engine.masks import NoMask
 from pruning_phases.engine.mlp import MLP
+from pruning_phases.engine.modules import CNN5, Modules
 from pruning_phases.engine.parameters import Parameters
 
 
@@ -38,9 +39,7 @@ class Architecture(Protocol):
     capturable: bool
     """A gradient step can be captured in a CUDA graph."""
 
-    def initial(
-        self, training: Training, realizations: Sequence[int], n_inputs: int, n_classes: int, device: torch.device
-    ) -> Parameters:
+    def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]."""
 
     def masks(self, p: torch.Tensor, parameters: Parameters, n_samples: int) -> NoMask:
@@ -61,5 +60,17 @@ class Architecture(Protocol):
 
 
 def architecture_of(training: Training, depth: int, width: int) -> Architecture:
-    """The architecture of the networks of this depth and width."""
-    return MLP((width,) * depth)
+    """The architecture `training.architecture` of the networks of this depth and width.
+
+    "mlp": `depth` hidden layers of `width`; "fc4": pixels – 3·width – width – classes, for width 100 LeNet-300-100; "cnn5": `CNN5`, whose
+    last hidden layer has `width` neurons (84 in LeNet-5). Raises ConfigError for a depth that the architecture does not have.
+    """
+    if (fixed := DEPTHS.get(training.architecture, depth)) != depth:
+        raise ConfigError(f"depth = {depth} is not possible: {training.architecture} has {fixed} hidden layers")
+    if training.architecture == "cnn5":
+        side, n_classes = training.images.shape[0], training.images.n_classes
+        if training.activation != "relu":
+            raise ConfigError(f"activation = {training.activation!r} is not possible with cnn5: choose relu")
+        return Modules(lambda: CNN5(width, side, n_classes), training.mask)
+    hidden = (3 * width, width) if training.architecture == "fc4" else (width,) * depth
+    return MLP(hidden, training.activation, training.mask)

@@ -15,7 +15,7 @@ import torch
 
 from pruning_phases import streams
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.datasets import MNIST, scaled
+from pruning_phases.datasets import Images, scaled
 from pruning_phases.engine.architectures import Architecture, architecture_of
 from pruning_phases.engine.parameters import Parameters
 
@@ -30,7 +30,7 @@ def evaluate(
     parameters: Parameters,
     training: Training,
     evaluation: Evaluation,
-    data: MNIST,
+    data: Images,
     architecture: Architecture | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean test loss in nats and number of correct images of each network, p_eval and pass.
@@ -72,15 +72,14 @@ def predict(
     n_passes: int,
     images: torch.Tensor,
     architecture: Architecture | None = None,
-    n_test: int = 10_000,
 ) -> torch.Tensor:
     """Class that one network answers for each image under each of `n_passes` masks: int64 [passes, B]; images [B, pixels].
 
-    The masks are the evaluation masks of test images 0 … B − 1, of `n_test`, of that realization.
+    The masks are the evaluation masks of test images 0 … B − 1 of that realization.
     """
     architecture = architecture or architecture_of(training, parameters.depth, parameters.weights[-1].shape[-1])
     images = images.to(parameters.weights[0])
-    noise = architecture.noise(images.new_tensor([p_eval]), parameters, 0, len(images), n_test)
+    noise = architecture.noise(images.new_tensor([p_eval]), parameters, 0, len(images), training.images.n_test)
     first = noise.first(parameters, images)
     answers = []
     for k in range(n_passes):

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets import MNIST, scaled
+from pruning_phases.datasets import Images, scaled
 from pruning_phases.engine import kernels
 from pruning_phases.engine.adam import Adam
 from pruning_phases.engine.architectures import Architecture, architecture_of
@@ -77,13 +77,13 @@ class TrainedBatch:
 def train(
     networks: Sequence[Network],
     training: Training,
-    data: MNIST,
+    data: Images,
     device: str | torch.device = "cpu",
     *,
     architecture: Architecture | None = None,
     start: State | None = None,
     masks: Sequence[torch.Tensor] | None = None,
-    l2: float | Sequence[float] = 0.0,
+    l2: float | Sequence[float] | None = None,
     record: Collection[int] = (),
 ) -> TrainedBatch:
     """Train networks of one architecture and one N together; each as if it were alone, with the randomness of its realization.
@@ -91,7 +91,7 @@ def train(
     networks: M distinct ones, with common depth, width and n_train. architecture: default `architecture_of` these.
     start: weights to go on from, default fresh ones; scheduler and early stopping begin anew in either case.
     masks: one for each weight tensor, [M, 1, …]; where it is 0 the weight is 0, and stays so.
-    l2: strength λ ≥ 0 of the penalty (λ/2)‖θ‖² of all parameters, one for all or for each network.
+    l2: strength λ ≥ 0 of the penalty (λ/2)‖θ‖² of all parameters, one for all or for each network; default `training.l2`.
     record: epochs of this call (0: before the first) after which weights are kept.
 
     Raises ConfigError for networks that differ in these, repeat, or do not fit the pool, and for an impossible l2 or shape.
@@ -104,13 +104,13 @@ def train(
 def batch_of(
     networks: Sequence[Network],
     training: Training,
-    data: MNIST,
+    data: Images,
     device: str | torch.device = "cpu",
     *,
     architecture: Architecture | None = None,
     start: State | None = None,
     masks: Sequence[torch.Tensor] | None = None,
-    l2: float | Sequence[float] = 0.0,
+    l2: float | Sequence[float] | None = None,
 ) -> Batch:
     """The batch that `train` trains, before its first epoch; arguments and errors as there."""
     networks = tuple(Network(*network) for network in networks)
@@ -121,7 +121,7 @@ def batch_of(
     n_pool = len(data.train_labels) - training.n_validation
     if networks[0].n_train > n_pool:
         raise ConfigError(f"n_train = {networks[0].n_train} exceeds the pool of {n_pool} images")
-    strengths = np.asarray(l2, dtype=np.float64)
+    strengths = np.asarray(training.l2 if l2 is None else l2, dtype=np.float64)
     if strengths.shape not in ((), (len(networks),)) or not (np.isfinite(strengths) & (strengths >= 0)).all():
         raise ConfigError(f"l2 = {l2!r} is not possible: give one number of at least 0, or one for each network")
     strengths = np.broadcast_to(strengths, len(networks))
@@ -139,8 +139,7 @@ def _begin(
     masks: Sequence[torch.Tensor] | None,
 ) -> State:
     """The state [M, 1, …] to start from, masked, of the right type and on the right device."""
-    n_inputs, n_classes = samples.pixels.shape[1], samples.onehot.shape[1]
-    fresh = architecture.initial(training, samples.realizations, n_inputs, n_classes, samples.device)
+    fresh = architecture.initial(training, samples.realizations, samples.device)
     if start is None:
         state = State(fresh.map(lambda tensor: tensor[samples.rows]))
     else:

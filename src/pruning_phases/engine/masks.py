@@ -15,8 +15,6 @@ import torch
 
 from pruning_phases import streams
 
-KINDS = ("neuron", "connection")
-
 
 class UniformField:
     """Uniform numbers u [..., rows, columns] in [0, 1), drawn again from keys int32 [..., 2]; buffers are reused."""

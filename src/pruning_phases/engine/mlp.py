@@ -18,12 +18,17 @@ from pruning_phases.engine import kernels
 from pruning_phases.engine.masks import ConnectionMask, NeuronMask, NoMask, UniformField
 from pruning_phases.engine.parameters import DTYPES, Parameters
 
-ACTIVATIONS = {"relu": kernels.relu_, "tanh": torch.Tensor.tanh_, "sigmoid": torch.Tensor.sigmoid_}
+ACTIVATIONS = {
+    "relu": kernels.relu_,
+    "tanh": torch.Tensor.tanh_,
+    "sigmoid": torch.Tensor.sigmoid_,
+    "linear": lambda h: h,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class MLP:
-    """Layers pixels – hidden[0] – … – classes, an activation after each hidden layer, masks of one kind (`masks.KINDS`)."""
+    """Layers pixels – hidden[0] – … – classes, an activation after each hidden layer, masks of one kind ("neuron" or "dropconnect")."""
 
     hidden: tuple[int, ...]
     activation: str = "relu"
@@ -38,12 +43,10 @@ class MLP:
         """Fields that a pass draws."""
         return len(self.hidden)
 
-    def initial(
-        self, training: Training, realizations: Sequence[int], n_inputs: int, n_classes: int, device: torch.device
-    ) -> Parameters:
+    def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]: the networks of a realization start alike."""
         dtype = DTYPES[training.precision]
-        drawn = [streams.initial_parameters(training, r, self.hidden, n_inputs, n_classes) for r in realizations]
+        drawn = [streams.initial_parameters(training, r, self.hidden) for r in realizations]
 
         def stack(arrays: list) -> torch.Tensor:
             return torch.stack([torch.as_tensor(array) for array in arrays]).to(device, dtype)[:, None]
@@ -56,7 +59,7 @@ class MLP:
         """Masks of a pass over `n_samples` with rates p [R, P]."""
         if not p.any():
             return NoMask()
-        if self.mask == "connection":
+        if self.mask == "dropconnect":
             return ConnectionMask(p, [tuple(weight.shape[2:]) for weight in parameters.weights[1:]])
         return NeuronMask(p, self.hidden, n_samples)
 
@@ -154,8 +157,8 @@ class Gradient:
             return
         self.masks.hidden_(layer, delta)
         self.masks.unscale_(h)  # f, where it is not masked
-        slope = 1 - h.square() if self.layers.activation == "tanh" else h - h.square()
-        delta.mul_(slope)
+        if self.layers.activation != "linear":
+            delta.mul_(1 - h.square() if self.layers.activation == "tanh" else h - h.square())
 
 
 class NeuronNoise:

@@ -104,9 +104,7 @@ class Modules:
     def _named(self, parameters: Parameters) -> dict[str, torch.Tensor]:
         return dict(zip([*self._names()[0], *self._names()[1]], parameters.tensors, strict=True))
 
-    def initial(
-        self, training: Training, realizations: Sequence[int], n_inputs: int, n_classes: int, device: torch.device
-    ) -> Parameters:
+    def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]: those that the module draws itself, from a stream of the realization."""
         made = []
         with torch.random.fork_rng(devices=[]):
@@ -114,8 +112,9 @@ class Modules:
                 draw = streams.generator("module", training.seed, realization)
                 torch.manual_seed(int(draw.integers(2**63)))
                 made.append(self.make())
-        if made[0](torch.zeros(1, n_inputs)).shape != (1, n_classes):
-            raise ConfigError(f"the module does not turn {n_inputs} pixels into {n_classes} logits")
+        n_pixels, n_classes = training.images.n_pixels, training.images.n_classes
+        if made[0](torch.zeros(1, n_pixels)).shape != (1, n_classes):
+            raise ConfigError(f"the module does not turn {n_pixels} pixels into {n_classes} logits")
         stacked, _ = stack_module_state(made)
         groups = ([stacked[name].detach()[:, None] for name in names] for names in self._names())
         return Parameters(*map(tuple, groups)).map(lambda tensor: tensor.to(device, DTYPES[training.precision]))

@@ -10,14 +10,14 @@ import torch
 
 from pruning_phases import streams
 from pruning_phases.config import Network, Training
-from pruning_phases.datasets import MNIST
+from pruning_phases.datasets import Images
 from pruning_phases.engine.parameters import DTYPES
 
 
 class Samples:
     """Images of the realizations [R] of a batch: training subset, validation set, mini-batches."""
 
-    def __init__(self, networks: tuple[Network, ...], training: Training, data: MNIST, device: torch.device) -> None:
+    def __init__(self, networks: tuple[Network, ...], training: Training, data: Images, device: torch.device) -> None:
         self.networks, self.training, self.device = networks, training, device
         self.n_train = networks[0].n_train
         self.realizations = sorted({network.realization for network in networks})
@@ -28,8 +28,7 @@ class Samples:
         self.pools = torch.as_tensor(np.stack([pool[: self.n_train] for pool, _ in splits]), device=device)
         self.validation = torch.as_tensor(np.stack([validation for _, validation in splits]), device=device)
         self.pixels, self.labels = data.train_pixels.to(device), data.train_labels.to(device)
-        n_classes = int(data.train_labels.max()) + 1
-        self.onehot = torch.nn.functional.one_hot(self.labels, n_classes).to(DTYPES[training.precision])
+        self.onehot = torch.nn.functional.one_hot(self.labels, training.images.n_classes).to(DTYPES[training.precision])
 
     @property
     def p_train(self) -> torch.Tensor:
