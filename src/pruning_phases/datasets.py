@@ -27,7 +27,6 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases.config import ConfigError
 from pruning_phases.paths import REPOSITORY, expanded
 
 ENVIRONMENT_VARIABLE = "PRUNING_PHASES_DATA"
@@ -236,13 +235,3 @@ def _write_atomically(path: Path, content: bytes) -> None:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def main() -> None:
-    """Prepare the files and say where they are (`make data`)."""
-    try:
-        root = data_folder()
-        prepare(root)
-    except (ConfigError, DataError) as error:
-        raise SystemExit(f"error: {error}") from error
-    print(f"MNIST is ready in {root / 'MNIST' / 'raw'} (checksums verified)")
