@@ -179,7 +179,7 @@ def method_check(arguments: argparse.Namespace) -> None:
 def data(_: argparse.Namespace) -> None:
     """Unpack MNIST and check it."""
     with loading():
-        from pruning_phases.datasets import data_folder, prepare
+        from pruning_phases.datasets.files import data_folder, prepare
 
     root: Path = data_folder()
     prepare(root)
