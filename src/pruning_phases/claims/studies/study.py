@@ -23,6 +23,7 @@ from pruning_phases.runs.store import Store, StoreError, verified
 
 BASE = "base"
 FEW = 3  # realizations that every variant gets before any gets more
+SAY = partial(print, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,7 +248,7 @@ class Study:
         store: str | os.PathLike[str] | None = None,
         executor: str = "auto",
         output: Path | None = None,
-        report: Callable[[str], None] = partial(print, flush=True),
+        report: Callable[[str], None] = SAY,
     ) -> dict:
         """Train what the study lacks and write its files; it goes on where it was stopped.
 

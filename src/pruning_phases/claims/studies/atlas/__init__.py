@@ -7,9 +7,9 @@ closest to the paper, by a rule on the paper's statements alone.
 The results that the book shows are made once, by ``pruning-phases atlas``: ``data/atlas.parquet`` and its manifest.
 """
 
+from pruning_phases.claims.studies.atlas.measure import CLAIMS, UNDECIDABLE, Survey, survey
 from pruning_phases.claims.studies.atlas.protocols import ATLAS, AXES, BOOK, GRIDS, PROTOCOLS, axes_table
 from pruning_phases.claims.studies.atlas.score import STATEMENTS, ranking
-from pruning_phases.claims.studies.atlas.measure import CLAIMS, UNDECIDABLE, Survey, survey
 from pruning_phases.claims.studies.atlas.tables import (
     KINDS,
     by_statement,
@@ -24,7 +24,7 @@ from pruning_phases.claims.studies.atlas.tables import (
 results = ATLAS.results
 
 __all__ = [
-    *("ATLAS", "AXES", "BOOK", "CLAIMS", "GRIDS", "KINDS", "PROTOCOLS", "STATEMENTS", "UNDECIDABLE", "Survey"),
-    *("axes_table", "by_statement", "closest_in_words", "drift_by", "drift_in_words", "ranking", "ranking_table"),
-    *("results", "survey", "transition_in_words", "transition_table"),
-]
+    "ATLAS", "AXES", "BOOK", "CLAIMS", "GRIDS", "KINDS", "PROTOCOLS", "STATEMENTS", "UNDECIDABLE", "Survey",
+    "axes_table", "by_statement", "closest_in_words", "drift_by", "drift_in_words", "ranking", "ranking_table",
+    "results", "survey", "transition_in_words", "transition_table",
+]  # fmt: skip

@@ -28,7 +28,7 @@ from pruning_phases.claims.studies.study import BASE
 results, protocol_table = SENSITIVITY.results, SENSITIVITY.protocol_table
 
 __all__ = [
-    *("ANCHORS", "BASE", "CONCLUSIONS", "RISES", "SENSITIVITY", "SURVIVAL", "SWEEPS", "VARIANTS", "VERDICTS", "At"),
-    *("counts", "estimates", "judge", "label", "largest_shifts", "protocol_table", "results", "shift_table"),
-    *("shifts", "survival"),
-]
+    "ANCHORS", "BASE", "CONCLUSIONS", "RISES", "SENSITIVITY", "SURVIVAL", "SWEEPS", "VARIANTS", "VERDICTS", "At",
+    "counts", "estimates", "judge", "label", "largest_shifts", "protocol_table", "results", "shift_table", "shifts",
+    "survival",
+]  # fmt: skip
