@@ -90,7 +90,7 @@ endif
 	@touch $@
 
 data: env ## unpack MNIST from data/mnist (or download it) and check it
-	@$(BIN)/python -c 'from pruning_phases.datasets import main; main()'
+	@$(BIN)/python -c 'from pruning_phases.datasets.files import main; main()'
 
 test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
 	$(MAKE) --no-print-directory unit nbval book
@@ -110,21 +110,21 @@ book: data ## execute every notebook, build the book (warnings are errors), prin
 
 html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
 	@rm -rf _build/html && mkdir -p _build
-	$(BIN)/python -m pruning_phases.book pages
+	$(BIN)/python -m pruning_phases_book pages
 	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build/log.txt 2>&1 || { cat _build/log.txt; exit 1; }
 	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
 
 pdf: env ## print the book as executed and built by `make book` to _build/pruning-phases.pdf (needs a Chromium: `make browser`)
-	@$(BIN)/python -m pruning_phases.book pdf
+	@$(BIN)/python -m pruning_phases_book pdf
 
 browser: env ## find a Chromium for `make pdf` and the browser tests, or install one (as root with apt-get, else Playwright's)
-	@$(BIN)/python -m pruning_phases.book browser || { \
+	@$(BIN)/python -m pruning_phases_book browser || { \
 	  { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && $(APT) update && $(APT) install --no-install-recommends chromium; } \
-	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases.book browser; }
+	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases_book browser; }
 
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
 	$(BIN)/python -m pruning_phases.notebooks --in-place
-	$(BIN)/python -m pruning_phases.plotting book/assets
+	$(BIN)/python -m pruning_phases_book drawings book/assets
 
 reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped; an earlier file is renamed)
 	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)

@@ -248,7 +248,7 @@ FAULTS = (kills, writes, full_disk, small_tmpfs, read_only, two_at_once, clock_j
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # no thread may exist at a fork
-    jobs.mnist()
+    jobs.images("mnist")
     with tempfile.TemporaryDirectory() as scratch:
         os.chmod(scratch, 0o755)
         root = Path(scratch)

@@ -15,10 +15,10 @@ import pytest
 import torch
 import torchvision
 
-from pruning_phases import datasets
-from pruning_phases.datasets import SHA256, DataError, load_mnist, prepare
+from pruning_phases.datasets import DATASETS, FILES, DataError, files, load_mnist, prepare
 
-SHIPPED = datasets.REPOSITORY / "data" / "mnist"
+SHA256 = dict(zip(FILES, DATASETS["mnist"].digests, strict=True))
+SHIPPED = files.REPOSITORY / "data" / "mnist"
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
@@ -27,9 +27,9 @@ def repository(tmp_path, monkeypatch) -> Path:
     """A copy of the repository's data folder that a test may damage, with no mirror to turn to."""
     copy = tmp_path / "repository"
     shutil.copytree(SHIPPED, copy / "data" / "mnist")
-    monkeypatch.setattr(datasets, "REPOSITORY", copy)
+    monkeypatch.setattr(files, "REPOSITORY", copy)
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [(tmp_path / "no-mirror").as_uri() + "/"])
-    monkeypatch.delenv(datasets.ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.delenv(files.ENVIRONMENT_VARIABLE, raising=False)
     return copy
 
 
@@ -101,7 +101,7 @@ def test_checksum_file_covers_the_shipped_files():
 
 
 def test_readme_gives_the_checksums_the_program_uses():
-    readme = (datasets.REPOSITORY / "data" / "README.md").read_text()
+    readme = (files.REPOSITORY / "data" / "README.md").read_text()
     assert dict(re.findall(r"^\| (\S+ubyte) \|.* ([0-9a-f]{64}) \|$", readme, re.MULTILINE)) == SHA256
 
 
@@ -217,7 +217,7 @@ def test_download_of_something_else_is_refused(tmp_path, mirror, monkeypatch):
 
 def test_folder_that_cannot_be_written_to(tmp_path, repository):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match=f"cannot write.*{datasets.ENVIRONMENT_VARIABLE}"):
+    with pytest.raises(DataError, match=f"cannot write.*{files.ENVIRONMENT_VARIABLE}"):
         prepare(tmp_path / "file")
 
 
@@ -233,9 +233,9 @@ def test_several_processes_at_once(tmp_path):
 
 
 def test_data_folder(tmp_path, repository, monkeypatch):
-    assert datasets.data_folder() == repository / "data"
-    monkeypatch.setattr(datasets, "REPOSITORY", tmp_path / "installed-without-repository")
+    assert files.data_folder() == repository / "data"
+    monkeypatch.setattr(files, "REPOSITORY", tmp_path / "installed-without-repository")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert datasets.data_folder() == tmp_path / "cache" / "pruning-phases"
-    monkeypatch.setenv(datasets.ENVIRONMENT_VARIABLE, str(tmp_path / "named"))
-    assert datasets.data_folder() == tmp_path / "named"
+    assert files.data_folder() == tmp_path / "cache" / "pruning-phases"
+    monkeypatch.setenv(files.ENVIRONMENT_VARIABLE, str(tmp_path / "named"))
+    assert files.data_folder() == tmp_path / "named"

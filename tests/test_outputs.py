@@ -14,12 +14,12 @@ from pruning_phases.claims.studies import sensitivity
 from pruning_phases.claims.studies.sensitivity.command import main as study_main
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
-from pruning_phases.live import networks as live
-from pruning_phases.live.__main__ import main as live_main
 from pruning_phases.outputs import StoreError, check_table, write_table
-from pruning_phases.plotting.__main__ import main as draw
 from pruning_phases.runs.compact import compact
 from pruning_phases.runs.store import Store
+from pruning_phases_book.__main__ import main as book_main
+from pruning_phases_book.drawings import draw
+from pruning_phases_book.live import networks as live
 
 SWEEP = Sweep(grids=(Grid(n_train=(100,), p_train=(0.0,), realizations=1),), evaluation=Evaluation(p_eval=(0.0,)))
 
@@ -57,7 +57,6 @@ def no_work(monkeypatch):
     monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.study.collect", worked)
     monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.command.run", worked)
     monkeypatch.setattr(live, "train_networks", worked)
-    monkeypatch.setattr("pruning_phases.live.__main__.train_networks", worked)
     monkeypatch.setattr(coverage, "coverage_fits", worked)
     monkeypatch.setattr(coverage, "simulate_known_systems", worked)
 
@@ -135,7 +134,7 @@ def test_the_tables_of_the_method_check_and_the_live_networks_obey_it(no_work, t
     before = mine.read_bytes()
     for name in ("mine.npz", "networks"):
         with pytest.raises((StoreError, ConfigError)):
-            live_main(["--out", str(tmp_path / name)])
+            book_main(["networks", "--out", str(tmp_path / name)])
     assert mine.read_bytes() == before
     (tmp_path / "method_check.json").unlink()
     monkeypatch.setattr(coverage, "coverage_fits", lambda *_: pd.DataFrame({"a": [1]}))
@@ -157,11 +156,11 @@ def test_live_networks_replace_earlier_ones_without_losing_them(tmp_path):
 
 
 def test_drawings_are_not_put_over_other_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("pruning_phases.plotting.__main__.headline", worked)
+    monkeypatch.setattr("pruning_phases_book.drawings.headline", worked)
     (tmp_path / "figure1.pdf").write_text("my own figure")
     with pytest.raises(ConfigError, match=r"figure1\.pdf exists and is not a file of ours"):
-        draw(str(tmp_path))
+        draw(tmp_path)
     with pytest.raises(ConfigError, match="not a folder"):
-        draw(str(tmp_path / "none"))
+        draw(tmp_path / "none")
     assert [path.name for path in tmp_path.iterdir()] == ["figure1.pdf"]
     plt.close("all")

@@ -18,7 +18,7 @@ from tables import SIZES, plane_table
 
 from pruning_phases import observables as obs
 from pruning_phases import plotting
-from pruning_phases.plotting.__main__ import main as draw_figure_1
+from pruning_phases_book.drawings import draw as draw_figure_1
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 
@@ -239,14 +239,14 @@ def test_dropped_neurons_lose_all_their_connections():
 def test_figure_1_is_reproduced_byte_for_byte(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        draw_figure_1(str(tmp_path / folder))
+        draw_figure_1(tmp_path / folder)
     for name in ("figure1.svg", "figure1.pdf"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_the_book_s_figure_1_is_what_the_code_draws(tmp_path):
     """The shipped drawing has the same shapes as a fresh one (other versions of matplotlib write other bytes)."""
-    draw_figure_1(str(tmp_path))
+    draw_figure_1(tmp_path)
     fresh, shipped = (path / "figure1.svg" for path in (tmp_path, ASSETS))
     count = [path.read_text().count("<path") for path in (fresh, shipped)]
     assert count[0] == count[1]

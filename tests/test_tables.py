@@ -12,9 +12,9 @@ from tables import plane_table
 from pruning_phases import observables, plotting
 from pruning_phases.claims.evidence import Evidence
 from pruning_phases.collapse import collapse_data, collapse_lines, collapse_rates
-from pruning_phases.live.collapse import collapse_figure
-from pruning_phases.live.phase import phase_payload
 from pruning_phases.observables.tables import RATES, RESULT_KEY, checked, nearest_rate
+from pruning_phases_book.live.collapse import collapse_figure
+from pruning_phases_book.live.phase import phase_payload
 
 INTEGERS = [name for name in RESULT_KEY if name not in RATES]
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
-from pruning_phases.datasets import load_mnist
+from pruning_phases.datasets import Images, load
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import VALIDATION_CHUNK, train
 from pruning_phases.engine.mlp import DTYPES, Parameters
@@ -115,7 +115,7 @@ def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Net
 
     def work(name: tuple) -> int:
         depth, width, n_train, _ = name
-        weights_of_one = 784 * width + (depth - 1) * width**2
+        weights_of_one = sweep.training.images.n_pixels * width + (depth - 1) * width**2
         return len(groups[name]) * (n_train + sweep.training.n_validation) * weights_of_one
 
     loads = [(0, part) for part in range(n)]  # a heap
@@ -183,12 +183,13 @@ def _joined(groups: Iterable[list[Network]], training: Training, budget: float) 
 def gpu_bytes(members: Sequence[Network], training: Training) -> int:
     """Memory that training the networks of one realization takes: parameters, activations, validation images, in bytes."""
     one = members[0]
-    neurons = one.depth * one.width + 10
-    parameters = 785 * one.width + (one.depth - 1) * one.width * (one.width + 1) + 10 * (one.width + 1)
+    n_pixels, n_classes = training.images.n_pixels, training.images.n_classes
+    neurons = one.depth * one.width + n_classes
+    parameters = (n_pixels + 1) * one.width + ((one.depth - 1) * one.width + n_classes) * (one.width + 1)
     # value, gradient, two moments, best, initial, and two temporaries of the update; h, δ and mask of a mini-batch, h in validation
     per_network = 8 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
     return DTYPES[training.precision].itemsize * (
-        len(members) * per_network + training.n_validation * (784 + one.width)
+        len(members) * per_network + training.n_validation * (n_pixels + one.width)
     )
 
 
@@ -197,9 +198,9 @@ def _group(one: Network) -> tuple:
 
 
 @functools.cache
-def mnist():
-    """MNIST, read once in each process."""
-    return load_mnist()
+def images(dataset: str) -> Images:
+    """A data set, read once in each process."""
+    return load(dataset)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,7 +223,7 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
     """Carry out the work of a job; nothing is written."""
     last = None
     if job.weights is None:
-        batch = train(job.networks, training, mnist(), device)
+        batch = train(job.networks, training, images(training.dataset), device)
         networks, parameters, last = batch.networks, batch.parameters, batch.last
         fields = (batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates)
         records = [
@@ -237,7 +238,7 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
 
 def _scored(done: Computed, training: Training, evaluation: Evaluation) -> Computed:
     """With the scores of its weights; a network whose training failed or that has a loss that cannot be stored has diverged."""
-    loss, n_correct = evaluate(done.networks, done.parameters, training, evaluation, mnist())
+    loss, n_correct = evaluate(done.networks, done.parameters, training, evaluation, images(training.dataset))
     largest = np.finfo(stores.COLUMNS["loss"].to_pandas_dtype()).max
     failed = ~(loss <= largest).all(axis=(1, 2)) | [one["stop_reason"] == DIVERGED for one in done.records]
     loss[failed] = np.nan
@@ -291,7 +292,7 @@ def run_batches(jobs: list[Job], *arguments: object, **options: object) -> list[
 def measure(networks: tuple[Network, ...], training: Training, threads: int | None, device: str = "cpu") -> float:
     """Seconds per FLOP of this process (`progress.calibrate`)."""
     _settle(threads, device)
-    return calibrate(networks, training, mnist(), device)
+    return calibrate(networks, training, images(training.dataset), device)
 
 
 def _settle(threads: int | None, device: str) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pruning_phases.config import N_TEST, Evaluation, Network, Training
-from pruning_phases.datasets import MNIST
+from pruning_phases.config import Evaluation, Network, Training
+from pruning_phases.datasets import Images
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import train
 
@@ -48,16 +48,17 @@ def expected_epochs(one: Network, training: Training) -> float:
 
 def cost(one: Network, training: Training, evaluation: Evaluation, epochs: float | None = None) -> float:
     """Work of one network in FLOP: training, validation after each epoch, evaluation; 0 epochs: evaluation alone."""
-    hidden = (one.depth - 1) * one.width**2 + 10 * one.width
-    first = 784 * one.width
+    images = training.images
+    hidden = (one.depth - 1) * one.width**2 + images.n_classes * one.width
+    first = images.n_pixels * one.width
     epochs = max(expected_epochs(one, training), 1) if epochs is None else epochs
     train_flop = epochs * one.n_train * (4 * first + 6 * hidden)
     validation_flop = epochs * training.n_validation * 2 * (first + hidden)
-    test_flop = N_TEST * 2 * (first + len(evaluation.p_eval) * evaluation.passes * hidden)
+    test_flop = images.n_test * 2 * (first + len(evaluation.p_eval) * evaluation.passes * hidden)
     return train_flop + validation_flop + test_flop
 
 
-def calibrate(networks: Sequence[Network], training: Training, data: MNIST, device: str = "cpu") -> float:
+def calibrate(networks: Sequence[Network], training: Training, data: Images, device: str = "cpu") -> float:
     """Seconds per FLOP of this process: one epoch of a real batch and a short evaluation, after a smaller one to warm up."""
     evaluation = Evaluation(p_eval=(0.0, 0.25, 0.5, 0.75), passes=1)
     short = dataclasses.replace(training, max_epochs=1)

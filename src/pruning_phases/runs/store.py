@@ -216,15 +216,15 @@ class Store:
 
     def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
         """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
-        asked = dataclasses.asdict(training)
+        asked, first = (
+            dataclasses.asdict(training),
+            dataclasses.asdict(Training()),
+        )  # a field that a part lacks is younger
         differing = {}
         for part in self.parts():
             if part.protocol != training.protocol:
-                fields = {
-                    k: (part.training.get(k), asked.get(k))
-                    for k in {*part.training, *asked}
-                    if part.training.get(k) != asked.get(k)
-                }
+                there = {**first, **part.training}  # a field that it lacks is younger
+                fields = {k: (there[k], asked.get(k)) for k in there if there[k] != asked.get(k)}
                 differing[part.protocol] = dict(sorted(fields.items()))
         return differing
 

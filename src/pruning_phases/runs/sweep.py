@@ -67,7 +67,9 @@ def run(
     todo = plan(sweep, store, device, shard)
     if not todo.jobs:
         return 0
-    prepare(data_folder())  # a missing or damaged data file, and a read-only store, show here, before any work
+    prepare(
+        data_folder(), sweep.training.dataset
+    )  # a missing or damaged data file, and a read-only store, show here, before any work
     store.check_writable()
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)

@@ -4,6 +4,6 @@
 finds the browser that `pdf` and the tests in ``tests/browser`` drive. `make html` and `make pdf` run what is needed.
 """
 
-from pruning_phases.book.provenance import Run, duration, read_run, read_runs, write_provenance_page
+from pruning_phases_book.provenance import Run, duration, read_run, read_runs, write_provenance_page
 
 __all__ = ["Run", "duration", "read_run", "read_runs", "write_provenance_page"]

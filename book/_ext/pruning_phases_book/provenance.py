@@ -23,7 +23,7 @@ from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import cpu_model
 
 DRAWINGS = "figures"
-"""Stands for a notebook's name where figures are drawn by `python -m pruning_phases.plotting`, not by a notebook."""
+"""Stands for a notebook's name where figures are drawn by `python -m pruning_phases_book drawings`, not by a notebook."""
 
 DATA = REPOSITORY / "data"
 
@@ -46,7 +46,7 @@ class Run:
     def command(self) -> str:
         """The command that makes the figures of this run again."""
         if self.notebook == DRAWINGS:
-            return "python -m pruning_phases.plotting book/assets"
+            return "python -m pruning_phases_book drawings book/assets"
         values = (f"{name}={as_text(self.parameters[name])}" for name in self.changed)
         return " ".join(["pruning-phases notebooks", self.notebook, *(f"-p {value}" for value in values)])
 
@@ -93,10 +93,10 @@ def duration(seconds: float) -> str:
 
 def record_drawings(folder: Path = SECTIONS) -> None:
     """Draw the figures that no notebook draws into a folder, and leave a record of the time it took."""
-    from pruning_phases.plotting.__main__ import main as draw  # slow to import
+    from pruning_phases_book.drawings import draw  # slow to import
 
     started, clock = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()), time.perf_counter()
-    draw(str(folder))
+    draw(folder)
     record = {"notebook": DRAWINGS, "started": started, "wall_seconds": round(time.perf_counter() - clock, 2)}
     record |= {"parameters": {}, "changed": [], **environment()}
     write_text(folder / f"{DRAWINGS}.provenance.json", json.dumps(record, indent=1) + "\n")

@@ -12,11 +12,11 @@ from pruning_phases import observables
 from pruning_phases.config import N_CLASSES, Training
 from pruning_phases.datasets import MNIST, load_mnist, scaled
 from pruning_phases.engine.evaluation import predict
-from pruning_phases.live import palette
-from pruning_phases.live.figure import LiveFigure, plain, rendered
-from pruning_phases.live.networks import BORDER, SIDE, LiveNetworks, load_networks
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
+from pruning_phases_book.live import palette
+from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+from pruning_phases_book.live.networks import BORDER, SIDE, LiveNetworks, load_networks
 
 ALT = (
     "How often each of the ten answers is given over many random masks, for the first test image of every digit: nearly always the right "

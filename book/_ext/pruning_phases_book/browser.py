@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from pruning_phases.config import ConfigError
 from pruning_phases.paths import expanded
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -21,7 +22,7 @@ FLAGS = (
 )
 
 
-class NoBrowser(RuntimeError):
+class NoBrowser(ConfigError):
     """There is no Chromium on this machine."""
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from pruning_phases.book.browser import open_browser
-from pruning_phases.book.provenance import read_runs
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import REPOSITORY
+from pruning_phases_book.browser import open_browser
+from pruning_phases_book.provenance import read_runs
 
 CONFIG, CONTENTS = REPOSITORY / "_config.yml", REPOSITORY / "book" / "_toc.yml"
 BUILD = REPOSITORY / "_build"

@@ -1,8 +1,8 @@
 """Under each figure a line "data · code · parameters" with the command that makes it again and its time.
 
 A figure on the page of a notebook belongs to that notebook. A figure elsewhere names the notebook it is taken from by a class,
-``:figclass: from-01_phase_diagram``; ``from-figures`` stands for the drawings made by `python -m pruning_phases.plotting`.
-The time is the wall time recorded when the notebook was last run (`pruning_phases.book.provenance`), so none is typed.
+``:figclass: from-01_phase_diagram``; ``from-figures`` stands for the drawings made by `python -m pruning_phases_book drawings`.
+The time is the wall time recorded when the notebook was last run (`pruning_phases_book.provenance`), so none is typed.
 
 A figure that a notebook should have and has not is a warning, which ends the build of the book.
 
@@ -19,7 +19,7 @@ from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-from pruning_phases.book.provenance import DRAWINGS, Run, duration, read_run
+from pruning_phases_book.provenance import DRAWINGS, Run, duration, read_run
 
 _FOLDER = "sections"
 _CLASS = "from-"

@@ -29,11 +29,11 @@ from pruning_phases.collapse import (
 )
 from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE
 from pruning_phases.collapse.fit import CONTOUR_LEVEL
-from pruning_phases.live import palette
-from pruning_phases.live.figure import LiveFigure, plain, rendered
 from pruning_phases.observables import result_rows
 from pruning_phases.plotting import collapse_curves, landscape_map, panels
 from pruning_phases.plotting.style import log_axis
+from pruning_phases_book.live import palette
+from pruning_phases_book.live.figure import LiveFigure, plain, rendered
 
 DIGITS = 6  # significant digits of the points: far below their errors
 L0_LOW = 0.1

@@ -4,7 +4,7 @@ Weights are stored as 8-bit integers, one scale for each neuron: w ≈ scale · 
 pixels, which are blank in nearly all images, are left out. Loss and accuracy are those of the networks after this, so they belong to
 exactly the weights on the page.
 
-    python -m pruning_phases.live     # trains them again (a minute) and writes data/live_networks.npz
+    python -m pruning_phases_book networks     # trains them again (a minute) and writes data/live_networks.npz
 
 Shapes: K networks, H = 100 neurons in each of two hidden layers, X = 24 · 24 pixels, C = 10 classes, E values of p_eval.
 """
@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from pruning_phases.engine.loop import train
 from pruning_phases.engine.mlp import Parameters
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
 from pruning_phases.paths import REPOSITORY
+from pruning_phases.runs.provenance import provenance
 
 FILE = REPOSITORY / "data" / "live_networks.npz"
 BORDER = 2  # pixels left out at each side of the 28 x 28 image
@@ -189,6 +191,17 @@ def check_output(path: Path) -> None:
             ) from error
 
 
+def remake(path: Path = FILE) -> str:
+    """Train, test and store the networks; what was done in one line. Raises as `check_output`."""
+    check_output(path)
+    start, training = time.perf_counter(), Training()
+    networks = train_networks(training=training)
+    seconds = round(time.perf_counter() - start)
+    made = {"protocol": training.protocol, "seconds": seconds} | provenance(torch.device("cpu"))
+    save_networks(networks, path, **made)
+    return f"{path}: {len(networks.n_train)} networks, {path.stat().st_size / 1e3:.0f} kB, {seconds} s"
+
+
 def load_networks(path: Path = FILE) -> LiveNetworks:
     """Read what `save_networks` wrote.
 
@@ -199,7 +212,7 @@ def load_networks(path: Path = FILE) -> LiveNetworks:
         lacking = {"n_train", "weights0", "weights2", "scales2", "biases2", "accuracy_before"} - set(stored.files)
         if lacking:
             raise ValueError(
-                f"{path} lacks {', '.join(sorted(lacking))}; make it again with python -m pruning_phases.live"
+                f"{path} lacks {', '.join(sorted(lacking))}; make it again with python -m pruning_phases_book networks"
             )
         families = {
             name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in ("weights", "scales", "biases")

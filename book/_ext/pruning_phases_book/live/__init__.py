@@ -4,11 +4,11 @@ Python prepares rounded averages (`payload`) and a static picture; the scripts i
 plotly. Where scripts do not run, the static picture stays.
 """
 
-from pruning_phases.live.collapse import collapse_figure, fits_table
-from pruning_phases.live.digit import digit_figure
-from pruning_phases.live.figure import LiveFigure
-from pruning_phases.live.networks import LiveNetworks, load_networks, train_networks
-from pruning_phases.live.phase import phase_figure
+from pruning_phases_book.live.collapse import collapse_figure, fits_table
+from pruning_phases_book.live.digit import digit_figure
+from pruning_phases_book.live.figure import LiveFigure
+from pruning_phases_book.live.networks import LiveNetworks, load_networks, train_networks
+from pruning_phases_book.live.phase import phase_figure
 
 __all__ = [
     "LiveFigure",

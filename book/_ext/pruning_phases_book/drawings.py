@@ -1,8 +1,7 @@
-"""`python -m pruning_phases.plotting book/assets` draws Fig. 1 and the headline figure again."""
+"""Figures that no notebook draws: Fig. 1 and the headline figure (`python -m pruning_phases_book drawings book/assets`)."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,7 +13,6 @@ from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
 from pruning_phases.plotting.style import own_fonts_first, panels
 from pruning_phases.runs.sweep import results
-from pruning_phases.terminal import run
 
 
 def headline() -> plt.Figure:
@@ -31,26 +29,20 @@ def headline() -> plt.Figure:
     return figure
 
 
-def main(folder: str) -> None:
+def draw(folder: Path) -> None:
     """Write figure1.svg (for the page), figure1.pdf (for the printed book) and phase_diagram.png; the same on every run.
 
     Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
     """
-    if not Path(folder).is_dir():
+    if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder: name the one to draw into")
-    for path in (Path(folder) / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
+    for path in (folder / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
     own_fonts_first()
     with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
         figure = figure_1()
-        figure.savefig(Path(folder) / "figure1.svg", metadata={"Date": None})
-        figure.savefig(Path(folder) / "figure1.pdf", metadata={"CreationDate": None})
-    headline().savefig(Path(folder) / "phase_diagram.png", dpi=150)
+        figure.savefig(folder / "figure1.svg", metadata={"Date": None})
+        figure.savefig(folder / "figure1.pdf", metadata={"CreationDate": None})
+    headline().savefig(folder / "phase_diagram.png", dpi=150)
     plt.close("all")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m pruning_phases.plotting FOLDER")
-    run(lambda: main(sys.argv[1]))

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.live import palette
-from pruning_phases.live.figure import LiveFigure, plain, rendered
 from pruning_phases.observables import LOSS_OF_GUESSING, PHASES
 from pruning_phases.plotting import boundary_line, exponent_map, panels, phase_map
 from pruning_phases.plotting.plane import cell_edges
+from pruning_phases_book.live import palette
+from pruning_phases_book.live.figure import LiveFigure, plain, rendered
 
 ALT = (
     "Two maps over training dropout (horizontal) and evaluation dropout (vertical): the phases eumentia, dementia and amentia, "

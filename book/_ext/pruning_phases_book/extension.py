@@ -8,7 +8,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from pruning_phases.book.figures import FigureLines
+from pruning_phases_book.figures import FigureLines
 
 
 def _without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
