@@ -236,7 +236,9 @@ class _Problem:
 def _digest(search: Search, level: float) -> bytes:
     points = search.points
     arrays = (points.p, points.sizes[points.index], search.y, points.variance, search.low, search.high, search.free)
-    return sha256(repr((search.drop_ends, level, *search.fixed)).encode() + b"".join(a.tobytes() for a in arrays)).digest()
+    return sha256(
+        repr((search.drop_ends, level, *search.fixed)).encode() + b"".join(a.tobytes() for a in arrays)
+    ).digest()
 
 
 @lru_cache(

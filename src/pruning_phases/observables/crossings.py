@@ -191,7 +191,7 @@ def crossings(results: pd.DataFrame, quantity: str = "loss") -> pd.DataFrame:
 
     Returns:
         One row per pair that crosses: depth, width, p_train, n_small, n_large, p_star (p_eval), p_star_error (that of the difference,
-        paired within realizations, over its slope), significance (see `cross_pairs`; NaN with one realization). Select
+        paired within realizations, over its slope), n_sign_changes, significance (see `cross_pairs`; NaN with one realization). Select
         ``significance >= 2`` for crossings that the data assert.
 
     Raises:
@@ -206,11 +206,19 @@ def crossings(results: pd.DataFrame, quantity: str = "loss") -> pd.DataFrame:
         found = cross_pairs(p, size, mean[None], deviations_of(samples.T), np.nan_to_num(error), pairs)
         rows += [
             (*key, int(small), int(large), *values)
-            for (small, large), *values in zip(
-                pairs, found.position[0], found.error[0], found.significance[0], strict=True
-            )
+            for (small, large), *values in zip(pairs, *(values[0] for values in found), strict=True)
         ]
-    columns = ["depth", "width", "p_train", "n_small", "n_large", "p_star", "p_star_error", "significance"]
+    columns = [
+        "depth",
+        "width",
+        "p_train",
+        "n_small",
+        "n_large",
+        "p_star",
+        "p_star_error",
+        "n_sign_changes",
+        "significance",
+    ]
     return pd.DataFrame(rows, columns=columns).dropna(subset="p_star", ignore_index=True)
 
 
