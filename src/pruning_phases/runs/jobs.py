@@ -18,7 +18,7 @@ from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Train
 from pruning_phases.datasets import Images, load
 from pruning_phases.engine.evaluation import evaluate
 from pruning_phases.engine.loop import VALIDATION_CHUNK, train
-from pruning_phases.engine.mlp import DTYPES, Parameters
+from pruning_phases.engine.parameters import DTYPES, Parameters
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.progress import calibrate, cost
@@ -186,8 +186,9 @@ def gpu_bytes(members: Sequence[Network], training: Training) -> int:
     n_pixels, n_classes = training.images.n_pixels, training.images.n_classes
     neurons = one.depth * one.width + n_classes
     parameters = (n_pixels + 1) * one.width + ((one.depth - 1) * one.width + n_classes) * (one.width + 1)
-    # value, gradient, two moments, best, initial, and two temporaries of the update; h, δ and mask of a mini-batch, h in validation
-    per_network = 8 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
+    # value, gradient, two moments, what is kept of a network (initial, best, last, its moments), two temporaries of the update;
+    # h, δ and mask of a mini-batch, h in validation
+    per_network = 11 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
     return DTYPES[training.precision].itemsize * (
         len(members) * per_network + training.n_validation * (n_pixels + one.width)
     )
@@ -224,7 +225,7 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Computed:
     last = None
     if job.weights is None:
         batch = train(job.networks, training, images(training.dataset), device)
-        networks, parameters, last = batch.networks, batch.parameters, batch.last
+        networks, parameters, last = batch.networks, batch.parameters, batch.last.parameters
         fields = (batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates)
         records = [
             {**one._asdict(), "epochs": epochs, "best_epoch": best, "stop_reason": reason, "learning_rate": rate}

@@ -1,7 +1,7 @@
 """Trained weights beside the results (`--keep-weights`), one safetensors file for each batch: new p_eval or passes need no training.
 
 The file is named `weights-<first 16 digits of its SHA-256>.safetensors`; its header holds the protocol and the training records of
-its networks, its tensors are `weight0`, `bias0`, … as in `mlp.Parameters` (M networks: [M, 1, out, in] and [M, 1, out, 1]). It is
+its networks, its tensors are `weight0`, `bias0`, … as in `engine.Parameters` (M networks: [M, 1, out, in] and [M, 1, out, 1]). It is
 written before the part with the results, so a batch that was killed in between is only evaluated again.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.engine.mlp import Parameters
+from pruning_phases.engine.parameters import Parameters
 from pruning_phases.runs.store import Store, StoreError, set_aside, write_durably
 
 _NAME = re.compile(r"weights-([0-9a-f]{16})\.safetensors")
