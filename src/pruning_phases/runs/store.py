@@ -216,10 +216,7 @@ class Store:
 
     def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
         """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
-        asked, first = (
-            dataclasses.asdict(training),
-            dataclasses.asdict(Training()),
-        )  # a field that a part lacks is younger
+        asked, first = (json.loads(json.dumps(dataclasses.asdict(one))) for one in (training, Training()))
         differing = {}
         for part in self.parts():
             if part.protocol != training.protocol:
