@@ -102,7 +102,7 @@ def _folder(path: Path) -> Path:
 
 
 def _run_sweep(arguments: argparse.Namespace) -> None:
-    from pruning_phases.runs.jobs import networks_of_shard, parse_shard, plan
+    from pruning_phases.runs.planning import networks_of_shard, parse_shard, plan
     from pruning_phases.runs.sweep import run, why_again
 
     sweep, store, shard = _sweep(arguments), _store(arguments), parse_shard(arguments.shard)
