@@ -8,7 +8,7 @@
 #                    (remembered in .venv; TORCH_INDEX_URL= goes back to PyPI)
 #   PRESET           the sweep that `make reference` computes (default reference)
 #   DEVICE           what `make bench` measures: cpu (default) or cuda
-#   WORKERS          number of test processes (default 2)
+#   WORKERS          test processes, and notebooks that run at once (default 2)
 #   BROWSER_PATH     Chromium or Chrome for `make pdf` and the browser tests (default: the system's, or Playwright's)
 #   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -90,7 +90,7 @@ endif
 	@touch $@
 
 data: env ## unpack MNIST from data/mnist (or download it) and check it
-	@$(BIN)/python -c 'from pruning_phases.datasets.files import main; main()'
+	@$(BIN)/pruning-phases data
 
 test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
 	$(MAKE) --no-print-directory unit nbval book
@@ -105,7 +105,7 @@ nbval: env ## execute every notebook and compare with its stored outputs
 
 book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
 	@rm -rf book/sections
-	$(BIN)/python -m pruning_phases.notebooks
+	$(BIN)/pruning-phases notebooks --workers $(WORKERS)
 	@$(MAKE) --no-print-directory html
 
 html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
@@ -123,7 +123,7 @@ browser: env ## find a Chromium for `make pdf` and the browser tests, or install
 	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases_book browser; }
 
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
-	$(BIN)/python -m pruning_phases.notebooks --in-place
+	$(BIN)/pruning-phases notebooks --in-place --workers $(WORKERS)
 	$(BIN)/python -m pruning_phases_book drawings book/assets
 
 reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped; an earlier file is renamed)
@@ -135,13 +135,13 @@ large-batch: data ## compute data/large_batch.parquet: the collapse lines with t
 	$(BIN)/pruning-phases compact --preset lines $(LARGE_BATCH) --store store/large_batch --output data/large_batch.parquet --replace
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
-	$(BIN)/python -m pruning_phases.calibration systems coverage
+	$(BIN)/pruning-phases method-check systems coverage
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
-	$(BIN)/python -m pruning_phases.claims.studies.sensitivity
+	$(BIN)/pruning-phases sensitivity
 
 atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
-	$(BIN)/python -m pruning_phases.claims.studies.atlas
+	$(BIN)/pruning-phases atlas
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

@@ -18,8 +18,8 @@ from pruning_phases.calibration.coverage import (
     known_answer_table,
     load_coverage,
     load_known_systems,
-    main,
 )
+from pruning_phases.cli import main
 
 DRAWS = ((-0.1, "ok"), (0.0, "ok"), (0.2, "open"), (0.3, "edge"))
 
@@ -82,7 +82,7 @@ def test_shipped_systems():
 
 def test_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr("pruning_phases.calibration.coverage.CASES", (Case("BKT", 1.0, 0.1, 0.05),))
-    main(["coverage", "--sets", "2", "--out", str(tmp_path)])
+    assert main(["method-check", "coverage", "--sets", "2", "--out", str(tmp_path)]) == 0
     assert len(pd.read_parquet(tmp_path / "method_check.parquet")) == 2
     with pytest.raises(SystemExit):
-        main(["nothing"])
+        main(["method-check", "nothing"])

@@ -11,7 +11,7 @@ import pytest
 
 from pruning_phases.calibration import coverage
 from pruning_phases.claims.studies import sensitivity
-from pruning_phases.claims.studies.sensitivity.command import main as study_main
+from pruning_phases.claims.studies.sensitivity.command import make as make_study
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
 from pruning_phases.outputs import StoreError, check_table, write_table
@@ -46,7 +46,7 @@ WRITERS = {
     "compact": compact_to,
     "compact command": compact_command,
     "ship": ship,
-    "sensitivity": lambda path: study_main(sensitivity.SENSITIVITY, ["--output", str(path)]),
+    "sensitivity": lambda path: make_study(sensitivity.SENSITIVITY, output=path),
     "write_table": lambda path: write_table(path, b"table", {"rows": 1}, replace=True),
 }
 
@@ -128,21 +128,20 @@ def test_a_manifest_that_an_interrupted_write_left_is_no_obstacle(tmp_path):
 def test_the_tables_of_the_method_check_and_the_live_networks_obey_it(no_work, tmp_path, monkeypatch):
     (tmp_path / "method_check.json").write_text('{"mine": 1}')
     with pytest.raises(StoreError, match="not a file of ours"):
-        coverage.main(["systems", "coverage", "--out", str(tmp_path)])
+        coverage.make(["systems", "coverage"], folder=tmp_path)
     mine = tmp_path / "mine.npz"
     np.savez(mine, a=np.arange(3))
     before = mine.read_bytes()
     for name in ("mine.npz", "networks"):
-        with pytest.raises((StoreError, ConfigError)):
-            book_main(["networks", "--out", str(tmp_path / name)])
+        assert book_main(["networks", "--out", str(tmp_path / name)]) in (1, 2)
     assert mine.read_bytes() == before
     (tmp_path / "method_check.json").unlink()
     monkeypatch.setattr(coverage, "coverage_fits", lambda *_: pd.DataFrame({"a": [1]}))
     for _ in range(2):
-        coverage.main(["coverage", "--sets=1", "--out", str(tmp_path)])
+        coverage.make(["coverage"], n_sets=1, folder=tmp_path)
     check_table(tmp_path / "method_check.parquet")
     monkeypatch.setattr(coverage, "coverage_fits", lambda *_: pd.DataFrame({"a": [2]}))
-    coverage.main(["coverage", "--sets=1", "--out", str(tmp_path)])
+    coverage.make(["coverage"], n_sets=1, folder=tmp_path)
     assert len(list(tmp_path.glob("method_check*.parquet"))) == 2
 
 

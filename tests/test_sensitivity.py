@@ -31,7 +31,7 @@ from pruning_phases.claims.studies.sensitivity import (
     shifts,
     survival,
 )
-from pruning_phases.claims.studies.sensitivity.command import main
+from pruning_phases.claims.studies.sensitivity.command import make
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.observables import exponents
 from pruning_phases.runs.store import Store, StoreError
@@ -254,7 +254,7 @@ def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     store = tmp_path / "store"
     with pytest.raises(StoreError, match="12 networks of base are missing"):
         sensitivity.collect(Store(store), base, few)
-    main(tiny, ["--store", str(store), "--executor", "in-process", "--output", str(tmp_path / "s.parquet")])
+    make(tiny, store=store, executor="in-process", output=tmp_path / "s.parquet")
     assert "24 networks trained" in capsys.readouterr().out  # best and last weights share one training
     assert sensitivity.run(store, base, few, "in-process") == 0
     assert sensitivity.run(store, base.override(realizations=4), few, "in-process") == 24  # two more, twice

@@ -41,7 +41,7 @@ def test_help_of_every_command_whatever_the_encoding(name, encoding, monkeypatch
 
 
 def test_characters_that_the_encoding_lacks_are_replaced_and_the_exit_code_is_right(tmp_path):
-    script = "from pruning_phases.terminal import run; run(lambda: print('p → 1, ü, \\udcff'))"
+    script = "from pruning_phases.terminal import run; run(lambda: print('p → 1, ü, \\udcff'), 'x')"
     for encoding, text in (
         ("ascii", b"p ? 1, ?, ?\n"),
         ("latin-1", b"p ? 1, \xfc, ?\n"),

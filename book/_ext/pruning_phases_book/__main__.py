@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 
 from pruning_phases.paths import expanded
-from pruning_phases.terminal import run
+from pruning_phases.terminal import program, run
 from pruning_phases_book.browser import find_browser, open_browser
 
 
@@ -47,8 +47,8 @@ def _networks(options: argparse.Namespace) -> None:
     print(remake(options.out or FILE))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the first argument says."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the first argument says; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m pruning_phases_book", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     networks.add_argument("--out", type=expanded, help="default: data/live_networks.npz; an earlier one is renamed")
     networks.set_defaults(do=_networks)
     options = parser.parse_args(arguments)
-    options.do(options)
+    return run(lambda: options.do(options), "pruning_phases_book")
 
 
 if __name__ == "__main__":
-    run(main)
+    program(main)

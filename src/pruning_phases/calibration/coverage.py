@@ -2,7 +2,7 @@
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.calibration systems coverage
+    pruning-phases method-check systems coverage
 
 (about half an hour on one core), which writes ``data/known_systems.parquet``, ``data/method_check.parquet`` and a
 provenance file beside each.
@@ -10,7 +10,6 @@ provenance file beside each.
 
 from __future__ import annotations
 
-import argparse
 import io
 import platform
 import time
@@ -26,7 +25,7 @@ from pruning_phases.calibration.known_systems import percolation, xy_model
 from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interval_table, reduced_chi_squared
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.paths import REPOSITORY, expanded
+from pruning_phases.paths import REPOSITORY
 
 __all__ = [
     "Case",
@@ -202,7 +201,7 @@ def _write(table: pd.DataFrame, path: Path, seconds: float, parameters: dict[str
     content = io.BytesIO()
     table.to_parquet(content, compression="zstd", index=False)
     provenance = {
-        "command": f"python -m pruning_phases.calibration {parameters['study']}",
+        "command": f"pruning-phases method-check {parameters['study']}",
         "parameters": parameters,
         "rows": len(table),
         "seconds": round(seconds),
@@ -213,25 +212,23 @@ def _write(table: pd.DataFrame, path: Path, seconds: float, parameters: dict[str
     write_table(path, content.getvalue(), provenance, replace=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line: make the shipped tables again."""
-    parser = argparse.ArgumentParser(prog="python -m pruning_phases.calibration", description=__doc__)
-    parser.add_argument("study", nargs="+", choices=["systems", "coverage"])
-    parser.add_argument("--sets", type=int, default=200, help="synthetic data sets per case (default 200)")
-    parser.add_argument(
-        "--out", type=expanded, default=DATA, help="folder for the tables; earlier ones are renamed (default: data)"
-    )
-    options = parser.parse_args(arguments)
+def make(studies: Sequence[str], n_sets: int = 200, folder: Path | None = None) -> None:
+    """Compute shipped tables again: "systems", "coverage" (`n_sets` synthetic data sets per case), or both.
+
+    folder: where they are written; an earlier one is renamed. None: ``data``. Raises ConfigError and StoreError before any work, as
+    `pruning_phases.outputs.check_table`.
+    """
     names = {"systems": "known_systems", "coverage": "method_check"}
-    for study in options.study:
-        check_table(options.out / f"{names[study]}.parquet")
-    for study in options.study:
-        start, name = time.perf_counter(), names[study]
+    paths = {study: (folder or DATA) / f"{names[study]}.parquet" for study in studies}
+    for path in paths.values():
+        check_table(path)
+    for study, path in paths.items():
+        start = time.perf_counter()
         if study == "systems":
             table, parameters = simulate_known_systems(), {"study": study}
         else:
-            table = coverage_fits(CASES, options.sets)
+            table = coverage_fits(CASES, n_sets)
             cases = [asdict(case) for case in CASES]
-            parameters = {"study": study, "n_sets": options.sets, "n_bootstrap": 200, "p_c": P_C, "cases": cases}
-        _write(table, options.out / f"{name}.parquet", time.perf_counter() - start, parameters)
-        print(f"{options.out / name}.parquet: {len(table)} rows, {time.perf_counter() - start:.0f} s")
+            parameters = {"study": study, "n_sets": n_sets, "n_bootstrap": 200, "p_c": P_C, "cases": cases}
+        _write(table, path, time.perf_counter() - start, parameters)
+        print(f"{path}: {len(table)} rows, {time.perf_counter() - start:.0f} s")

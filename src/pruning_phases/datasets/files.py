@@ -280,13 +280,3 @@ def _download(files: Sequence[str], raw: Path, dataset: DataSet) -> None:
                 raise DataError(
                     f"the mirrors sent another {file} than the upstream file (wrong {dataset.checksum}); it is not used"
                 ) from error
-
-
-def main() -> None:
-    """Prepare the files of MNIST and say where they are (`make data`)."""
-    try:
-        root = data_folder()
-        prepare(root)
-    except (ConfigError, DataError) as error:
-        raise SystemExit(f"error: {error}") from error
-    print(f"MNIST is ready in {root / 'MNIST' / 'raw'} (checksums verified)")

@@ -7,7 +7,7 @@ realizations with the base, so differences from it are paired, realization by re
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.claims.studies.sensitivity
+    pruning-phases sensitivity
 
 which writes ``data/sensitivity.parquet`` and its manifest.
 """

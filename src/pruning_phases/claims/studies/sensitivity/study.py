@@ -193,7 +193,7 @@ class Study:
             }
         manifest = {
             "command": " ".join(
-                [f"python -m pruning_phases.claims.studies.{self.name}"]
+                [f"pruning-phases {self.name}"]
                 + ["--variants " + ",".join(one.name for one in chosen)] * (len(chosen) < len(self.variants))
             ),
             "sha256": hashlib.sha256(content).hexdigest(),
