@@ -10,8 +10,7 @@ import pytest
 
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
-from pruning_phases.engine import mlp
-from pruning_phases.engine.loop import train
+from pruning_phases.engine import MLP, train
 from pruning_phases.observables import averages
 from pruning_phases.runs import jobs, weights
 from pruning_phases.runs.compact import compact
@@ -40,17 +39,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::pruning_phases.runs.store.Diver
 @pytest.fixture
 def exploding(monkeypatch):
     """Realization 1 starts with weights so large that its loss overflows."""
-    real = mlp.initial
+    real = MLP.initial
 
-    def initial(training, realizations, *shape):
-        start = real(training, realizations, *shape)
+    def initial(self, training, realizations, *shape):
+        start = real(self, training, realizations, *shape)
         for row, realization in enumerate(realizations):
             if realization == 1:
                 for weight in start.weights:
                     weight[row] *= 1e20
         return start
 
-    monkeypatch.setattr(mlp, "initial", initial)
+    monkeypatch.setattr(MLP, "initial", initial)
 
 
 @pytest.fixture

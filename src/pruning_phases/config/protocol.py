@@ -32,6 +32,7 @@ from pruning_phases.config.checks import (
 )
 from pruning_phases.datasets import DATASETS, DataSet
 
+DEPTHS = {"fc4": 2, "cnn5": 4}  # hidden layers of the architectures that leave no choice
 DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
 
 
@@ -85,7 +86,8 @@ class Training:
     dataset: str = "mnist"
     """One of `datasets.DATASETS`."""
     architecture: str = "mlp"
-    """"mlp": `depth` fully connected hidden layers of `width` neurons; "cnn5": two convolutional and three fully connected layers."""
+    """"mlp": `depth` fully connected hidden layers of `width` neurons; "fc4": two of 3·`width` and `width`; "cnn5": two convolutional and
+    three fully connected layers, the last hidden one of `width`."""
     activation: str = "relu"
     """Of the hidden neurons: "relu", "sigmoid", "tanh" or "linear"."""
     mask: str = "neuron"
@@ -116,7 +118,7 @@ class Training:
             "restore": choice("restore", self.restore, ("best", "last")),
             "precision": choice("precision", self.precision, ("float32", "float64", "tf32")),
             "seed": integer("seed", self.seed, 0, 2**63 - 1),
-            "architecture": choice("architecture", self.architecture, ("mlp", "cnn5")),
+            "architecture": choice("architecture", self.architecture, ("mlp", *DEPTHS)),
             "activation": choice("activation", self.activation, ("relu", "sigmoid", "tanh", "linear")),
             "mask": choice("mask", self.mask, ("neuron", "dropconnect")),
             "l2": number("l2", self.l2, 0, math.inf, closed_low=True),
@@ -227,6 +229,10 @@ class Sweep:
                 f"n_train = {largest} is larger than the pool of {pool} images that n_validation = "
                 f"{self.training.n_validation} leaves of {n_pool}: give at most {pool}, or a smaller n_validation"
             )
+
+        name = self.training.architecture
+        if name in DEPTHS and any(grid.depth != (DEPTHS[name],) for grid in self.grids):
+            raise ConfigError(f"architecture = {name!r} has {DEPTHS[name]} hidden layers: give depth = {DEPTHS[name]}")
 
     def networks(self) -> list[Network]:
         """Every network of the sweep once, sorted."""

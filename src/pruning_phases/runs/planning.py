@@ -184,8 +184,9 @@ def gpu_bytes(members: Sequence[Network], training: Training) -> int:
     n_pixels, n_classes = training.images.n_pixels, training.images.n_classes
     neurons = one.depth * one.width + n_classes
     parameters = (n_pixels + 1) * one.width + ((one.depth - 1) * one.width + n_classes) * (one.width + 1)
-    # value, gradient, two moments, best, initial, and two temporaries of the update; h, δ and mask of a mini-batch, h in validation
-    per_network = 8 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
+    # value, gradient, two moments, what is kept of a network (initial, best, last, its moments), two temporaries of the update;
+    # h, δ and mask of a mini-batch, h in validation
+    per_network = 11 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
     return DTYPES[training.precision].itemsize * (
         len(members) * per_network + training.n_validation * (n_pixels + one.width)
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from pruning_phases import observables
 from pruning_phases.config import N_CLASSES, Training
 from pruning_phases.datasets import MNIST, load_mnist, scaled
-from pruning_phases.engine.evaluation import predict
+from pruning_phases.engine import predict
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
 from pruning_phases_book.live import palette

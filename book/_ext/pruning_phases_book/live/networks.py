@@ -25,9 +25,7 @@ import torch
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
 from pruning_phases.datasets import MNIST, load_mnist
-from pruning_phases.engine.evaluation import evaluate
-from pruning_phases.engine.loop import train
-from pruning_phases.engine.mlp import Parameters
+from pruning_phases.engine import Parameters, evaluate, train
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import provenance
