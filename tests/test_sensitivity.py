@@ -25,7 +25,6 @@ from pruning_phases.claims.studies.sensitivity import (
     Variant,
     choose,
     estimates,
-    jackknife_error,
     judge,
     shift_table,
     shifts,
@@ -118,12 +117,6 @@ def test_intervals_of_differences_hold_the_truth_as_often_as_they_say():
             row = pick(table, quantity=quantity, p_train=p_train)
             held.append(abs(row["difference"] - truth) <= row["difference_half_width"])
     assert 0.89 < np.mean(held) < 0.99  # 95 %; 100 independent sets scatter by 2 %
-
-
-def test_jackknife_of_a_mean_is_its_standard_error():
-    sample = np.array([1.0, 2.0, 4.0, 8.0])
-    left_out = [sample.mean(), *(np.delete(sample, i).mean() for i in range(4))]
-    assert jackknife_error(np.array(left_out)) == pytest.approx(sample.std(ddof=1) / 2)
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -26,7 +26,6 @@ from pruning_phases.claims import (
     measure,
     verdicts_at,
 )
-from pruning_phases.claims.accuracy import kurtosis
 from pruning_phases.claims.phases import null_chi_squared
 from pruning_phases.claims.render import number
 from pruning_phases.claims.rules import (
@@ -314,15 +313,6 @@ def test_jackknife_of_a_mean_is_its_standard_error():
     np.testing.assert_allclose(found, expected)
     with pytest.raises(Undecidable, match="4 realizations"):
         jackknife(lambda keep: 0.0, np.arange(8), 4)
-
-
-def test_kurtosis_is_unbiased_for_gaussians_and_leaves_out_missing_values():
-    y = np.random.default_rng(0).standard_normal((200_000, 6))
-    assert np.nanmean(kurtosis(y)) == pytest.approx(3, abs=0.02)
-    padded = np.insert(y[:5], 3, np.nan, axis=1)
-    np.testing.assert_allclose(kurtosis(padded), kurtosis(y[:5]))
-    assert np.isnan(kurtosis(y[:2, :3])).all()
-    assert np.isnan(kurtosis(np.ones((2, 6)))).all()
 
 
 def test_limits_of_power_laws():
