@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruning_phases import __version__
+
 if TYPE_CHECKING:
     import torch
 
@@ -48,8 +50,6 @@ def device_name(device: torch.device) -> str:
 def provenance(device: torch.device) -> dict[str, object]:
     """Package version, git commit, torch version and device of this process."""
     import torch
-
-    from pruning_phases import __version__
 
     return {
         "version": __version__,
