@@ -29,11 +29,9 @@ from pruning_phases.claims.intervals import (
     Undecidable,
     around,
     combine,
-    jackknife_error,
     of_samples,
     reversal,
 )
-from pruning_phases.claims.measures.accuracy import kurtosis
 from pruning_phases.claims.measures.phases import null_chi_squared
 from pruning_phases.claims.pages import bundle
 from pruning_phases.claims.text import number
@@ -299,21 +297,6 @@ def test_reversal_needs_both_signs_in_order():
     assert reversal(exact, -exact).number == -0.5  # positive first, negative later: never
     with pytest.raises(Undecidable):
         reversal(Estimate(*np.ones((3, 1))), Estimate(*np.ones((3, 1))))
-
-
-def test_jackknife_of_a_mean_is_its_standard_error():
-    y = np.random.default_rng(0).standard_normal((8, 3))
-    left_out = [np.delete(y, k, axis=0).mean(axis=0) for k in range(8)]
-    np.testing.assert_allclose(jackknife_error(left_out), y.std(axis=0, ddof=1) / np.sqrt(8))
-
-
-def test_kurtosis_is_unbiased_for_gaussians_and_leaves_out_missing_values():
-    y = np.random.default_rng(0).standard_normal((200_000, 6))
-    assert np.nanmean(kurtosis(y)) == pytest.approx(3, abs=0.02)
-    padded = np.insert(y[:5], 3, np.nan, axis=1)
-    np.testing.assert_allclose(kurtosis(padded), kurtosis(y[:5]))
-    assert np.isnan(kurtosis(y[:2, :3])).all()
-    assert np.isnan(kurtosis(np.ones((2, 6)))).all()
 
 
 def test_limits_of_power_laws():

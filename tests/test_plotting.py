@@ -37,7 +37,7 @@ def data() -> dict:
         "boundary": obs.boundary(classified),
         "binder": obs.binder(line, n_bootstrap=50),
         "variance": obs.accuracy_variance(line),
-        "crossings": obs.crossings(line, n_bootstrap=50),
+        "crossings": obs.crossings(line),
     }
 
 

@@ -95,16 +95,3 @@ def reversal(left: Estimate, right: Estimate) -> Estimate:
     if np.size(left.number) < 2:
         raise Undecidable("a line needs at least two points")
     return Estimate(*(best(np.asarray(a), np.asarray(b)) for a, b in zip(left, right, strict=True)))
-
-
-def jackknife_error(left_out: np.ndarray) -> np.ndarray:
-    r"""Standard error by the jackknife, ``sqrt((R - 1) / R  sum_r (theta_r - mean theta)^2)``.
-
-    For a mean it is ``s / sqrt(R)`` exactly, and it serves any smooth function of means, such as alpha and p_c (Efron 1982).
-
-    Args:
-        left_out: (R, ...) theta_r with realization (or group) r left out.
-    """
-    left_out = np.asarray(left_out, dtype=np.float64)
-    n = len(left_out)
-    return np.sqrt((n - 1) / n * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))

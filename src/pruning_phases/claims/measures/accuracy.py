@@ -8,8 +8,8 @@ import pandas as pd
 from pruning_phases import observables
 from pruning_phases.claims.engine import Finding
 from pruning_phases.claims.evidence import QUARTER, Evidence
-from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, jackknife_error
-from pruning_phases.observables.averages import bootstrap_sem
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine
+from pruning_phases.observables.statistics import mean_and_error
 from pruning_phases.observables.tables import POINT
 
 KEYS = ["p_train", "p_eval"]
@@ -46,7 +46,7 @@ def accuracy_growth(evidence: Evidence, phase: str = "eumentia") -> Finding:
     change = (large - small).dropna(how="all")
     samples = change.to_numpy()
     table = change.index.to_frame(index=False)[KEYS].assign(
-        mean=np.nanmean(samples, axis=1), sem=bootstrap_sem(samples), n=np.isfinite(samples).sum(axis=1)
+        **dict(zip(("mean", "sem", "n"), mean_and_error(samples), strict=True))
     )
     rows = _of_phase(evidence, table, phase)
     estimate = combine(around(rows["mean"], rows["sem"], rows["n"]), np.median)
@@ -85,22 +85,6 @@ def no_crossing(evidence: Evidence) -> Finding:
     return Finding(_crossing_share(evidence, "accuracy"), f"for the loss it is {loss.number:.2f}")
 
 
-def kurtosis(samples: np.ndarray) -> np.ndarray:
-    """Kurtosis along the last axis, NaN entries left out, with expectation exactly 3 for Gaussian samples of any size n >= 4.
-
-    3 + G_2 = 3 + (n - 1)/((n - 2)(n - 3)) [(n + 1) g_2 + 6], g_2 = m_4/m_2^2 - 3 (Joanes and Gill, The Statistician 47,
-    183 (1998)). Many points with few realizations can therefore be averaged. NaN where n < 4 or nothing varies.
-    """
-    samples = np.asarray(samples, dtype=float)
-    n = np.isfinite(samples).sum(axis=-1).astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.nansum(samples, axis=-1) / n
-        centred = np.nan_to_num(samples - mean[..., None])
-        m2, m4 = (centred**2).sum(axis=-1) / n, (centred**4).sum(axis=-1) / n
-        excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (m4 / m2**2 - 3) + 6)
-    return np.where((n >= 4) & (m2 > 0), 3 + excess, np.nan)
-
-
 def binder(evidence: Evidence, phase: str) -> Finding:
     """Mean Binder cumulant of the accuracy over points and passes of a phase.
 
@@ -116,8 +100,10 @@ def binder(evidence: Evidence, phase: str) -> Finding:
     if fewest < MIN_REALIZATIONS:
         raise Undecidable(f"{fewest} realizations; this needs {MIN_REALIZATIONS}")
     groups = min(fewest, MAX_GROUPS)
-    left_out = [np.nanmean(kurtosis(samples[:, realization % groups != group])) for group in range(groups)]
-    estimate = around(np.nanmean(kurtosis(samples)), jackknife_error(left_out), groups)
+    left_out = [
+        np.nanmean(observables.binder_of_sample(samples[:, realization % groups != group])) for group in range(groups)
+    ]
+    estimate = around(np.nanmean(observables.binder_of_sample(samples)), observables.jackknife_error(left_out), groups)
     return Finding(estimate, "mean over all points, one pass of each network at a time")
 
 

@@ -11,6 +11,7 @@ from pruning_phases import observables
 from pruning_phases.claims.engine import Finding
 from pruning_phases.claims.evidence import MISFIT, QUARTER, Evidence, alpha
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, reversal, stack
+from pruning_phases.observables.statistics import weighted_line
 
 MIN_P_TRAIN_AMENTIA = 0.95
 """Results that end below this p_train do not reach amentia."""
@@ -62,11 +63,7 @@ def null_chi_squared(n_sizes: int, n_realizations: int, n_draws: int = 10_000, s
     samples = rng.standard_normal((n_draws, n_sizes, n_realizations))
     y, w = samples.mean(axis=2), n_realizations / samples.var(axis=2, ddof=1)
     x = np.arange(n_sizes, dtype=float)
-    total = w.sum(axis=1)
-    dx = x - (w @ x / total)[:, None]
-    y = y - ((w * y).sum(axis=1) / total)[:, None]
-    slope = (w * dx * y).sum(axis=1) / (w * dx**2).sum(axis=1)
-    return np.sort((w * (y - slope[:, None] * dx) ** 2).sum(axis=1) / (n_sizes - 2))
+    return np.sort((w * (y - weighted_line(x, y, w)(x)) ** 2).sum(axis=1) / (n_sizes - 2))
 
 
 def acceptable(plane: pd.DataFrame, level: float = 0.05) -> pd.Series:

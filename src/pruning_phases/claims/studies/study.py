@@ -94,7 +94,7 @@ def run(
             changed = ", ".join(f"{name} = {value}" for name, value in values if value != usual[name]) or "the base"
             report(f"{changed}, {n} realizations ({k} of {len(sweeps_to_train)})")
             # so little work takes less time than the start of worker processes
-            where = "in-process" if executor == "auto" and _work(asked) < sweeps.WORTH_MEASURING else executor
+            where = "in-process" if executor == "auto" and _work(asked) < sweeps.WORTH_WORKERS else executor
             trained += sweeps.run(asked, store, where, device, both_weights=both)
             if both:  # trained before without their last weights: those networks are trained again
                 trained += sweeps.run(asked.override(restore="last"), store, where, device)
