@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from pruning_phases import __version__
+
 
 @functools.cache
 def git_commit() -> str:
@@ -43,8 +45,6 @@ def device_name(device: torch.device) -> str:
 
 def provenance(device: torch.device) -> dict[str, object]:
     """Package version, git commit, torch version and device of this process."""
-    from pruning_phases import __version__
-
     return {
         "version": __version__,
         "git_commit": git_commit(),
