@@ -8,7 +8,7 @@
 #                    (remembered in .venv; TORCH_INDEX_URL= goes back to PyPI)
 #   PRESET           the sweep that `make reference` computes (default reference)
 #   DEVICE           what `make bench` measures: cpu (default) or cuda
-#   WORKERS          number of test processes (default 2)
+#   WORKERS          test processes, and notebooks that run at once (default 2)
 #   BROWSER_PATH     Chromium or Chrome for `make pdf` and the browser tests (default: the system's, or Playwright's)
 #   PRUNING_PHASES_DATA   folder for the unpacked MNIST files (default: data)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -90,7 +90,7 @@ endif
 	@touch $@
 
 data: env ## unpack MNIST from data/mnist (or download it) and check it
-	@$(BIN)/python -c 'from pruning_phases.data import main; main()'
+	@$(BIN)/pruning-phases data
 
 test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
 	$(MAKE) --no-print-directory unit nbval book
@@ -100,30 +100,31 @@ unit: env ## unit tests, among them notebooks run with changed parameters
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
 
 nbval: env ## execute every notebook and compare with its stored outputs
+	@$(BIN)/python -c 'import matplotlib.font_manager' 2> /dev/null  # makes its list of fonts, which it would tell in a notebook
 	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
 book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
 	@rm -rf book/sections
-	$(BIN)/python -m pruning_phases.notebooks
+	$(BIN)/pruning-phases notebooks --workers $(WORKERS)
 	@$(MAKE) --no-print-directory html
 
 html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
 	@rm -rf _build/html && mkdir -p _build
-	$(BIN)/python -m pruning_phases.book pages
+	$(BIN)/python -m pruning_phases_book pages
 	$(BIN)/jupyter-book build -W -n --keep-going --all -q book/ > _build/log.txt 2>&1 || { cat _build/log.txt; exit 1; }
 	@echo "The book is ready: $(CURDIR)/_build/html/index.html"
 
 pdf: env ## print the book as executed and built by `make book` to _build/pruning-phases.pdf (needs a Chromium: `make browser`)
-	@$(BIN)/python -m pruning_phases.book pdf
+	@$(BIN)/python -m pruning_phases_book pdf
 
 browser: env ## find a Chromium for `make pdf` and the browser tests, or install one (as root with apt-get, else Playwright's)
-	@$(BIN)/python -m pruning_phases.book browser || { \
+	@$(BIN)/python -m pruning_phases_book browser || { \
 	  { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && $(APT) update && $(APT) install --no-install-recommends chromium; } \
-	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases.book browser; }
+	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases_book browser; }
 
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
-	$(BIN)/python -m pruning_phases.notebooks --in-place
-	$(BIN)/python -m pruning_phases.plotting book/assets
+	$(BIN)/pruning-phases notebooks --in-place --workers $(WORKERS)
+	$(BIN)/python -m pruning_phases_book drawings book/assets
 
 reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped; an earlier file is renamed)
 	$(BIN)/pruning-phases sweep --preset $(PRESET) --store store/$(PRESET)
@@ -134,13 +135,13 @@ large-batch: data ## compute data/large_batch.parquet: the collapse lines with t
 	$(BIN)/pruning-phases compact --preset lines $(LARGE_BATCH) --store store/large_batch --output data/large_batch.parquet --replace
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
-	$(BIN)/python -m pruning_phases.method_check systems coverage
+	$(BIN)/pruning-phases method-check systems coverage
 
 sensitivity: data ## train again what shows how much our choices matter (most of an hour on 2 cores; goes on where it was stopped)
-	$(BIN)/python -m pruning_phases.claims.studies.sensitivity
+	$(BIN)/pruning-phases sensitivity
 
 atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
-	$(BIN)/python -m pruning_phases.claims.studies.atlas
+	$(BIN)/pruning-phases atlas
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pruning_phases.data import MNIST, load_mnist
+from pruning_phases.datasets import MNIST, load_mnist
 
 
 @pytest.fixture(scope="session")

@@ -22,11 +22,12 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases import jobs, outputs, store
+from pruning_phases import outputs
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
-from pruning_phases.store import Store
-from pruning_phases.sweep import run
+from pruning_phases.runs import jobs, store
+from pruning_phases.runs.store import Store
+from pruning_phases.runs.sweep import run
 
 MINIMUM_KILLS = 60
 SWEEP = Sweep(
@@ -247,7 +248,7 @@ FAULTS = (kills, writes, full_disk, small_tmpfs, read_only, two_at_once, clock_j
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # no thread may exist at a fork
-    jobs.mnist()
+    jobs.images("mnist")
     with tempfile.TemporaryDirectory() as scratch:
         os.chmod(scratch, 0o755)
         root = Path(scratch)

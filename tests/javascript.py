@@ -23,7 +23,7 @@ def evaluate(script: str, body: str, data: object) -> object:
     if node := shutil.which("node"):
         program = f"{source};\nconst data = {json.dumps(data)};\nconsole.log(JSON.stringify(({function})(data)));"
         return json.loads(_run_node(node, program))
-    from pruning_phases.book.browser import NoBrowser, open_browser
+    from pruning_phases_book.browser import NoBrowser, open_browser
 
     try:
         with open_browser() as browser:

@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 from pruning_phases import plotting
 from pruning_phases.claims.studies import atlas
 from pruning_phases.claims.studies.atlas import ATLAS, AXES, GRIDS, PROTOCOLS, STATEMENTS
-from pruning_phases.claims.studies.sensitivity.command import main
+from pruning_phases.claims.studies.sensitivity.command import make
 from pruning_phases.config import ConfigError, Training
-from pruning_phases.store import Store, StoreError
+from pruning_phases.runs.store import Store, StoreError
 
 SIZES = (2_000, 4_000, 8_000, 16_000, 32_000)
 P_TRAIN = (0.0, 0.1, 0.2, 0.4)
@@ -81,18 +81,18 @@ def test_atlas_from_training_to_file_resumes_and_keeps_both_weights(tmp_path, ca
     base = GRIDS["smoke"].override(n_train=(50, 100, 200), p_eval=(0, 0.3, 0.6, 0.9), max_epochs=14, n_validation=500)
     tiny = dataclasses.replace(ATLAS, variants=few, grids={"smoke": base.override(early_stopping_patience=1)})
     store, path = tmp_path / "store", tmp_path / "atlas.parquet"
-    arguments = ["--store", str(store), "--executor", "in-process", "--output", str(path)]
-    main(tiny, arguments)
+    arguments = {"store": store, "executor": "in-process", "output": path}
+    make(tiny, **arguments)
     said = capsys.readouterr().out
     assert "24 networks," in said  # two trainings of twelve, not four
     assert "learning_rate = 0.01, batch_size = 32, 2 realizations (2 of 2)" in said
     content = path.read_bytes()
-    main(tiny, arguments)
+    make(tiny, **arguments)
     assert "0 networks trained" in capsys.readouterr().out
     assert path.read_bytes() == content
 
     table, manifest = tiny.load(path)
-    assert manifest["command"] == "python -m pruning_phases.claims.studies.atlas"
+    assert manifest["command"] == "pruning-phases atlas"
     assert {name: one["training"]["restore"] for name, one in manifest["variants"].items()} == {
         one.name: one.name.rpartition("_")[2] for one in few
     }
@@ -121,7 +121,7 @@ def test_last_weights_that_a_store_lacks_are_trained_after_all(tmp_path):
     part = both.ship(Store(tmp_path), path=tmp_path / "part.parquet", variants=[pair[0].name])
     assert list(part["variants"]) == [pair[0].name]
     assert (
-        part["command"] == f"python -m pruning_phases.claims.studies.atlas --variants {pair[0].name}"
+        part["command"] == f"pruning-phases atlas --variants {pair[0].name}"
     )  # the command that makes this file again
     assert set(both.results("smoke", store=tmp_path, executor="in-process")["variant"]) == {one.name for one in pair}
 

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pruning_phases import notebooks
-from pruning_phases import sweep as sweeps
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training, preset
-from pruning_phases.jobs import BatchReport
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.jobs import BatchReport
 
 quick = functools.partial(
     settings, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None

@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from pruning_phases.book import browser
-from pruning_phases.book.browser import NoBrowser, find_browser, open_browser
+from pruning_phases_book import browser
+from pruning_phases_book.browser import NoBrowser, find_browser, open_browser
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx
 
-from pruning_phases.book.provenance import DRAWINGS
 from pruning_phases.notebooks import REPOSITORY
+from pruning_phases_book.provenance import DRAWINGS
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FIGURE = {"mystnb": {"figure": {"name": "fig-dot", "caption": "A dot."}, "image": {"alt": "A dot."}}}
@@ -62,7 +62,7 @@ def source(tmp_path) -> Path:
 
 def build(source: Path) -> tuple[str, str, str]:
     """HTML of the notebook's page and of the other page, and the warnings."""
-    options = {"extensions": ["myst_nb", "pruning_phases.book.extension"], "nb_execution_mode": "off"}
+    options = {"extensions": ["myst_nb", "pruning_phases_book.extension"], "nb_execution_mode": "off"}
     log = source / "log.txt"
     with log.open("w") as stream:
         out = source / "out"

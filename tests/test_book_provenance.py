@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from pruning_phases.book import duration, provenance, read_run, read_runs, write_provenance_page
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
 from pruning_phases.parameters import as_text, parse_parameters
+from pruning_phases_book import duration, provenance, read_run, read_runs, write_provenance_page
 
 FIELDS = {
     "notebook": list_notebooks()[0],

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
@@ -40,7 +41,6 @@ from pruning_phases.collapse import (
     scan_windows,
     which_ansatz,
 )
-from pruning_phases.synthetic import synthetic_collapse, synthetic_results
 
 ANSAETZE = [BKT(), BKT(10.0), Algebraic(), NoTransition()]
 

@@ -7,6 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 from test_collapse import plain_chi_squared, random_data
 
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
@@ -27,7 +28,6 @@ from pruning_phases.collapse import (
     shrunk_covariance,
 )
 from pruning_phases.plotting import crossing_and_collapse, landscape_map
-from pruning_phases.synthetic import synthetic_collapse
 
 SIZES = (500, 2000, 8000, 32000)
 P = np.linspace(0.33, 0.57, 13)
@@ -169,7 +169,7 @@ def test_the_y_exponent_is_recovered(base, nu, kappa):
 
 
 def test_the_slope_of_the_crossing_probability_of_percolation_grows_as_the_inverse_exponent():
-    from pruning_phases.known_systems import percolation
+    from pruning_phases.calibration.known_systems import percolation
 
     table = percolation((16, 32, 64), np.linspace(0.42, 0.58, 33), n_realizations=20, n_samples=200)
     curves = table.pivot(index="realization", columns=["size", "p"], values="value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from pruning_phases.config import (
     Training,
     preset,
 )
+
+FIRST_FORMAT = (
+    "learning_rate", "batch_size", "beta1", "beta2", "adam_epsilon", "scheduler_factor", "scheduler_patience", "scheduler_threshold",
+    "early_stopping_patience", "max_epochs", "n_validation", "validation_dropout", "restore", "precision", "seed",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,13 @@ from pruning_phases.config import (
         ({"precision": "bfloat16"}, "'bfloat16'"),
         ({"validation_dropout": 1}, "1"),
         ({"n_validation": N_POOL}, "60000"),
+        ({"dataset": "mnst"}, "'mnst'"),
+        ({"l2": -0.1}, "-0.1"),
+        ({"activation": "step"}, "'step'"),
+        ({"architecture": "transformer"}, "'transformer'"),
+        ({"mask": "weights"}, "'weights'"),
+        ({"experiment": "no such thing"}, "'no such thing'"),
+        ({"path": ("a",)}, "'a'"),
     ],
 )
 def test_an_impossible_value_is_named_with_its_field(fields, value):
@@ -95,12 +108,29 @@ def test_the_protocol_changes_with_every_field_and_only_then():
     changed = {
         "learning_rate": 2e-3, "batch_size": 64, "beta1": 0.8, "beta2": 0.99, "adam_epsilon": 1e-7, "scheduler_factor": 0.1,
         "scheduler_patience": 3, "scheduler_threshold": 0.0, "early_stopping_patience": 5, "max_epochs": 10, "n_validation": 5000,
-        "validation_dropout": True, "restore": "last", "precision": "float64", "seed": 1,
+        "validation_dropout": True, "restore": "last", "precision": "float64", "seed": 1, "dataset": "kmnist", "architecture": "cnn5",
+        "activation": "tanh", "mask": "dropconnect", "l2": 0.1, "experiment": "epochs", "path": (1, 2),
     }  # fmt: skip
     assert set(changed) == set(Training.__dataclass_fields__)
     hashes = {dataclasses.replace(Training(), **{name: value}).protocol for name, value in changed.items()}
     assert len(hashes | {Training().protocol}) == len(changed) + 1
     assert Training(batch_size=128.0).protocol == Training().protocol
+
+
+@pytest.mark.parametrize("name", ["reference", "large_batch"])
+def test_shipped_results_keep_the_hash_of_their_protocol(name):
+    manifest = json.loads((Path(__file__).parents[1] / "data" / f"{name}.json").read_text())
+    assert Training(**manifest["sweep"]["training"]).protocol == manifest["protocol"]
+    assert Sweep.from_dict(manifest["sweep"]).training.protocol == manifest["protocol"]
+    assert Training(**PROTOCOLS["base" if name == "reference" else name]).protocol == manifest["protocol"]
+
+
+def test_a_later_field_is_hashed_only_where_it_differs_from_its_default():
+    first_format = {name: value for name, value in dataclasses.asdict(Training()).items() if name in FIRST_FORMAT}
+    text = json.dumps(first_format, sort_keys=True)
+    assert Training().protocol == hashlib.sha256(text.encode()).hexdigest()[:16] == "434bc2dd7ca95774"
+    text = json.dumps({**first_format, "dataset": "kmnist"}, sort_keys=True)
+    assert Training(dataset="kmnist").protocol == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def test_reference_and_paper_have_the_promised_sizes():
@@ -174,7 +204,7 @@ FIELDS = {
     "depth": 2, "width": 30, "n_train": 250, "p_train": 0.1, "realizations": 3, "p_eval": 0.1, "passes": 2, "seed": 5,
     "batch_size": 64, "learning_rate": 0.01, "beta1": 0.1, "beta2": 0.1, "adam_epsilon": 1e-3, "scheduler_factor": 0.1,
     "scheduler_patience": 2, "scheduler_threshold": 0.1, "early_stopping_patience": 2, "max_epochs": 3, "n_validation": 100,
-    "validation_dropout": True, "restore": "last", "precision": "float64",
+    "validation_dropout": True, "restore": "last", "precision": "float64", "dataset": "kmnist", "l2": 0.1, "path": 2.0,
 }  # fmt: skip
 AXES = ("depth", "width", "n_train", "p_train", "p_eval")
 

@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import jobs, weights
 from pruning_phases.cli import main
-from pruning_phases.compact import compact
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
-from pruning_phases.engine import mlp
-from pruning_phases.engine.loop import train
-from pruning_phases.jobs import plan
+from pruning_phases.engine import MLP, train
 from pruning_phases.observables import averages
-from pruning_phases.store import (
+from pruning_phases.runs import jobs, weights
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.jobs import plan
+from pruning_phases.runs.store import (
     DivergedWarning,
     Store,
     StoreError,
@@ -25,8 +24,8 @@ from pruning_phases.store import (
     tidy,
     training_records,
 )
-from pruning_phases.sweep import run
-from pruning_phases.verification import deviating, verify
+from pruning_phases.runs.sweep import run
+from pruning_phases.runs.verification import deviating, verify
 
 SWEEP = Sweep(
     grids=(Grid(width=(12,), n_train=(100, 150), p_train=(0.0, 0.5), realizations=3),),
@@ -34,23 +33,23 @@ SWEEP = Sweep(
     training=Training(n_validation=100, max_epochs=2),
 )
 HERE = {"executor": "in-process", "device": "cpu"}
-pytestmark = pytest.mark.filterwarnings("ignore::pruning_phases.store.DivergedWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::pruning_phases.runs.store.DivergedWarning")
 
 
 @pytest.fixture
 def exploding(monkeypatch):
     """Realization 1 starts with weights so large that its loss overflows."""
-    real = mlp.initial
+    real = MLP.initial
 
-    def initial(training, realizations, *shape):
-        start = real(training, realizations, *shape)
+    def initial(self, training, realizations, *shape):
+        start = real(self, training, realizations, *shape)
         for row, realization in enumerate(realizations):
             if realization == 1:
                 for weight in start.weights:
                     weight[row] *= 1e20
         return start
 
-    monkeypatch.setattr(mlp, "initial", initial)
+    monkeypatch.setattr(MLP, "initial", initial)
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def test_a_loss_that_is_not_finite_is_never_written(tmp_path):
 
 
 def test_the_shipped_file_reads_as_before():
-    from pruning_phases.sweep import SHIPPED
+    from pruning_phases.runs.sweep import SHIPPED
 
     manifest = json.loads(SHIPPED.with_suffix(".json").read_text())
     table, _ = read_compact(SHIPPED)

@@ -19,12 +19,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import executors
-from pruning_phases import sweep as sweeps
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
-from pruning_phases.executors import Choice, ExecutorError, PerDevice, is_worker_lost, open_executor, parse_executor
-from pruning_phases.store import Store
-from pruning_phases.sweep import run
+from pruning_phases.runs import executors
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.executors import (
+    Choice,
+    ExecutorError,
+    PerDevice,
+    is_worker_lost,
+    open_executor,
+    parse_executor,
+)
+from pruning_phases.runs.store import Store
+from pruning_phases.runs.sweep import run
 
 SWEEP = Sweep(
     grids=(Grid(width=(8,), n_train=(100, 150), p_train=(0.0, 0.5), realizations=12),),
@@ -262,7 +269,7 @@ def test_dask_with_one_worker_killed_and_replaced(tmp_path, undisturbed, dask_cl
 
 def test_what_killed_workers_leave_is_removed_without_a_word():
     code = (
-        "from pruning_phases.executors import open_executor, parse_executor\n"
+        "from pruning_phases.runs.executors import open_executor, parse_executor\n"
         "from loky.backend.resource_tracker import register\n"
         "import pathlib, sys\n"
         "with open_executor(parse_executor('loky:1'), 1, pathlib.Path('.')) as pool:\n"

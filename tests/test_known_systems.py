@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from pruning_phases.collapse import Algebraic, fit_collapse
-from pruning_phases.known_systems import (
+from pruning_phases.calibration.known_systems import (
     PERCOLATION_NU,
     XY_T_C,
     percolation,
@@ -13,6 +12,7 @@ from pruning_phases.known_systems import (
     xy_chain,
     xy_model,
 )
+from pruning_phases.collapse import Algebraic, fit_collapse
 
 
 def test_percolation_of_one_bond_is_p():

@@ -13,16 +13,17 @@ from javascript import LIVE, evaluate
 from PIL import Image
 from tables import plane_table
 
-from pruning_phases import live, observables
+from pruning_phases import observables
 from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared, scaling_regime
 from pruning_phases.config import Training
 from pruning_phases.engine.evaluation import predict
-from pruning_phases.live.collapse import collapse_payload, rounded, selected
-from pruning_phases.live.digit import digit_payload, phases_at
-from pruning_phases.live.figure import LiveFigure, plain
-from pruning_phases.live.networks import BORDER, quantised, save_networks
-from pruning_phases.live.phase import phase_payload
 from pruning_phases.notebooks import REPOSITORY
+from pruning_phases_book import live
+from pruning_phases_book.live.collapse import collapse_payload, rounded, selected
+from pruning_phases_book.live.digit import digit_payload, phases_at
+from pruning_phases_book.live.figure import LiveFigure, plain
+from pruning_phases_book.live.networks import BORDER, quantised, save_networks
+from pruning_phases_book.live.phase import phase_payload
 
 
 @pytest.fixture(scope="module")

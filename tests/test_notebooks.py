@@ -231,6 +231,8 @@ def all_files(folder: Path) -> dict[Path, bytes]:
         (["01_scratch", "-p", "passes=None"], "passes = None has the wrong type"),
         (["01_scratch", "--time-limit=0"], "time_limit = 0"),
         (["01_scratch", "--time-limit=nan"], "time_limit = nan"),
+        (["01_scratch", "--workers=0"], "workers = 0"),
+        (["01_scratch", "--in-place", "-p", "passes=2"], "--in-place stores the outputs of the default run"),
         (["01_scratch", "--output=sealed/out.ipynb"], "cannot be written: Permission denied"),
     ],
 )
@@ -395,15 +397,17 @@ def test_no_variable_of_the_user_reaches_a_kernel(name, tmp_path):
 
 
 def test_main_makes_the_sections_of_the_book_or_renews_outputs(scratch, capsys):
-    notebooks.main(["01_scratch"])
+    assert main(["notebooks", "01_scratch"]) == 0
     assert {path.name for path in (scratch / "sections").iterdir()} == {
         "01_scratch.ipynb",
         "01_scratch.provenance.json",
     }
-    notebooks.main(["--in-place", "01_scratch"])
+    assert main(["notebooks", "--in-place", "01_scratch"]) == 0
     assert text_outputs(notebooks.NOTEBOOKS / "01_scratch.ipynb") == ["(None, 0.5)"]
-    with pytest.raises(SystemExit, match="ZeroDivisionError"):
-        notebooks.main([])
+    before = (notebooks.NOTEBOOKS / "02_fails.ipynb").read_bytes()
+    assert main(["notebooks", "--in-place", "--workers=2"]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert (notebooks.NOTEBOOKS / "02_fails.ipynb").read_bytes() == before
 
 
 def papermill(*arguments: object) -> subprocess.CompletedProcess:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import optimize, stats
 from tables import SIZES, plane_table
 
 from pruning_phases import observables as obs
+from pruning_phases.observables.statistics import bootstrap_counts, deviations_of
 
 RNG_SEED = 20260312
 
@@ -27,21 +30,42 @@ def fitted(plane) -> pd.DataFrame:
 # --- averages -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [2, 5, 40])
-def test_bootstrap_sem_of_gaussian_samples_is_the_analytic_one(n):
-    y = np.random.default_rng(RNG_SEED).normal(3, 0.7, (4000, n))
-    sem = obs.bootstrap_sem(y, n_bootstrap=4000)
-    # the resamples are shared, so every sample's SEM deviates from s/sqrt(n) only by the noise of the 4000 resamples
-    np.testing.assert_allclose(sem, y.std(axis=1, ddof=1) / np.sqrt(n), rtol=0.12)
-    assert np.sqrt(np.mean(sem**2)) == pytest.approx(0.7 / np.sqrt(n), rel=0.04)
-
-
-def test_bootstrap_sem_handles_missing_realizations():
+def test_standard_error_leaves_out_missing_realizations():
     y = np.array([[1.0, 2.0, 3.0, np.nan], [1.0, 2.0, 3.0, 9.0], [5.0, np.nan, np.nan, np.nan]])
-    sem = obs.bootstrap_sem(y, n_bootstrap=20_000)
-    assert sem[0] == pytest.approx(1 / np.sqrt(3), rel=0.03)
-    assert sem[1] == pytest.approx(np.std(y[1], ddof=1) / 2, rel=0.03)
-    assert np.isnan(sem[2])
+    assert obs.standard_error(y)[:2] == pytest.approx([1 / np.sqrt(3), stats.sem(y[1])])
+    assert np.isnan(obs.standard_error(y)[2])
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12))
+def test_the_bootstrap_and_the_jackknife_of_a_mean_agree_with_its_standard_error(y):
+    y = np.array(y)
+    left_out = [np.delete(y, i).mean() for i in range(len(y))]
+    assert obs.jackknife_error(left_out) == pytest.approx(stats.sem(y), rel=1e-6, abs=1e-9)
+    means = bootstrap_counts(len(y), 4000, 0) @ y / len(y)
+    assert means.std() * np.sqrt(len(y) / (len(y) - 1)) == pytest.approx(stats.sem(y), rel=0.1, abs=1e-9)
+
+
+def test_covariance_of_means_is_that_of_paired_realizations():
+    rng = np.random.default_rng(RNG_SEED)
+    shared = rng.standard_normal((30, 1)) + 0.3 * rng.standard_normal((30, 4))
+    assert (d := deviations_of(shared)).T @ d == pytest.approx(np.cov(shared.T) / 30)
+    apart = np.full((30, 2), np.nan)  # no realization in common: independent
+    apart[:15, 0], apart[15:, 1] = shared[:15, 0], shared[15:, 1]
+    assert (deviations_of(apart).T @ deviations_of(apart))[0, 1] == 0
+
+
+@given(st.integers(3, 8), st.integers(0, 2**32 - 1))
+def test_weighted_line_is_that_of_least_squares(n, seed):
+    rng = np.random.default_rng(seed)
+    x, weight = np.cumsum(rng.uniform(0.1, 1, n)), rng.uniform(0.1, 10, n)
+    y = rng.standard_normal((2, n))
+    y[1, 0] = np.nan
+    line = obs.weighted_line(x, y, np.where(np.isfinite(y), weight, 0.0))
+    for k, part in enumerate((slice(None), slice(1, None))):
+        best, covariance = np.polyfit(x[part], y[k, part], 1, w=np.sqrt(weight[part]), cov="unscaled")
+        assert (line.slope[k], line(np.zeros(1))[k, 0]) == pytest.approx(best, abs=1e-9)
+        assert line.slope_variance[k] == pytest.approx(covariance[0, 0])
+    assert np.isnan(obs.weighted_line(x, y[0], np.zeros(n)).slope)
 
 
 def test_averages_average_the_passes_inside_a_network_first():
@@ -49,9 +73,9 @@ def test_averages_average_the_passes_inside_a_network_first():
     table = pd.DataFrame(rows, columns=["realization", "eval_pass", "loss", "n_correct"])
     table = table.assign(depth=2, width=100, n_train=500, p_train=0.0, p_eval=0.0)
     assert obs.averages(table).loc[0, "mean"] == pytest.approx(3.0)  # not (1+1+1+5)/4
-    accuracy = obs.averages(table, "accuracy", n_bootstrap=20_000)
+    accuracy = obs.averages(table, "accuracy")
     assert accuracy.loc[0, "mean"] == pytest.approx(0.5)
-    assert accuracy.loc[0, "sem"] == pytest.approx(0.4, rel=0.03)  # s = 0.8/sqrt(2), over sqrt(2)
+    assert accuracy.loc[0, "sem"] == pytest.approx(0.4)  # s = 0.8/sqrt(2), over sqrt(2)
     assert accuracy.loc[0, "n_realizations"] == 2
 
 
@@ -76,7 +100,7 @@ def power_laws(n_curves, realizations, noise, alpha=0.3, seed=RNG_SEED) -> pd.Da
     rng = np.random.default_rng(seed)
     truth = 2.0 * (np.array(SIZES) / 1000) ** alpha
     y = truth[:, None, None] * np.exp(rng.normal(0, noise, (len(SIZES), n_curves, realizations)))
-    sem = obs.bootstrap_sem(y.reshape(-1, realizations)).reshape(len(SIZES), n_curves)
+    sem = obs.standard_error(y)
     n, curve = np.meshgrid(SIZES, np.arange(n_curves), indexing="ij")
     return pd.DataFrame(
         {
@@ -159,7 +183,7 @@ def test_sharing_realizations_across_n_makes_the_error_conservative():
     for _ in range(300):
         luck = rng.normal(0, 0.1, (1, 16)) + rng.normal(0, 0.05, (len(SIZES), 16))
         y = np.exp(luck) * (np.array(SIZES)[:, None] / 1000) ** 0.3
-        table = pd.DataFrame({"n_train": SIZES, "mean": y.mean(axis=1), "sem": obs.bootstrap_sem(y)})
+        table = pd.DataFrame({"n_train": SIZES, "mean": y.mean(axis=1), "sem": obs.standard_error(y)})
         fit = obs.exponents(table.assign(depth=2, width=100, p_train=0.0, p_eval=0.0))
         alphas.append(fit.loc[0, "alpha"])
         errors.append(fit.loc[0, "alpha_error"])
@@ -167,6 +191,14 @@ def test_sharing_realizations_across_n_makes_the_error_conservative():
 
 
 # --- phases ---------------------------------------------------------------------------------------------------------
+
+
+def test_plane_is_the_whole_way_from_results_to_the_border(plane, fitted):
+    found = obs.plane(pd.concat([plane, plane.iloc[:1].assign(n_train=77)]), n_min=1000, z=3)  # 77: on one line only
+    pd.testing.assert_frame_equal(found.rows, plane)
+    expected = obs.classify(obs.exponents(obs.averages(plane), n_min=1000), found.loss, found.accuracy, z=3)
+    pd.testing.assert_frame_equal(found.points, expected)
+    pd.testing.assert_frame_equal(found.border, obs.boundary(expected, z=3))
 
 
 def test_classify_finds_the_planted_phases(fitted):
@@ -265,10 +297,10 @@ def test_crossings_of_loss_curves_sit_at_p_c_and_of_flat_accuracy_are_insignific
     found = obs.crossings(part)
     sure = found[found["significance"] >= 2]
     assert sorted(zip(sure["n_small"], sure["n_large"], strict=True)) == [(500, 4000), (500, 32000), (4000, 32000)]
-    assert (sure["slope"] > 0).all()
-    assert ((sure["position"] - 0.55).abs() < 4 * sure["error"]).all()
+    assert ((sure["p_star"] - 0.55).abs() < 4 * sure["p_star_error"]).all()
     accuracy = obs.crossings(part, "accuracy")  # the same for every N: noise alone
-    assert len(accuracy) > len(sure)
+    assert accuracy["n_sign_changes"].max() > 1
+    assert (sure["n_sign_changes"] == 1).all()
     assert accuracy["significance"].median() < 2
 
 
@@ -313,22 +345,16 @@ def test_binder_of_known_distributions(name, sample, kurtosis):
     assert obs.binder_of_sample(large, unbiased=False) == pytest.approx(kurtosis, rel=0.01)
 
 
-def test_moment_estimates_are_unbiased_where_the_plain_ones_are_not():
-    """mu_4 and mu_2^2 of an exponential (9 and 1) from 200 000 samples of 6."""
-    y = np.random.default_rng(RNG_SEED).exponential(1, (200_000, 6))
-    y -= y.mean(axis=1, keepdims=True)
-    sums = np.stack([(y**k).sum(axis=1) for k in range(1, 5)])
-    from pruning_phases.observables.binder import _moments
-
-    mu4, square, mu2 = (m.mean() for m in _moments(sums, 6))
-    assert (mu4, square, mu2) == pytest.approx((9, 1, 1), rel=0.03)
-    mu4, square, _ = (m.mean() for m in _moments(sums, 6, unbiased=False))
-    assert mu4 < 0.9 * 9
-    assert abs(square - 1) > 0.05
-    k2, k4 = stats.kstat(y[0], 2), stats.kstat(y[0], 4)
-    one = _moments(sums[:, 0], 6)
-    assert one[2] == pytest.approx(k2)
-    assert one[0] - 3 * one[1] == pytest.approx(k4)
+def test_binder_of_a_sample_is_exactly_three_for_gaussians_and_leaves_out_missing_values():
+    y = np.random.default_rng(RNG_SEED).standard_normal((200_000, 6))
+    assert obs.binder_of_sample(y).mean() == pytest.approx(3, abs=0.02)
+    assert obs.binder_of_sample(y, unbiased=False).mean() == pytest.approx(3 * 5 / 7, abs=0.02)
+    padded = np.insert(y[:5], 3, np.nan, axis=1)
+    expected = stats.kurtosis(y[:5], axis=1, bias=False, fisher=False)
+    np.testing.assert_allclose(obs.binder_of_sample(padded), expected)
+    np.testing.assert_allclose(obs.binder_of_sample(padded, False), stats.kurtosis(y[:5], axis=1, fisher=False))
+    assert np.isnan(obs.binder_of_sample(y[:2, :3])).all()
+    assert np.isnan(obs.binder_of_sample(np.ones((2, 6)))).all()
 
 
 def binder_table(accuracy: np.ndarray) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,8 +18,7 @@ from tables import SIZES, plane_table
 
 from pruning_phases import observables as obs
 from pruning_phases import plotting
-from pruning_phases.plotting.__main__ import main as draw_figure_1
-from pruning_phases.plotting.style import own_fonts_first
+from pruning_phases_book.drawings import draw as draw_figure_1
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 
@@ -37,7 +37,7 @@ def data() -> dict:
         "boundary": obs.boundary(classified),
         "binder": obs.binder(line, n_bootstrap=50),
         "variance": obs.accuracy_variance(line),
-        "crossings": obs.crossings(line, n_bootstrap=50),
+        "crossings": obs.crossings(line),
     }
 
 
@@ -241,22 +241,22 @@ def test_dropped_neurons_lose_all_their_connections():
 def test_figure_1_is_reproduced_byte_for_byte(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        draw_figure_1(str(tmp_path / folder))
+        draw_figure_1(tmp_path / folder)
     for name in ("figure1.svg", "figure1.pdf"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_the_book_s_figure_1_is_what_the_code_draws(tmp_path):
     """The shipped drawing has the same shapes as a fresh one (other versions of matplotlib write other bytes)."""
-    draw_figure_1(str(tmp_path))
+    draw_figure_1(tmp_path)
     fresh, shipped = (path / "figure1.svg" for path in (tmp_path, ASSETS))
     count = [path.read_text().count("<path") for path in (fresh, shipped)]
     assert count[0] == count[1]
     assert (ASSETS / "figure1.pdf").exists()
 
 
-@pytest.mark.parametrize("own_too", [False, True])
-def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(own_too, tmp_path, monkeypatch):
+@pytest.mark.parametrize("listed", ["other first", "other alone", "gone", "none"])
+def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(listed, tmp_path, monkeypatch, caplog):
     own = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     other = tmp_path / "DejaVuSans.ttf"  # stands for the system's, of another version
     other.write_bytes(own.read_bytes())
@@ -264,9 +264,17 @@ def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(own_to
     kept = list(fonts.ttflist)
     monkeypatch.setattr(fonts, "ttflist", [])
     fonts.addfont(other)  # also forgets which fonts were found before
-    fonts.ttflist.extend(kept if own_too else [])
-    assert Path(fonts.findfont("DejaVu Sans")) == other
-    own_fonts_first()
+    if listed == "other first":
+        fonts.ttflist.extend(kept)
+    elif listed == "gone":
+        fonts.ttflist[:] = [dataclasses.replace(font, fname=str(tmp_path / "gone" / "font.ttf")) for font in kept]
+    elif listed == "none":
+        fonts.ttflist.clear()
+    figure, _ = plotting.panels(1)
     assert Path(fonts.findfont("DejaVu Sans")) == own
+    with caplog.at_level("INFO", "matplotlib.font_manager"):
+        figure.draw_without_rendering()
+    assert not caplog.records  # nothing missing, nothing built again
+    plt.close(figure)
     monkeypatch.undo()
     fonts.addfont(own)  # and forgets again

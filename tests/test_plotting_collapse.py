@@ -8,6 +8,9 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from pruning_phases import plotting as pc
+from pruning_phases.calibration.coverage import Case as SyntheticCase
+from pruning_phases.calibration.coverage import chi_squared_bias, coverage_fits, coverage_table
+from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
@@ -27,10 +30,7 @@ from pruning_phases.collapse import (
     scan_windows,
     stability_map,
 )
-from pruning_phases.method_check import Case as SyntheticCase
-from pruning_phases.method_check import chi_squared_bias, coverage_fits, coverage_table
 from pruning_phases.plotting import panels
-from pruning_phases.synthetic import synthetic_collapse, synthetic_results
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ import heapq
 import numpy as np
 import pytest
 
-from pruning_phases import progress as module
 from pruning_phases.config import Network, Training, preset
-from pruning_phases.jobs import mnist, plan
-from pruning_phases.progress import Progress, calibrate, cost, expected_epochs
-from pruning_phases.store import Store
+from pruning_phases.datasets import load_mnist
+from pruning_phases.runs import progress as module
+from pruning_phases.runs.jobs import plan
+from pruning_phases.runs.progress import Progress, calibrate, cost, expected_epochs
+from pruning_phases.runs.store import Store
 
 LAPTOP = preset("laptop")
 
@@ -99,5 +100,5 @@ def test_expected_epochs_follow_the_measured_ones():
 
 
 def test_calibration_measures_this_machine():
-    seconds_per_flop = calibrate([Network(2, 20, 600, p, 0) for p in (0.0, 0.5)], Training(), mnist())
+    seconds_per_flop = calibrate([Network(2, 20, 600, p, 0) for p in (0.0, 0.5)], Training(), load_mnist())
     assert 1e-13 < seconds_per_flop < 1e-7

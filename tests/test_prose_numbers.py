@@ -40,11 +40,11 @@ KINDS = {
 # Numbers of a set-up may be typed where the code that sets them up is named here and holds the same number.
 SET_UP = {
     "protocol.md": ["src/pruning_phases/config.py", "src/pruning_phases/observables/scaling.py"],
-    "scaling_out.md": ["src/pruning_phases/executors.py", "src/pruning_phases/verification.py"],
+    "scaling_out.md": ["src/pruning_phases/runs/executors.py", "src/pruning_phases/runs/verification.py"],
     "09_method_check.ipynb": [
-        "src/pruning_phases/method_check.py",
-        "src/pruning_phases/known_systems.py",
-        "src/pruning_phases/synthetic.py",
+        "src/pruning_phases/calibration/coverage.py",
+        "src/pruning_phases/calibration/known_systems.py",
+        "src/pruning_phases/calibration/synthetic.py",
     ],
     "10_performance.ipynb": ["tests/benchmarks/bench_training.py", "tests/benchmarks/peers.py"],
 }

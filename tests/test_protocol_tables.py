@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning_phases import sweep
+from pruning_phases.calibration.synthetic import synthetic_results
 from pruning_phases.collapse import plane_n_min, protocol_table, protocol_tables, protocols, scaling_regime
 from pruning_phases.collapse.data import collapse_data
 from pruning_phases.config import PROTOCOLS
 from pruning_phases.notebooks import NOTEBOOKS
-from pruning_phases.synthetic import synthetic_results
+from pruning_phases.runs import sweep
 
 RATES = {0.0: 0.4, 0.1: 0.45, 0.2: 0.5}
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from pruning_phases.calibration.known_systems import PERCOLATION_NU, PERCOLATION_P_C, percolation, system_data
+from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
@@ -18,8 +20,6 @@ from pruning_phases.collapse import (
     scaling_regime,
     stability_map,
 )
-from pruning_phases.known_systems import PERCOLATION_NU, PERCOLATION_P_C, percolation, system_data
-from pruning_phases.synthetic import synthetic_collapse, synthetic_results
 
 P_C, NU = 0.5, 0.6
 OCTAVES = tuple(500 * 2**k for k in range(8))

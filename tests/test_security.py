@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pruning_phases import store as stores
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import notebook_parameters, run_notebook
 from pruning_phases.parameters import Parameter, parse_parameters
-from pruning_phases.store import Store
+from pruning_phases.runs import store as stores
+from pruning_phases.runs.store import Store
 
 SOURCE = Path(stores.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -25,16 +25,15 @@ from pruning_phases.claims.studies.sensitivity import (
     Variant,
     choose,
     estimates,
-    jackknife_error,
     judge,
     shift_table,
     shifts,
     survival,
 )
-from pruning_phases.claims.studies.sensitivity.command import main
+from pruning_phases.claims.studies.sensitivity.command import make
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.observables import exponents
-from pruning_phases.store import Store, StoreError
+from pruning_phases.runs.store import Store, StoreError
 
 P_TRAIN = (0.0, 0.1, 0.2, 0.3, 0.7, 0.975)
 SIZES = (500, 1000, 2000, 4000, 8000)
@@ -118,12 +117,6 @@ def test_intervals_of_differences_hold_the_truth_as_often_as_they_say():
             row = pick(table, quantity=quantity, p_train=p_train)
             held.append(abs(row["difference"] - truth) <= row["difference_half_width"])
     assert 0.89 < np.mean(held) < 0.99  # 95 %; 100 independent sets scatter by 2 %
-
-
-def test_jackknife_of_a_mean_is_its_standard_error():
-    sample = np.array([1.0, 2.0, 4.0, 8.0])
-    left_out = [sample.mean(), *(np.delete(sample, i).mean() for i in range(4))]
-    assert jackknife_error(np.array(left_out)) == pytest.approx(sample.std(ddof=1) / 2)
 
 
 def test_what_cannot_be_compared_is_refused():
@@ -254,7 +247,7 @@ def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     store = tmp_path / "store"
     with pytest.raises(StoreError, match="12 networks of base are missing"):
         sensitivity.collect(Store(store), base, few)
-    main(tiny, ["--store", str(store), "--executor", "in-process", "--output", str(tmp_path / "s.parquet")])
+    make(tiny, store=store, executor="in-process", output=tmp_path / "s.parquet")
     assert "24 networks trained" in capsys.readouterr().out  # best and last weights share one training
     assert sensitivity.run(store, base, few, "in-process") == 0
     assert sensitivity.run(store, base.override(realizations=4), few, "in-process") == 24  # two more, twice

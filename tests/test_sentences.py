@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.claims import sentences
 from pruning_phases.collapse import scan_l0
-from pruning_phases.synthetic import synthetic_collapse
 
 
 def fits(

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pruning_phases import store as stores
-from pruning_phases.compact import compact
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
-from pruning_phases.store import Store, StoreError, StoreWarning, read_compact, tidy
+from pruning_phases.runs import store as stores
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.store import Store, StoreError, StoreWarning, read_compact, tidy
 
 EVALUATION = Evaluation(p_eval=(0.0, 0.5), passes=3)
 SWEEP = Sweep(grids=(Grid(n_train=(100, 200), p_train=(0.0, 0.3), realizations=2),), evaluation=EVALUATION)

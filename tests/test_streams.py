@@ -12,7 +12,7 @@ from scipy import stats
 
 from pruning_phases import streams
 from pruning_phases.config import Training
-from pruning_phases.engine.mlp import Dropout
+from pruning_phases.engine.masks import NeuronMask
 
 TRAINING = Training()
 KEYS = streams.dropout_keys(TRAINING, 0, 1000, 0, 8, 2)  # [8, 2, 2]
@@ -66,10 +66,10 @@ def test_the_number_of_kept_neurons_is_binomial():
 
 
 def test_masks_are_monotone_in_p():
-    dropout = Dropout(torch.tensor([[0.0, 0.2, 0.5, 0.9]]), depth=1, width=50, n_samples=200)
+    dropout = NeuronMask(torch.tensor([[0.0, 0.2, 0.5, 0.9]]), [50], n_samples=200)
     dropout.draw(torch.as_tensor(KEYS[:1, :1]))
     h = torch.ones(1, 4, 50, 200)
-    dropout(0, h)
+    dropout.hidden_(0, h)
     kept = h[0] > 0
     assert kept[0].all()
     for low, high in itertools.pairwise(kept):
@@ -93,7 +93,7 @@ def test_streams_differ_by_every_word_of_their_key():
 
 
 def test_initial_weights_are_those_of_nn_linear():
-    layers = streams.initial_parameters(TRAINING, 0, depth=2, width=100)
+    layers = streams.initial_parameters(TRAINING, 0, (100, 100))
     assert [w.shape for w, _ in layers] == [(100, 784), (100, 100), (10, 100)]
     for w, b in layers:
         bound = 1 / np.sqrt(w.shape[1])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from pruning_phases import jobs
-from pruning_phases import sweep as sweeps
+from pruning_phases import streams
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
-from pruning_phases.engine.loop import _BatchTrainer
-from pruning_phases.progress import cost
-from pruning_phases.store import Store
-from pruning_phases.sweep import plan, results, run
+from pruning_phases.engine import train
+from pruning_phases.runs import jobs
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.progress import cost
+from pruning_phases.runs.store import Store
+from pruning_phases.runs.sweep import plan, results, run
 
 SWEEP = Sweep(
     grids=(Grid(width=(20,), n_train=(200, 400), p_train=(0.0, 0.5), realizations=2),),
@@ -77,18 +80,24 @@ def test_on_a_gpu_whole_realizations_share_a_batch_up_to_its_memory(tmp_path, mo
     assert max(len(batch) for batch in batches if batch[0].width == 20) > 12, "smaller networks, more of them"
 
 
-def test_memory_of_a_gpu_batch_is_what_its_buffers_take(mnist):
-    """The estimate against the tensors that the trainer really holds, of the size of a batch or larger."""
-    members = [Network(3, 40, 300, p, r) for r in range(2) for p in (0.0, 0.3, 0.6, 0.9)]
-    training = Training(n_validation=500, batch_size=64)
-    trainer = _BatchTrainer(tuple(members), training, mnist, torch.device("cpu"))
-    trainer._train_epoch(0)
-    adam, step = trainer.adam, trainer.steps[64]
-    families = (adam.parameters, adam.mean, adam.square, trainer.best, trainer.untrained)
-    held = [t for family in families for t in family.tensors] + adam.gradients
-    held += [*step.h, *step.delta, step.dropout._mask, trainer.x_validation, trainer.dark]
-    measured = sum(t.numel() * t.element_size() for t in held)
-    estimate = sum(jobs.gpu_bytes(members[4 * r : 4 * r + 4], training) for r in range(2))
+def test_memory_of_a_gpu_batch_is_what_its_buffers_take(mnist, monkeypatch):
+    """The estimate against all tensors that exist between two epochs: what more networks of a realization add to it."""
+    training, held = Training(n_validation=500, batch_size=64, max_epochs=2), []
+    order = streams.minibatch_order
+
+    def watched(*key):
+        if key[-1] == 1:  # after the first epoch every buffer is there
+            tensors = [thing for thing in gc.get_objects() if type(thing) is torch.Tensor]
+            storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+            held.append(sum(storages.values()))
+        return order(*key)
+
+    monkeypatch.setattr(streams, "minibatch_order", watched)
+    members = [Network(3, 40, 300, p, 0) for p in (0.1, 0.3, 0.6, 0.9)]
+    for batch in (members[:1], members):
+        train(batch, training, mnist)
+    measured = held[1] - held[0]
+    estimate = jobs.gpu_bytes(members, training) - jobs.gpu_bytes(members[:1], training)
     assert measured < estimate < 2 * measured
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from pruning_phases.calibration.synthetic import LOSS_HIGH, LOSS_LOW, SIZES, synthetic_collapse, synthetic_results
 from pruning_phases.collapse import BKT, Algebraic, Drift
 from pruning_phases.observables import RESULT_COLUMNS, averages
-from pruning_phases.synthetic import LOSS_HIGH, LOSS_LOW, SIZES, synthetic_collapse, synthetic_results
 
 
 @pytest.mark.parametrize("ansatz", [BKT(), Algebraic()])

@@ -12,9 +12,9 @@ from tables import plane_table
 from pruning_phases import observables, plotting
 from pruning_phases.claims.evidence import Evidence
 from pruning_phases.collapse import collapse_data, collapse_lines, collapse_rates
-from pruning_phases.live.collapse import collapse_figure
-from pruning_phases.live.phase import phase_payload
 from pruning_phases.observables.tables import RATES, RESULT_KEY, checked, nearest_rate
+from pruning_phases_book.live.collapse import collapse_figure
+from pruning_phases_book.live.phase import phase_payload
 
 INTEGERS = [name for name in RESULT_KEY if name not in RATES]
 
@@ -123,7 +123,7 @@ def test_a_table_in_the_store_s_form_is_not_copied(plane):
 
 def test_arrays_with_masked_entries_are_refused():
     masked = np.ma.masked_equal([[0.1, 0.2, 0.3, 0.4, 0.5]], 0.3)
-    for function in (observables.bootstrap_sem, observables.binder_of_sample):
+    for function in (observables.standard_error, observables.binder_of_sample):
         with pytest.raises(ValueError, match="samples has 1 masked entries"):
             function(masked)
     with pytest.raises(ValueError, match="y has 1 masked entries"):

@@ -14,7 +14,7 @@ import pytest
 
 from pruning_phases.config import preset
 from pruning_phases.paths import expanded
-from pruning_phases.store import Store
+from pruning_phases.runs.store import Store
 from pruning_phases.terminal import Stopped, command, exit_code
 
 COMMAND = [sys.executable, "-m", "pruning_phases.cli"]
@@ -41,7 +41,7 @@ def test_help_of_every_command_whatever_the_encoding(name, encoding, monkeypatch
 
 
 def test_characters_that_the_encoding_lacks_are_replaced_and_the_exit_code_is_right(tmp_path):
-    script = "from pruning_phases.terminal import run; run(lambda: print('p → 1, ü, \\udcff'))"
+    script = "from pruning_phases.terminal import run; run(lambda: print('p → 1, ü, \\udcff'), 'x')"
     for encoding, text in (
         ("ascii", b"p ? 1, ?, ?\n"),
         ("latin-1", b"p ? 1, \xfc, ?\n"),
@@ -131,8 +131,8 @@ def test_signals_that_the_caller_ignores_or_handles_are_left_to_it():
 
 
 def test_home_folders_are_found_everywhere(tmp_path, monkeypatch):
-    from pruning_phases.data import data_folder
-    from pruning_phases.sweep import default_store
+    from pruning_phases.datasets import data_folder
+    from pruning_phases.runs.sweep import default_store
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PRUNING_PHASES_STORE", "~/s")

@@ -12,7 +12,7 @@ from plain import train_plain
 
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.engine import mlp
+from pruning_phases.engine import MLP, clean_logits, kernels
 from pruning_phases.engine.adam import Adam
 from pruning_phases.engine.loop import train
 
@@ -50,6 +50,7 @@ def test_every_network_of_a_batch_equals_the_plain_loop(mnist, depth):
         assert batch.best_epochs[m] == plain.best_epoch
         assert batch.learning_rates[m] == pytest.approx(plain.rate)
         np.testing.assert_allclose(batch.validation_losses[m], plain.losses, rtol=1e-8)
+        np.testing.assert_allclose(batch.train_losses[m], plain.train_losses, rtol=1e-8)
         assert_same_weights(batch, m, plain.model, 1e-7)
 
 
@@ -57,9 +58,9 @@ def test_denormal_numbers_cost_nothing_and_change_nothing(mnist, monkeypatch):
     def flushed() -> bool:
         return torch.full((1,), 1e-39).mul(1).item() == 0
 
-    with mlp.denormals_as_zero():
+    with kernels.denormals_as_zero():
         assert flushed()
-        with mlp.denormals_as_zero():
+        with kernels.denormals_as_zero():
             pass
         assert flushed()  # as before the inner one
     assert not flushed()
@@ -78,7 +79,7 @@ def test_denormal_numbers_cost_nothing_and_change_nothing(mnist, monkeypatch):
     assert not flushed()
     assert len(seen) == 1500
     assert max(seen) == 0
-    monkeypatch.setattr(mlp, "denormals_as_zero", contextlib.nullcontext)
+    monkeypatch.setattr(kernels, "denormals_as_zero", contextlib.nullcontext)
     seen.clear()
     slow = train(names, asked, mnist)
     assert max(seen) > 0, "the test needs denormal moments"
@@ -91,7 +92,7 @@ def test_weights_of_pixels_dark_in_all_training_images_keep_their_initial_values
     pool, _ = streams.split(SHORT, 3)
     dark = mnist.train_pixels[torch.as_tensor(pool[:300])].amax(0) == 0
     assert 100 < int(dark.sum()) < 400
-    initial = mlp.initial(SHORT, [3], len(RATES), 2, 30, torch.device("cpu")).weights[0][0]
+    initial = MLP((30, 30)).initial(SHORT, [3], torch.device("cpu")).weights[0][0]
     moved = batch.parameters.weights[0][:, 0] != initial
     assert not moved[:, :, dark].any()
     assert moved[:, :, ~dark].float().mean() > 0.5
@@ -119,7 +120,7 @@ def test_a_batch_of_one_equals_its_place_in_a_batch_of_many(mnist):
 
 def test_the_update_used_on_a_gpu_equals_the_one_used_on_a_cpu(mnist, monkeypatch):
     fused = train(networks(), SHORT, mnist)
-    monkeypatch.setattr(Adam, "step", lambda self: (self.count.add_(1), self._step_elementwise()))
+    monkeypatch.setattr(kernels, "FUSED_ADAM", False)
     elementwise = train(networks(), SHORT, mnist)
     assert fused.epochs == elementwise.epochs
     for ours, theirs in zip(elementwise.parameters.tensors, fused.parameters.tensors, strict=True):
@@ -163,8 +164,8 @@ def test_validation_dropout_changes_only_what_it_should(mnist):
 def test_networks_learn(mnist):
     training = Training(n_validation=1000, max_epochs=10)
     batch = train([Network(2, 100, 2000, 0.2, 0)], training, mnist)
-    logits = mlp.forward_(batch.parameters, mnist.test_images[None], mlp.buffers(batch.parameters, 10_000))
-    accuracy = (logits[0, 0].argmax(0) == mnist.test_labels).double().mean()
+    logits = clean_logits(batch.parameters, mnist.test_images, MLP((100, 100)))
+    accuracy = (logits[0].argmax(1) == mnist.test_labels).double().mean()
     assert accuracy > 0.88
 
 

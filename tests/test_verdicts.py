@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 from pruning_phases.claims import (
     CLAIMS,
     COLUMNS,
@@ -25,7 +26,6 @@ from pruning_phases.claims import (
     measure,
     verdicts_at,
 )
-from pruning_phases.claims.accuracy import kurtosis
 from pruning_phases.claims.phases import null_chi_squared
 from pruning_phases.claims.render import number
 from pruning_phases.claims.rules import (
@@ -43,7 +43,6 @@ from pruning_phases.claims.rules import (
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 
 INF = np.inf
 WIDE = (50, 200, 800, 3200, 12800, 51200)
@@ -316,15 +315,6 @@ def test_jackknife_of_a_mean_is_its_standard_error():
         jackknife(lambda keep: 0.0, np.arange(8), 4)
 
 
-def test_kurtosis_is_unbiased_for_gaussians_and_leaves_out_missing_values():
-    y = np.random.default_rng(0).standard_normal((200_000, 6))
-    assert np.nanmean(kurtosis(y)) == pytest.approx(3, abs=0.02)
-    padded = np.insert(y[:5], 3, np.nan, axis=1)
-    np.testing.assert_allclose(kurtosis(padded), kurtosis(y[:5]))
-    assert np.isnan(kurtosis(y[:2, :3])).all()
-    assert np.isnan(kurtosis(np.ones((2, 6)))).all()
-
-
 def test_limits_of_power_laws():
     """Many realizations: the textbook distribution of chi-squared; few: broader."""
     from scipy import stats
@@ -446,7 +436,7 @@ def test_same_seed_same_table(judged):
 def test_command_line(monkeypatch, capsys):
     asked = {}
     table = synthetic_plane(n_realizations=3, **BASE)
-    monkeypatch.setattr("pruning_phases.sweep.results", lambda *_, **given: asked.update(given) or table)
+    monkeypatch.setattr("pruning_phases.runs.sweep.results", lambda *_, **given: asked.update(given) or table)
     assert main(["verdicts", "--claim", "eumentia-alpha", "--claim", "amentia-loss", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["verdict"] for row in rows] == ["reproduced", "reproduced"]

@@ -9,6 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_phases.calibration.synthetic import (
+    critical,
+    learned,
+    plane_accuracy,
+    plane_loss,
+    synthetic_plane,
+    synthetic_results,
+)
 from pruning_phases.claims import (
     CLAIMS,
     MISFIT,
@@ -34,7 +42,6 @@ from pruning_phases.claims.table import COLUMNS
 from pruning_phases.collapse import BKT
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, ConfigError
 from pruning_phases.observables import averages, exponents
-from pruning_phases.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane, synthetic_results
 
 GRID = {"p_eval": np.arange(20) / 20, "p_train": (0.0, 0.1, 0.2, 0.97), "n_train": N_SIZES[:7]}
 
@@ -307,7 +314,7 @@ def test_data_that_were_not_seen(monkeypatch, tmp_path):
         unseen, "SHIPPED_FILES", {"base": tmp_path / "b.parquet", "large_batch": tmp_path / "c.parquet"}
     )
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr("pruning_phases.sweep.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pruning_phases.runs.sweep.REPOSITORY", tmp_path)
     rows = synthetic_plane(n_train=(*N_SIZES[:4], *N_HALF_OCTAVES), p_train=(0.1,), p_eval=(0.0, 0.5), n_realizations=2)
     found = data_sets(rows)
     assert set(found["octaves (seen)"]["n_train"]) == set(N_SIZES[:4])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from pruning_phases import store as stores
 from pruning_phases.cli import main
-from pruning_phases.compact import compact
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
-from pruning_phases.store import Store, StoreError
-from pruning_phases.sweep import run
-from pruning_phases.verification import Comparison, deviating, verify
+from pruning_phases.runs import store as stores
+from pruning_phases.runs.compact import compact
+from pruning_phases.runs.store import Store, StoreError
+from pruning_phases.runs.sweep import run
+from pruning_phases.runs.verification import Comparison, deviating, verify
 
 SWEEP = Sweep(
     grids=(Grid(width=(12,), n_train=(100, 150), p_train=(0.0, 0.3, 0.6), realizations=2),),

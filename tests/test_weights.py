@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from pruning_phases import jobs, weights
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
-from pruning_phases.jobs import plan
-from pruning_phases.store import Store, StoreError, StoreWarning
-from pruning_phases.sweep import run
+from pruning_phases.runs import jobs, weights
+from pruning_phases.runs.jobs import plan
+from pruning_phases.runs.store import Store, StoreError, StoreWarning
+from pruning_phases.runs.sweep import run
 
 SWEEP = Sweep(
     grids=(Grid(width=(8,), n_train=(100, 150), p_train=(0.0, 0.5), realizations=1),),

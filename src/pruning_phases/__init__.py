@@ -6,38 +6,30 @@ compute it, `averages`, `exponents` and `classify` turn it into phases, `fit_col
 
 from __future__ import annotations
 
+import importlib
+
 __version__ = "0.1.0"
 
-from pruning_phases.collapse import BKT, Algebraic, fit_collapse, reduced_chi_squared
-from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
-from pruning_phases.data import load_mnist
-from pruning_phases.engine.evaluation import evaluate, predict
-from pruning_phases.engine.loop import train
-from pruning_phases.observables import averages, classify, exponents
-from pruning_phases.store import Store
-from pruning_phases.sweep import results, run
+# Loaded when first used: who asks for a list of notebooks shall not wait for torch.
+_HOME = {
+    **dict.fromkeys(("BKT", "Algebraic", "fit_collapse", "reduced_chi_squared"), "collapse"),
+    **dict.fromkeys(("ConfigError", "Evaluation", "Grid", "Network", "Sweep", "Training", "preset"), "config"),
+    "load_mnist": "datasets",
+    **dict.fromkeys(("evaluate", "predict", "train"), "engine"),
+    **dict.fromkeys(("averages", "classify", "exponents"), "observables"),
+    "Store": "runs.store",
+    **dict.fromkeys(("results", "run"), "runs.sweep"),
+}
+__all__ = ["__version__", *_HOME]
 
-__all__ = [
-    "BKT",
-    "Algebraic",
-    "ConfigError",
-    "Evaluation",
-    "Grid",
-    "Network",
-    "Store",
-    "Sweep",
-    "Training",
-    "__version__",
-    "averages",
-    "classify",
-    "evaluate",
-    "exponents",
-    "fit_collapse",
-    "load_mnist",
-    "predict",
-    "preset",
-    "reduced_chi_squared",
-    "results",
-    "run",
-    "train",
-]
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -57,6 +57,19 @@ def kernel_environment(variables: Mapping[str, str], scratch: Path) -> dict[str,
     )
 
 
+_running: set[NotebookClient] = set()
+_stopped: set[NotebookClient] = set()
+
+
+def stop_all() -> None:
+    """Kill the kernels of all `execute` that run in other threads: these end with KeyboardInterrupt."""
+    for client in tuple(_running):
+        _stopped.add(client)
+        process = getattr(getattr(client.km, "provisioner", None), "process", None)
+        if process is not None:
+            process.kill()  # it is busy and would not listen; its worker processes end with it
+
+
 class _ThisInterpreter(AsyncKernelManager):
     """Starts the kernel of the interpreter that runs this, whatever kernels are installed."""
 
@@ -92,28 +105,39 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> None:
             raise_on_iopub_timeout=True,
         )
         client.create_kernel_manager().connection_file = str(Path(scratch) / "kernel.json")
-        count = 0
-        # cell by cell, not client.execute(): that takes over SIGINT and SIGTERM, which belong to our caller
-        with client.setup_kernel(env=kernel_environment(os.environ, Path(scratch) / "ipython")):
-            for index, cell in enumerate(notebook.cells):
-                count += cell.cell_type == "code"
-                try:
-                    client.execute_cell(cell, index)
-                except CellExecutionError as error:
-                    raise RunError(count, f"{error.ename}: {error.evalue}") from error
-                except KeyboardInterrupt:
-                    client.shutdown_kernel = (
-                        "immediate"  # it is busy and would not listen; its worker processes end with it
-                    )
-                    raise
-                except CellTimeoutError as error:
-                    client.shutdown_kernel = "immediate"
-                    raise _recorded(cell, count, "TimeLimit", f"not finished within {time_limit:g} s") from error
-                except DeadKernelError as error:
-                    said = "the kernel was killed or crashed; too little memory is the usual reason"
-                    raise _recorded(cell, count, "DeadKernel", said) from error
-            info = client.wait_for_reply(client.kc.kernel_info())
-            notebook.metadata["language_info"] = info["content"]["language_info"]
+        _running.add(client)
+        try:
+            _execute_cells(client, time_limit, kernel_environment(os.environ, Path(scratch) / "ipython"))
+        except Exception as error:
+            if client in _stopped:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            _running.discard(client)
+            _stopped.discard(client)
+
+
+def _execute_cells(client: NotebookClient, time_limit: float | None, environment: dict[str, str]) -> None:
+    """Run cell by cell, not by client.execute(): that takes over SIGINT and SIGTERM, which belong to our caller."""
+    notebook, count = client.nb, 0
+    with client.setup_kernel(env=environment):
+        for index, cell in enumerate(notebook.cells):
+            count += cell.cell_type == "code"
+            try:
+                client.execute_cell(cell, index)
+            except CellExecutionError as error:
+                raise RunError(count, f"{error.ename}: {error.evalue}") from error
+            except KeyboardInterrupt:
+                client.shutdown_kernel = "immediate"  # as in `stop_all`
+                raise
+            except CellTimeoutError as error:
+                client.shutdown_kernel = "immediate"
+                raise _recorded(cell, count, "TimeLimit", f"not finished within {time_limit:g} s") from error
+            except DeadKernelError as error:
+                said = "the kernel was killed or crashed; too little memory is the usual reason"
+                raise _recorded(cell, count, "DeadKernel", said) from error
+        info = client.wait_for_reply(client.kc.kernel_info())
+        notebook.metadata["language_info"] = info["content"]["language_info"]
 
 
 def _recorded(cell: NotebookNode, count: int, name: str, reason: str) -> RunError:

@@ -9,7 +9,6 @@ beside the output, so that two runs of a notebook are the same bytes. A run that
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import datetime
@@ -24,16 +23,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
 from pruning_phases.parameters import Parameter, as_text, check, declared
 from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
-from pruning_phases.paths import expanded
-from pruning_phases.provenance import cpu_model
-from pruning_phases.terminal import run as run_program
+from pruning_phases.paths import REPOSITORY, expanded
+from pruning_phases.runs.provenance import cpu_model
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOKS = REPOSITORY / "notebooks"
 SECTIONS = REPOSITORY / "book" / "sections"
 RUNS = Path("runs")  # folder of runs over combinations, unless another is named
@@ -252,6 +250,37 @@ def carry_out(run: NotebookRun, time_limit: float | None = None) -> Path:
     return run.output
 
 
+def side_by_side(
+    runs: Sequence[NotebookRun], workers: int = 1, time_limit: float | None = None, in_place: bool = False
+) -> Iterator[Path | NotebookError]:
+    """Carry out checked runs, `workers` at once: the file of each, or its error, as it is finished.
+
+    Several at once begin with the last pages, which build on the others and take longest. `in_place`: as `renew_outputs`.
+    """
+
+    def outcome(run: NotebookRun) -> Path | NotebookError:
+        try:
+            return renew_outputs(run.name) if in_place else carry_out(run, time_limit)
+        except NotebookError as error:
+            return error
+
+    if workers == 1:
+        yield from map(outcome, runs)
+        return
+    from pruning_phases import kernels
+
+    pool = ThreadPoolExecutor(workers)  # the work is done in the kernels, processes of their own
+    try:
+        for future in as_completed([pool.submit(outcome, run) for run in reversed(runs)]):
+            yield future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        kernels.stop_all()
+        raise
+    finally:
+        pool.shutdown()
+
+
 def renew_outputs(name: str) -> Path:
     """Execute a notebook with its default parameters and store the outputs in it, for the next commit.
 
@@ -338,27 +367,3 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
     os.chmod(temporary, 0o644)
     os.replace(temporary, path)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Execute notebooks into the book; `--in-place` renews their stored outputs."""
-    parser = argparse.ArgumentParser(prog="python -m pruning_phases.notebooks", description=main.__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
-    parser.add_argument("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
-    arguments = parser.parse_args(argv)
-    try:
-        runs = plan_runs(arguments.names or list_notebooks())
-    except ConfigError as error:
-        raise SystemExit(f"error: {error}") from error
-    for run in runs:
-        print(f"{run.name} ...", end=" ", flush=True)
-        start = time.perf_counter()
-        try:
-            renew_outputs(run.name) if arguments.in_place else carry_out(run)
-        except NotebookError as error:
-            raise SystemExit(f"failed\nerror: {error}") from error
-        print(f"{time.perf_counter() - start:.1f} s", flush=True)
-
-
-if __name__ == "__main__":
-    run_program(main)

@@ -14,6 +14,7 @@ and ``~``. (PyYAML alone follows YAML 1.1, where the first three are 320, 90 and
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import functools
 import itertools
@@ -25,20 +26,27 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import pydantic
+
 from pruning_phases.config import ConfigError
 
 _INJECTED = "# Parameters\n"  # papermill puts this at the head of the cell it injects
-_TYPES: dict[str, object] = {
-    **{t.__name__: t for t in (bool, int, float, str, list, tuple, dict)},
+_TYPES: dict[str, object] = {  # an int is a float; a bool is not an int; text is no number
+    "bool": pydantic.StrictBool,
+    "int": pydantic.StrictInt,
+    "float": pydantic.StrictInt | pydantic.StrictFloat,
+    "str": pydantic.StrictStr,
+    **{t.__name__: t for t in (list, tuple, dict)},  # a list will do for a tuple: YAML and papermill know lists alone
     **{name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")},
 }
-_SCALARS = {  # tag → pattern and first characters of plain scalars; everything else is text
-    "null": (r"~|null|Null|NULL|None|", ["~", "n", "N", ""]),
-    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    "int": (r"[-+]?[0-9]+(_[0-9]+)*", list("-+0123456789")),
+_SCALARS = {  # tag → pattern, first characters, and value of plain scalars; everything else is text
+    "null": (r"~|null|Null|NULL|None|", ["~", "n", "N", ""], lambda text: None),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF"), lambda text: text.lower() == "true"),
+    "int": (r"[-+]?[0-9]+(_[0-9]+)*", list("-+0123456789"), int),
     "float": (
         r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
         list("-+.0123456789"),
+        lambda text: float(re.sub(r"\.(?=[inIN])", "", text)),  # .inf and .nan
     ),
 }
 
@@ -62,14 +70,13 @@ class Parameter(typing.NamedTuple):
         """
         if value is None and self.default is None:
             return None
-        if self.annotation:
-            wanted = _type(ast.parse(self.annotation, mode="eval").body, self)
-        else:
-            wanted = typing.Any if self.default is None else type(self.default)
+        annotation = self.annotation or ("Any" if self.default is None else type(self.default).__name__)
+        wanted = pydantic.TypeAdapter(_type(ast.parse(annotation, mode="eval").body, self))
         for candidate in (value,) if value is None else (value, [value]):
-            if _is_a(candidate, wanted):
+            with contextlib.suppress(pydantic.ValidationError):
+                wanted.validate_python(candidate)
                 return candidate
-        raise ConfigError(f"{self.name} = {value!r} has the wrong type: give {self.annotation or wanted.__name__}")
+        raise ConfigError(f"{self.name} = {value!r} has the wrong type: give {annotation}")
 
 
 def parse_parameters(assignments: Iterable[str]) -> dict[str, object]:
@@ -135,6 +142,29 @@ def read_parameters(path: Path) -> dict[str, object]:
     return found
 
 
+def scalar(text: str) -> object:
+    """The value of a plain scalar: null, true or false, a decimal number, or else the text itself.
+
+    Raises
+    ------
+    ValueError
+        For an integer of thousands of digits.
+    """
+    return next((made(text) for pattern, _, made in _SCALARS.values() if re.fullmatch(pattern, text)), text)
+
+
+def _constructed(tag: str):
+    """PyYAML's constructor of a kind of scalar, also where the kind is written (``!!int x``)."""
+
+    def construct(loader, node):
+        text, (pattern, _, made) = loader.construct_scalar(node), _SCALARS[tag]
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is no {tag}")
+        return made(text)
+
+    return construct
+
+
 def as_text(value: object) -> str:
     """A parameter's value as `parse_parameters` reads it."""
     if isinstance(value, list) and len(value) > 1 and not any(isinstance(item, list | dict) for item in value):
@@ -183,7 +213,7 @@ def _loader() -> type:
         yaml_constructors: typing.ClassVar[dict] = {
             tag: made
             for tag, made in yaml.SafeLoader.yaml_constructors.items()
-            if tag is None or tag.rpartition(":")[2] in ("seq", "map", "str", *_SCALARS)
+            if tag is None or tag.rpartition(":")[2] in ("seq", "map", "str")
         }
 
         def construct_mapping(self, node, deep=False):
@@ -194,10 +224,9 @@ def _loader() -> type:
                 )
             return super().construct_mapping(node, deep)
 
-    for tag, (pattern, first) in _SCALARS.items():
+    for tag, (pattern, first, _) in _SCALARS.items():
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), first)
-    # PyYAML's own reads 0500 as octal
-    Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+        Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _constructed(tag))
     return Loader
 
 
@@ -272,27 +301,6 @@ def _type(node: ast.expr, parameter: Parameter) -> object:
     raise ConfigError(
         f"the type {parameter.annotation!r} of parameter {parameter.name} is not known: use {', '.join(_TYPES)}"
     )
-
-
-def _is_a(value: object, wanted: object) -> bool:
-    """Whether plain data has a type such as ``dict | list[float]``. An int is a float; a bool is not an int."""
-    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
-    if wanted is typing.Any:
-        return True
-    if wanted is None or wanted is types.NoneType:
-        return value is None
-    if origin in (typing.Union, types.UnionType):
-        return any(_is_a(value, option) for option in arguments)
-    if origin is typing.Literal:
-        return value in arguments
-    if (origin or wanted) in (list, tuple):  # a list will do for a tuple: YAML and papermill know lists alone
-        items = [a for a in arguments if a is not Ellipsis]
-        return isinstance(value, (list, tuple)) and (not items or all(any(_is_a(v, i) for i in items) for v in value))
-    if (origin or wanted) is dict:
-        return isinstance(value, dict)
-    if isinstance(value, bool):
-        return wanted is bool
-    return isinstance(value, (int, float) if wanted is float else wanted)
 
 
 def _ipython():

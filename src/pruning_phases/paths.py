@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Paths: the repository, and paths as users write them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ import os
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""Root of the source tree; where the package is installed without it, a folder without `data`."""
+
+
+def check_folder(name: str, path: Path) -> Path:
+    """The path, if it is a folder or can become one; otherwise ConfigError, which calls it `name`."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return path
+    except (OSError, ValueError) as error:  # too long, below a file, a null character
+        raise ConfigError(f"{name} = {str(path)!r} is not possible: {getattr(error, 'strerror', error)}") from error
+    if not path.is_dir():
+        raise ConfigError(f"{name} = {str(path)!r} is not possible: it is not a folder")
+    return path
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

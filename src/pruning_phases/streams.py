@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from pruning_phases.config import N_CLASSES, N_PIXELS, N_POOL, Training
+from pruning_phases.config import Training
 
 
 def generator(*words: int | str) -> np.random.Generator:
@@ -25,23 +26,26 @@ def generator(*words: int | str) -> np.random.Generator:
 
 
 def split(training: Training, realization: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pool and validation set of a realization: indices into the 60 000 images.
+    """Pool and validation set of a realization: indices into the data set's training images.
 
     Returns (pool, validation): a training subset of size N is `pool[:N]`, so subsets are nested in N; the validation set is disjoint
     from all of them and the same for every N.
     """
-    order = generator("subset", training.seed, realization).permutation(N_POOL)
+    order = generator("subset", training.seed, realization).permutation(training.images.n_pool)
     return order[training.n_validation :], order[: training.n_validation]
 
 
 def initial_parameters(
-    training: Training, realization: int, depth: int, width: int
+    training: Training, realization: int, hidden: Sequence[int]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Initial weights [out, in] and biases [out] of each layer: U(±1/√fan_in), the default of `torch.nn.Linear`."""
-    draw = generator("weights", training.seed, realization, depth, width)
-    sizes = [N_PIXELS] + [width] * depth + [N_CLASSES]
+    """Initial weights [out, in] and biases [out] of each layer: U(±1/√fan_in), the default of `torch.nn.Linear`.
+
+    hidden: neurons of each hidden layer.
+    """
+    named = (len(hidden), hidden[0]) if len(set(hidden)) == 1 else ("layers", *hidden)
+    draw = generator("weights", training.seed, realization, *named)
     layers = []
-    for fan_in, fan_out in itertools.pairwise(sizes):
+    for fan_in, fan_out in itertools.pairwise([training.images.n_pixels, *hidden, training.images.n_classes]):
         bound = 1 / np.sqrt(fan_in)
         layers.append((draw.uniform(-bound, bound, (fan_out, fan_in)), draw.uniform(-bound, bound, fan_out)))
     return layers

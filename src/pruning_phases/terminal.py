@@ -1,24 +1,27 @@
-"""What commands share: text that any terminal can show, and one line and the right exit code when the user or the system stops them."""
+"""What commands share: text that any terminal can show, and one line and the right exit code when the user or the system stops them.
+
+Nothing is imported here but Python's own modules, so that a command can answer signals from its first moment.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from pruning_phases.config import ConfigError
-from pruning_phases.outputs import StoreError
+# Ctrl-C; what Slurm, containers and `kill` send; what a terminal or connection sends that is closed.
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
-# Sent by Slurm, containers and `kill`; and by a terminal or connection that is closed.
-STOPPING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_loading = False
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal of the system that ends programs: whoever cleans up after Ctrl-C cleans up after it, too."""
+    """A signal that ends programs: whoever cleans up after Ctrl-C cleans up after it, too."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -32,42 +35,92 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 def what_happened(stop: KeyboardInterrupt) -> str:
     """The stop in words."""
-    return f"stopped by the system ({stop})" if isinstance(stop, Stopped) else "interrupted"
+    return "interrupted" if exit_code(stop) == 128 + signal.SIGINT else f"stopped by the system ({stop})"
 
 
 @contextlib.contextmanager
-def command() -> Iterator[None]:
-    """Around the work of a command: characters that the terminal's encoding lacks are replaced, and SIGTERM and SIGHUP raise `Stopped`.
+def loading() -> Iterator[None]:
+    """Around imports inside `command`: a signal ends the program at once, as there is nothing to clean up yet.
 
-    Signals that the caller ignores (`nohup`) or handles are left to it; a second one during the cleaning up is ignored.
+    (An exception in the middle of an import may come out as another one, or end the process: torch, numpy and pandas call Python
+    while their compiled parts are set up.)
+    """
+    global _loading
+    outer, _loading = _loading, True
+    try:
+        yield
+    finally:
+        _loading = outer
+
+
+@contextlib.contextmanager
+def command(said: Callable[[KeyboardInterrupt], str] = what_happened) -> Iterator[None]:
+    """Around the work of a command: characters that the terminal lacks are replaced, signals that end programs raise `Stopped`.
+
+    Signals that the caller ignores (`nohup`) or handles are left to it. During the cleaning up a second one is ignored, but for Ctrl-C.
+
+    Args:
+        said: the line to print where a signal ends the program at once (`loading`).
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    received: list[Stopped] = []
 
     def stop(number: int, _: object) -> NoReturn:
+        received.append(Stopped(number))
+        if _loading:
+            os.write(2, f"\n{said(received[0])}\n".encode(errors="replace"))
+            os._exit(exit_code(received[0]))
         for one in handled:
-            signal.signal(one, signal.SIG_IGN)
-        raise Stopped(number)
+            signal.signal(one, signal.default_int_handler if one == signal.SIGINT else signal.SIG_IGN)
+        raise received[0]
 
+    ours = (signal.SIG_DFL, signal.default_int_handler)
     main_thread = threading.current_thread() is threading.main_thread()  # no other one may set handlers
-    handled = [one for one in STOPPING if main_thread and signal.getsignal(one) == signal.SIG_DFL]
+    handled = {one: signal.getsignal(one) for one in STOPPING if main_thread and signal.getsignal(one) in ours}
     for one in handled:
         signal.signal(one, stop)
     try:
         yield
+    except Exception as error:
+        if received:  # compiled code has made another exception of it
+            raise received[0] from error
+        raise
     finally:
-        for one in handled:
-            signal.signal(one, signal.SIG_DFL)
+        for one, handler in handled.items():
+            signal.signal(one, handler)
 
 
-def run(main: Callable[[], object]) -> NoReturn:
-    """Run a program: `main` inside `command`; stopped, or refused, it ends with one line and the exit code that says so."""
+def run(work: Callable[[], int | None], name: str, to_go_on: str = "") -> int:
+    """Exit code of a program that does `work` inside `command`; refused, failed or stopped, it says so in one line on stderr.
+
+    0 or what `work` returns; 1 for a failure at work; 2 for bad input (ValueError); 130 for Ctrl-C, 143 for SIGTERM.
+
+    Args:
+        work: returns the exit code, or None for 0.
+        name: of the program, at the head of the line.
+        to_go_on: what the line says after a stop.
+    """
+
+    def said(stop: KeyboardInterrupt) -> str:
+        return f"{name}: {what_happened(stop)}{to_go_on}"
+
     try:
-        with command():
-            main()
-    except (ConfigError, StoreError) as error:
-        raise SystemExit(f"error: {error}") from error
+        with command(said):
+            return work() or 0
+    except ValueError as error:  # ConfigError and whatever the library refuses
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return 2
+    except (RuntimeError, OSError) as error:  # StoreError, DataError, NotebookError
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as stop:
-        print(f"\n{what_happened(stop)}", file=sys.stderr)
-        sys.exit(exit_code(stop))
-    sys.exit()
+        print(f"\n{said(stop)}", file=sys.stderr)
+        return exit_code(stop)
+
+
+def program(main: Callable[[], int]) -> NoReturn:
+    """Run `main` as a program of its own, which a signal ends without a traceback also before and after `command`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(main())

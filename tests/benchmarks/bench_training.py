@@ -27,10 +27,10 @@ import peers
 import torch
 
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.data import load_mnist
-from pruning_phases.engine.evaluation import evaluate
-from pruning_phases.engine.loop import _BatchTrainer, train
-from pruning_phases.engine.mlp import product
+from pruning_phases.datasets import load_mnist
+from pruning_phases.engine import evaluate, train
+from pruning_phases.engine.kernels import product
+from pruning_phases.engine.loop import batch_of
 
 N_TRAIN, N_NETWORKS = 6_400, 20
 CURVES = {
@@ -83,9 +83,9 @@ def engine(
         for r in range(realizations)
         for p in rates
     ]
-    trainer = _BatchTrainer(tuple(names), Training(precision=precision), data, device)
+    trainer = batch_of(names, Training(precision=precision), data, device)
     epochs = iter(range(10**6))
-    return (lambda: trainer._train_epoch(next(epochs))), len(names) * n_train
+    return (lambda: trainer.train_epoch(next(epochs))), len(names) * n_train
 
 
 def curves(device: torch.device, realizations: int, repeats: int) -> dict[str, list[dict[str, float]]]:
@@ -195,14 +195,13 @@ def throughput(device: torch.device, realizations: int, repeats: int) -> dict[st
 
 def validation_speed(device: torch.device) -> float:
     """Validation images·networks per second."""
-    trainer = _BatchTrainer(
-        tuple(Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)), Training(), load_mnist(), device
-    )
-    trainer._validate(0)
+    names = [Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)]
+    trainer = batch_of(names, Training(), load_mnist(), device)
+    trainer.validate(0)
     return (
         N_NETWORKS
         * Training().n_validation
-        / statistics.median(seconds(lambda: trainer._validate(0), device) for _ in range(5))
+        / statistics.median(seconds(lambda: trainer.validate(0), device) for _ in range(5))
     )
 
 
@@ -210,9 +209,9 @@ def mixed_batch(device: torch.device) -> dict[str, float]:
     """Whole training of 20 networks that stop at different epochs, against the same work at full batch."""
     data, training = load_mnist(), Training()
     networks = [Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)]
-    probe = _BatchTrainer(tuple(networks), training, data, device)
-    step = statistics.median(seconds(lambda: probe._train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * N_TRAIN)
-    check = statistics.median(seconds(lambda: probe._validate(0), device) for _ in range(5)) / N_NETWORKS
+    probe = batch_of(networks, training, data, device)
+    step = statistics.median(seconds(lambda: probe.train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * N_TRAIN)
+    check = statistics.median(seconds(lambda: probe.validate(0), device) for _ in range(5)) / N_NETWORKS
     found = []
     wall = seconds(lambda: found.append(train(networks, training, data, device)), device)
     epochs = found[0].epochs

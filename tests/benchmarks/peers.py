@@ -15,7 +15,7 @@ import torch
 import torchvision
 from torch import nn
 
-from pruning_phases.data import data_folder
+from pruning_phases.datasets import data_folder
 
 BATCH, WIDTH, RATE = 128, 100, 1e-3
 Peer = tuple[Callable[[], None], int]

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import BKT, fit_collapse, landscape, reduced_chi_squared
-from pruning_phases.synthetic import synthetic_collapse
 
 lmfit = pytest.importorskip("lmfit")
 

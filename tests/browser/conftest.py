@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from offline import HTML, PHONE, WIDE, Opened, watch
 
-from pruning_phases.book.browser import NoBrowser, open_browser
+from pruning_phases_book.browser import NoBrowser, open_browser
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from offline import PHONE
 
 from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared
-from pruning_phases.live.collapse import selected
+from pruning_phases_book.live.collapse import selected
 
 pytestmark = pytest.mark.book
 PAGE = "sections/12_play.html"

@@ -8,8 +8,8 @@ import unicodedata
 import pypdf
 import pytest
 
-from pruning_phases.book.pdf import PDF
 from pruning_phases.notebooks import REPOSITORY
+from pruning_phases_book.pdf import PDF
 
 pytestmark = pytest.mark.book
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.book
 @pytest.fixture(scope="module")
 def pages(browser) -> list[str]:
     """Text of each page. Printed by a process of its own: Playwright runs once in each."""
-    command = [sys.executable, "-m", "pruning_phases.book", "pdf"]
+    command = [sys.executable, "-m", "pruning_phases_book", "pdf"]
     process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     # NFKC: some fonts have one sign for fl

@@ -17,7 +17,7 @@ from pruning_phases.claims.rules import (
     jackknife,
     magnitude,
 )
-from pruning_phases.observables.averages import bootstrap_sem
+from pruning_phases.observables.statistics import mean_and_error
 from pruning_phases.observables.tables import POINT
 
 INF = np.inf
@@ -61,7 +61,7 @@ def _growth(evidence: Evidence, phase: str) -> Estimate:
     change = (curves[1] - curves[0]).dropna(how="all")
     samples = change.to_numpy()
     table = change.index.to_frame(index=False)[KEYS].assign(
-        mean=np.nanmean(samples, axis=1), sem=bootstrap_sem(samples), n=np.isfinite(samples).sum(axis=1)
+        **dict(zip(("mean", "sem", "n"), mean_and_error(samples), strict=True))
     )
     rows = _of_phase(evidence, table, phase)
     return combine(around(rows["mean"], rows["sem"], rows["n"]), np.median)
@@ -112,22 +112,6 @@ def no_crossing(evidence: Evidence) -> Finding:
     return Finding(_crossing_share(evidence, "accuracy"), f"for the loss it is {loss.number:.2f}")
 
 
-def kurtosis(samples: np.ndarray) -> np.ndarray:
-    """Kurtosis along the last axis, NaN entries left out, with expectation exactly 3 for Gaussian samples of any size n >= 4.
-
-    3 + G_2 = 3 + (n - 1)/((n - 2)(n - 3)) [(n + 1) g_2 + 6], g_2 = m_4/m_2^2 - 3 (Joanes and Gill, The Statistician 47,
-    183 (1998)). Many points with few realizations can therefore be averaged. NaN where n < 4 or nothing varies.
-    """
-    samples = np.asarray(samples, dtype=float)
-    n = np.isfinite(samples).sum(axis=-1).astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.nansum(samples, axis=-1) / n
-        centred = np.nan_to_num(samples - mean[..., None])
-        m2, m4 = (centred**2).sum(axis=-1) / n, (centred**4).sum(axis=-1) / n
-        excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (m4 / m2**2 - 3) + 6)
-    return np.where((n >= 4) & (m2 > 0), 3 + excess, np.nan)
-
-
 def _binder(evidence: Evidence, phase: str) -> Estimate:
     """Mean U over points and passes of a phase; interval by the jackknife over groups of realizations."""
     rows = _of_phase(evidence, evidence.rows, phase)
@@ -136,7 +120,9 @@ def _binder(evidence: Evidence, phase: str) -> Estimate:
     wide = rows.pivot(index=[*POINT, "eval_pass"], columns="realization", values="n_correct")
     samples, realization = wide.to_numpy(dtype=float), wide.columns.to_numpy()
     fewest = int(np.isfinite(samples).sum(axis=1).min())
-    return jackknife(lambda keep: float(np.nanmean(kurtosis(samples[:, keep]))), realization, fewest)
+    return jackknife(
+        lambda keep: float(np.nanmean(observables.binder_of_sample(samples[:, keep]))), realization, fewest
+    )
 
 
 def binder_dementia(evidence: Evidence) -> Finding:

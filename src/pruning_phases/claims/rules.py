@@ -24,6 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from pruning_phases.observables import jackknife_error
+
 VERDICTS = ("reproduced", "not reproduced", "undecided", "no fit")
 DECIDED = VERDICTS[:2]
 CONFIDENCE = 0.95
@@ -211,9 +213,8 @@ def jackknife(statistic: Callable[[np.ndarray], float], realizations: np.ndarray
         raise Undecidable(f"{fewest} realizations; this needs {MIN_REALIZATIONS}")
     groups = min(fewest, MAX_GROUPS)
     left_out = np.array([statistic(realizations % groups != group) for group in range(groups)])
-    error = np.sqrt((groups - 1) / groups * ((left_out - left_out.mean()) ** 2).sum())
     whole = statistic(np.ones(len(realizations), dtype=bool))
-    return Estimate(*map(float, around(np.float64(whole), error, groups)))
+    return Estimate(*map(float, around(np.float64(whole), jackknife_error(left_out), groups)))
 
 
 def reversal(left: Estimate, right: Estimate) -> Estimate:

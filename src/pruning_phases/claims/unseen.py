@@ -12,8 +12,8 @@ from pruning_phases.claims.studies.sensitivity.study import Study
 from pruning_phases.claims.table import CLAIMS, JUDGED, judge, known_claims
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
-from pruning_phases.store import read_compact
-from pruning_phases.sweep import SHIPPED_FILES
+from pruning_phases.runs.store import read_compact
+from pruning_phases.runs.sweep import SHIPPED_FILES
 
 NOT_YET = "not yet"
 ATLAS = Study("atlas", (), {})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases.collapse.data import CollapseData
+from pruning_phases.observables.crossings import Crossing, cross_pairs
+from pruning_phases.observables.statistics import weighted_line
 
 __all__ = ["MIN_SIGNIFICANCE", "RATIO", "Drifting", "crossing_drift", "crossing_onset", "pair_crossings"]
 
@@ -19,52 +21,6 @@ RATIO = 1.5
 """Smallest quotient of two sizes that are compared. The difference of two curves grows as ln(N_j / N_i) while its error
 does not shrink, so the error of a crossing is proportional to 1 / ln(N_j / N_i): half octaves would give pairs with twice
 the error of octaves, which say nothing that the octaves do not. 1.5 keeps 32 000 and 50 000, and skips half octaves."""
-
-
-class _Crossing(NamedTuple):
-    """Crossing, number of sign changes and significance, each (B,) or (B, number of pairs)."""
-
-    position: np.ndarray
-    count: np.ndarray
-    significance: np.ndarray
-
-
-def _cross(p: np.ndarray, difference: np.ndarray, deviations: np.ndarray, scale: np.ndarray) -> _Crossing:
-    """Crossings of piecewise linear differences (B, q) whose covariance is ``deviations.T @ deviations``.
-
-    Noise makes a difference change sign more than once; the crossing is the sign change at which the curve splits best
-    into a part of one sign and a part of the other: the largest |sum_left d/sigma - sum_right d/sigma|. It is
-    significant if both parts hold their sign: the smaller of -/+ sum d/sigma, each divided by its own standard error,
-    so that it has unit variance for pure noise however points and curves share it.
-
-    ``scale`` (q,) are errors without pairing; an error of less than a millionth of them counts as that.
-    """
-    sigma = np.maximum(np.linalg.norm(deviations, axis=0), 1e-6 * scale)
-    changes = difference[:, :-1] * difference[:, 1:] < 0
-    # A sample that is exactly zero is a crossing by itself; counted where the sign differs on its two sides.
-    zero = difference[:, :-1] == 0
-    changes |= zero
-    left, right = _sides(difference / sigma)
-    split = np.abs(left - right)
-    best = np.where(changes, split, -1.0).argmax(axis=1)
-    rows = np.arange(difference.shape[0])
-    d0, d1 = difference[rows, best], difference[rows, best + 1]
-    with np.errstate(invalid="ignore", divide="ignore"):  # rows without any sign change become NaN below
-        position = p[best] + (p[best + 1] - p[best]) * d0 / (d0 - d1)
-    count = changes.sum(axis=1)
-    error_left, error_right = (
-        np.maximum(np.linalg.norm(side, axis=0), 1e-6)[best] for side in _sides(deviations / sigma)
-    )
-    z_left, z_right = left[rows, best] / error_left, right[rows, best] / error_right
-    direction = np.sign(right[rows, best] - left[rows, best])
-    significance = np.minimum(-direction * z_left, direction * z_right)
-    return _Crossing(np.where(count > 0, position, np.nan), count, np.where(count > 0, significance, np.nan))
-
-
-def _sides(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of (..., q) over the points left and right of every interval, (..., q - 1) each."""
-    left = np.cumsum(z, axis=-1)[..., :-1]
-    return left, z.sum(axis=-1, keepdims=True) - left
 
 
 def _pairs(sizes: np.ndarray, pairs: str, ratio: float) -> list[tuple[float, float]]:
@@ -78,36 +34,10 @@ def _pairs(sizes: np.ndarray, pairs: str, ratio: float) -> list[tuple[float, flo
     raise ValueError(f"pairs must be 'consecutive' or 'all', got {pairs!r}")
 
 
-def _interpolation(p_new: np.ndarray, p_old: np.ndarray) -> np.ndarray:
-    """(q_old, q_new) matrix that takes a curve on one grid to its linear interpolation on another."""
-    return np.stack([np.interp(p_new, p_old, unit) for unit in np.eye(p_old.size)])
-
-
-def _cross_pairs(data: CollapseData, y: np.ndarray, pairs: list[tuple[float, float]]) -> _Crossing:
+def _cross(data: CollapseData, y: np.ndarray, pairs: list[tuple[float, float]]) -> Crossing:
     """Crossings (B, number of pairs) for data vectors y (B, n)."""
-    curves = {}
-    for size in data.sizes:
-        i = np.flatnonzero(data.n_train == size)
-        curves[float(size)] = i[np.argsort(data.p[i], kind="stable")]
-    deviations = data.deviations
     sigma = np.ones(data.p.size) if data.sigma is None else data.sigma
-    nothing = np.full(y.shape[0], np.nan)
-    found = []
-    for small, large in pairs:
-        s, l = curves[small], curves[large]  # noqa: E741
-        p_s, p_l = data.p[s], data.p[l]
-        p = np.union1d(p_s, p_l)  # different grids: compare on the union inside the common range
-        p = p[(p >= max(p_s[0], p_l[0])) & (p <= min(p_s[-1], p_l[-1]))]
-        if p.size < 2:
-            found.append(_Crossing(nothing, np.zeros(y.shape[0], dtype=int), nothing))
-            continue
-        to_s, to_l = _interpolation(p, p_s), _interpolation(p, p_l)
-        scale = np.hypot(np.interp(p, p_s, sigma[s]), np.interp(p, p_l, sigma[l]))
-        difference = y[:, l] @ to_l - y[:, s] @ to_s
-        found.append(_cross(p, difference, deviations[:, l] @ to_l - deviations[:, s] @ to_s, scale))
-    if not found:
-        return _Crossing(*(np.empty((y.shape[0], 0)) for _ in range(3)))
-    return _Crossing(*(np.stack(values, axis=1) for values in zip(*found, strict=True)))
+    return cross_pairs(data.p, data.n_train, y, data.deviations, sigma, pairs)
 
 
 def pair_crossings(
@@ -136,10 +66,9 @@ def pair_crossings(
         significance, found (fraction of resamples with a crossing). p_star is NaN where the curves do not cross inside
         the data. No row if no two sizes are that far apart.
 
-        ``significance`` is that of the weaker side: the sum of the differences y_j - y_i there, each in units of its
-        error, over the standard error of this sum. Errors are those of the difference taken realization by realization
-        where both sizes have it (realizations share their random numbers between sizes and along p); without
-        realizations all points count as independent, without errors it is NaN. Below about 2 there may be no crossing.
+        ``significance`` is that of the weaker side (`observables.crossings.cross_pairs`), from differences taken realization by
+        realization where both sizes have it; without realizations all points count as independent, without errors it is NaN.
+        Below about 2 there may be no crossing.
 
     Raises:
         ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
@@ -152,11 +81,11 @@ def sampled_crossings(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """`pair_crossings`, and the crossings of every resample (n_bootstrap, pairs), NaN where there is none."""
     chosen = _pairs(data.sizes, pairs, ratio)
-    position, count, significance = _cross_pairs(data, data.y[None], chosen)
+    position, _, count, significance = _cross(data, data.y[None], chosen)
     error, found = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
     samples = np.empty((0, len(chosen)))
     if n_bootstrap:
-        samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position
+        samples = _cross(data, data.resample(n_bootstrap, seed), chosen).position
         found = np.isfinite(samples).mean(axis=0)
         for k in np.flatnonzero(found > 0.5):
             error[k] = np.nanstd(samples[:, k], ddof=1)
@@ -232,8 +161,8 @@ def crossing_drift(
     if data.sigma is None:
         raise ValueError("a drift needs the errors of the points; give sigma")
     chosen = _pairs(data.sizes, "consecutive", ratio)
-    position, _, significance = _cross_pairs(data, data.y[None], chosen)
-    samples = _cross_pairs(data, data.resample(n_bootstrap, seed), chosen).position
+    position, _, _, significance = _cross(data, data.y[None], chosen)
+    samples = _cross(data, data.resample(n_bootstrap, seed), chosen).position
     use = (np.nan_to_num(significance[0]) >= min_significance) & (np.isfinite(samples).mean(axis=0) > 0.5)
     if use.sum() < 3:
         raise ValueError(
@@ -244,13 +173,10 @@ def crossing_drift(
     weight = 1.0 / np.maximum(error, 1e-3 * np.ptp(data.p)) ** 2  # no crossing is known better than the grid allows
 
     def line(p_star: np.ndarray) -> np.ndarray:
-        w = np.where(np.isfinite(p_star), weight, 0.0)  # a resample without this crossing
-        y = np.where(np.isfinite(p_star), p_star, 0.0)
-        s, sx, sy = w.sum(-1), (w * centre).sum(-1), (w * y).sum(-1)
-        sxx, sxy = (w * centre**2).sum(-1), (w * centre * y).sum(-1)
-        determinant = s * sxx - sx**2
-        with np.errstate(invalid="ignore", divide="ignore"):  # fewer than two crossings in a resample: NaN, skipped
-            return np.stack(((s * sxy - sx * sy) / determinant, (sxx * sy - sx * sxy) / determinant))
+        fitted = weighted_line(
+            centre, p_star, np.where(np.isfinite(p_star), weight, 0.0)
+        )  # 0: a resample without this crossing
+        return np.stack((fitted.slope, fitted.level - fitted.slope * fitted.centre))
 
     slope, intercept = line(position[0, use])
     errors = np.nanstd(line(samples[:, use]), axis=1, ddof=1)

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pruning_phases.config import P_DECIMALS
-from pruning_phases.observables.averages import bootstrap_counts, by_realization
+from pruning_phases.observables.averages import by_realization
+from pruning_phases.observables.statistics import bootstrap_counts, deviations_of, mean_and_error
 from pruning_phases.observables.tables import RESULT_COLUMNS, array, checked
 
 __all__ = ["CollapseData", "collapse_data", "merged"]
@@ -115,9 +116,7 @@ class CollapseData:
 
         The windows (see `window`) are applied before anything is required of the points.
 
-        sigma is the standard error s / sqrt(R), which the bootstrap over realizations tends to for many resamples once
-        its factor sqrt((R - 1) / R) is divided out (as in `observables.bootstrap_sem`), without its random scatter. Points at the same p
-        and N are averaged realization by realization first.
+        sigma is the standard error s / sqrt(R). Points at the same p and N are averaged realization by realization first.
         """
         p, n_train, r = array("p", p), array("n_train", n_train), array("realizations", realizations)
         if r.ndim != 2 or p.ndim != 1 or n_train.shape != p.shape or r.shape[1] != p.size:
@@ -130,13 +129,12 @@ class CollapseData:
         if np.isinf(r).any():
             raise ValueError("realizations hold infinite values; remove those realizations")
         p, n_train, r = _merged_realizations(p, n_train, r)
-        count = np.isfinite(r).sum(axis=0)
+        y, sigma, count = mean_and_error(r.T)
         if (count < 2).any():
             raise ValueError(
                 f"{np.sum(count < 2)} points have fewer than two realizations, so no error; add realizations"
             )
-        sigma = np.nanstd(r, axis=0, ddof=1) / np.sqrt(count)
-        return cls(p, n_train, np.nanmean(r, axis=0), sigma, r, {**selection, **chosen})
+        return cls(p, n_train, y, sigma, r, {**selection, **chosen})
 
     @property
     def sizes(self) -> np.ndarray:
@@ -195,17 +193,13 @@ class CollapseData:
 
     @property
     def deviations(self) -> np.ndarray:
-        """What each realization adds to the means, (R, n): ``deviations.T @ deviations`` is the covariance of y.
+        """What each realization adds to the means, (R, n): ``deviations.T @ deviations`` is the covariance of y (`deviations_of`).
 
-        sqrt(n_i / (n_i - 1)) (y_ri - y_i) / n_i, with n_i the number of realizations of point i, and zero where one is
-        missing: exact where two points have the same realizations (paired) or none in common. Without realizations the
-        points count as independent: diag(sigma), without errors the unit matrix.
+        Without realizations the points count as independent: diag(sigma), without errors the unit matrix.
         """
         if self.realizations is None:
             return np.diag(np.ones(self.p.size) if self.sigma is None else self.sigma)
-        count = np.isfinite(self.realizations).sum(axis=0)
-        centred = self.realizations - np.nanmean(self.realizations, axis=0)
-        return np.nan_to_num(centred) / np.sqrt(count * (count - 1.0))
+        return deviations_of(self.realizations)
 
 
 def _group(p: np.ndarray, n_train: np.ndarray) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -174,6 +176,76 @@ def fit_collapse(
     if not level > 1:
         raise ValueError(f"level must be larger than 1, got {level}")
     search = Search(data, ansatz, p_c_bounds, nu_bounds, drop_ends, fixed=fixed)
+    problem = _Problem(ansatz, _digest(search, level), search, level)
+    try:
+        found = _located(problem)
+    except TypeError:  # an ansatz that has no hash, such as one with a list in it
+        found = _located.__wrapped__(problem)
+    parameters = search.to_parameters(found.theta)
+    resamples = search.resampled(data, found.theta, n_bootstrap, seed, confidence)
+    spread, extent, message = resamples.intervals, found.extent, found.message
+    if data.sigma is None:
+        message += "; the points have no errors, so chi-squared is only relative"
+    extra = [e.name for e in ansatz.extra]
+    return CollapseFit(
+        ansatz=ansatz,
+        data=data,
+        p_c=float(parameters[0]),
+        nu=float(parameters[1]),
+        extra={name: float(v) for name, v in zip(extra, parameters[2:], strict=True)},
+        chi_squared=found.value,
+        p_c_contour=extent["p_c"],
+        nu_contour=extent["nu"],
+        p_c_bootstrap=spread["p_c"],
+        nu_bootstrap=spread["nu"],
+        samples=resamples.parameters,
+        status=found.status,
+        message=message,
+        bounds=search.bounds,
+        level=level,
+        confidence=confidence,
+        at_edge=resamples.at_edge,
+        drop_ends=drop_ends,
+        parameters=parameters,
+        extra_contour={name: extent[name] for name in extra},
+        extra_bootstrap={name: spread[name] for name in extra},
+        fixed=search.fixed,
+    )
+
+
+class _Located(NamedTuple):
+    """Minimum of a fit, the extent of its contour by parameter, status and message."""
+
+    theta: np.ndarray
+    value: float
+    extent: dict[str, Interval]
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A fit without bootstrap, equal to another if all that goes into it is."""
+
+    ansatz: Ansatz
+    digest: bytes
+    search: Search = field(compare=False)
+    level: float = field(compare=False)
+
+
+def _digest(search: Search, level: float) -> bytes:
+    points = search.points
+    arrays = (points.p, points.sizes[points.index], search.y, points.variance, search.low, search.high, search.free)
+    return sha256(
+        repr((search.drop_ends, level, *search.fixed)).encode() + b"".join(a.tobytes() for a in arrays)
+    ).digest()
+
+
+@lru_cache(
+    maxsize=4096
+)  # the rule of the scaling regime, tables and verdicts ask for the same fits; one takes less than 1 kB
+def _located(problem: _Problem) -> _Located:
+    search, level = problem.search, problem.level
     theta, value = search.minimum()
     contours: dict[int, Contour] = {}
     groups = [*search.extra[:, None]] + ([search.plane] if search.plane.size else [])
@@ -187,10 +259,6 @@ def fit_collapse(
             contours |= {int(j): contour for j in axes}
         if len(groups) == 1 or value > 0.99 * before:
             break
-    parameters = search.to_parameters(theta)
-
-    resamples = search.resampled(data, theta, n_bootstrap, seed, confidence)
-    spread = resamples.intervals
     names = list(search.bounds)
     extent = dict.fromkeys(names, _UNKNOWN)
     for group in groups:
@@ -198,34 +266,7 @@ def fit_collapse(
             contour = contours[int(axis)]
             ends = np.array([min(contour.low[j], theta[axis]), max(contour.high[j], theta[axis])])
             extent[names[axis]] = tuple((np.exp(ends) if search.log[axis] else ends).tolist())
-    status, message = _status(search, theta, contours, level * value)
-    if data.sigma is None:
-        message += "; the points have no errors, so chi-squared is only relative"
-    extra = [e.name for e in ansatz.extra]
-    return CollapseFit(
-        ansatz=ansatz,
-        data=data,
-        p_c=float(parameters[0]),
-        nu=float(parameters[1]),
-        extra={name: float(v) for name, v in zip(extra, parameters[2:], strict=True)},
-        chi_squared=value,
-        p_c_contour=extent["p_c"],
-        nu_contour=extent["nu"],
-        p_c_bootstrap=spread["p_c"],
-        nu_bootstrap=spread["nu"],
-        samples=resamples.parameters,
-        status=status,
-        message=message,
-        bounds=search.bounds,
-        level=level,
-        confidence=confidence,
-        at_edge=resamples.at_edge,
-        drop_ends=drop_ends,
-        parameters=parameters,
-        extra_contour={name: extent[name] for name in extra},
-        extra_bootstrap={name: spread[name] for name in extra},
-        fixed=search.fixed,
-    )
+    return _Located(theta, value, extent, *_status(search, theta, contours, level * value))
 
 
 def _contour(search: Search, axes: np.ndarray, theta: np.ndarray, value: float, level: float) -> Contour:

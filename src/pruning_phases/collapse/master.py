@@ -12,8 +12,8 @@ import numpy as np
 
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.data import CollapseData
-from pruning_phases.collapse.fit import Search
-from pruning_phases.collapse.optimise import minimise
+from pruning_phases.collapse.search import Search, minimise
+from pruning_phases.observables.statistics import weighted_line
 
 __all__ = ["Prediction", "SplineFit", "fit_spline", "leave_one_out", "power_law_prediction"]
 
@@ -266,14 +266,11 @@ def power_law_prediction(
         raise ValueError("power laws need y > 0")
     ln_n = np.log(rest.sizes)
 
+    ln_held = np.log(data.n_train[held[:1]])
+
     def predict(y: np.ndarray) -> np.ndarray:
-        ln_y = np.log(y[:, index])
         weight = (data.y[index] / data.sigma[index]) ** 2
-        mean_x = (weight * ln_n[:, None]).sum(0) / weight.sum(0)
-        mean_y = (weight * ln_y).sum(1) / weight.sum(0)
-        dx = ln_n[:, None] - mean_x
-        alpha = (weight * dx * (ln_y - mean_y[:, None])).sum(1) / (weight * dx**2).sum(0)
-        return np.exp(mean_y + alpha * (np.log(data.n_train[held][0]) - mean_x))
+        return np.exp(weighted_line(ln_n, np.log(y[:, index.T]), weight.T)(ln_held))[..., 0]
 
     predicted = predict(data.y[None])[0]
     samples = truth = np.empty((0, held.size))

@@ -9,7 +9,7 @@ import pandas as pd
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.lines import collapse_lines, fit_table
 from pruning_phases.collapse.regime import regime_lines
-from pruning_phases.sweep import results, shipped_protocols
+from pruning_phases.runs.sweep import results, shipped_protocols
 
 __all__ = ["protocol_table", "protocol_tables"]
 

@@ -57,6 +57,8 @@ class Points:
         self.order = np.lexsort((arrays["p"], arrays["n_train"]))
         self.p = arrays["p"][self.order]
         self.sizes, self.index = np.unique(arrays["n_train"][self.order], return_inverse=True)
+        self.ends = np.flatnonzero(np.diff(self.index, prepend=-1, append=sizes.size))
+        self.ends = np.unique(np.concatenate((self.ends[:-1], self.ends[1:] - 1)))
         self.variance = arrays["sigma"][self.order] ** 2
 
     def x(self, p_c: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
@@ -65,8 +67,11 @@ class Points:
         centre = np.broadcast_to(self.ansatz.centre(self.sizes, *columns), (columns[0].shape[0], self.sizes.size))
         with np.errstate(over="ignore", invalid="ignore"):  # a scale that is not finite is reported just below
             scale = self.ansatz.scale(self.sizes, *columns[1:])
-        x = (self.p - centre[:, self.index]) * scale[:, self.index]
-        if not ((np.abs(x) <= _LARGEST_X).all() and (scale > 0).all()):
+        x = self.p - centre.take(self.index, axis=-1)
+        x *= scale.take(self.index, axis=-1)
+        # Within a size x grows with p, so its ends are the largest and smallest (a NaN is both).
+        ends = x.take(self.ends, axis=-1)
+        if not (ends.min() >= -_LARGEST_X and ends.max() <= _LARGEST_X and scale.min() > 0):
             lower = "".join(f", lower {e.name} below the smallest size" for e in self.ansatz.extra if e.name == "l0")
             raise ValueError(
                 f"x is not defined or overflows for nu = {np.min(nu):g}; raise the lower bound of nu{lower}"
@@ -75,6 +80,8 @@ class Points:
 
     def y_scaling(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Offset and factor of every point, (m, n) each, for parameter rows (m, k); None where y is compared as it is."""
+        if type(self.ansatz).y_scaling is Ansatz.y_scaling:
+            return None
         columns = [np.asarray(a, dtype=float)[:, None] for a in parameters.T]
         with np.errstate(over="ignore"):
             scaling = self.ansatz.y_scaling(self.sizes, *columns[1:])
@@ -108,14 +115,19 @@ def _neighbour_gaps(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     At the ends both points lie on the same side (linear extrapolation), so a or b is negative there.
     """
-    d = np.diff(x, axis=-1)
-    a = np.concatenate((d[:, :1] + d[:, 1:2], d[:, 1:], -d[:, -1:]), axis=-1)
-    b = np.concatenate((-d[:, :1], d[:, :-1], d[:, -1:] + d[:, -2:-1]), axis=-1)
-    g = np.concatenate((d[:, 1:2], d[:, :-1] + d[:, 1:], d[:, -2:-1]), axis=-1)
+    d = x[:, 1:] - x[:, :-1]
+    a = _padded(d[:, 0] + d[:, 1], d[:, 1:], -d[:, -1])
+    b = _padded(-d[:, 0], d[:, :-1], d[:, -1] + d[:, -2])
+    g = _padded(d[:, 1], d[:, :-1] + d[:, 1:], d[:, -2])
+    if d.all():
+        return a, b, g
     same = (a == 0) & (b == 0)  # repeated measurements of one (N, p): plain average
-    if same.any():
-        a, b, g = (np.where(same, value, gap) for value, gap in ((1.0, a), (1.0, b), (2.0, g)))
-    return a, b, g
+    return tuple(np.where(same, value, gap) for value, gap in ((1.0, a), (1.0, b), (2.0, g)))
+
+
+def _reordered(a: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Every row of ``a`` (m, n) in the order of that row; `np.take_along_axis` without its overhead, which counts here."""
+    return a.ravel().take(order + np.arange(0, order.size, order.shape[1])[:, None])
 
 
 def _sorted_x(points: Points, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,15 +138,15 @@ def _sorted_x(points: Points, parameters: np.ndarray) -> tuple[np.ndarray, np.nd
     evaluated at a p_c lower by 1e-10 of the range of p, far below any grid and far above rounding.
     """
     x = points.x(*parameters.T)
-    order = np.argsort(x, axis=-1, kind="stable")
-    x = np.take_along_axis(x, order, axis=-1)
-    rows = (np.diff(x, axis=-1) <= _TIE * (x[:, -1:] - x[:, :1])).any(axis=-1)
+    order = x.argsort(axis=-1, kind="stable")
+    x = _reordered(x, order)
+    rows = (x[:, 1:] - x[:, :-1]).min(axis=-1) <= _TIE * (x[:, -1] - x[:, 0])
     if rows.any():
         shifted = parameters[rows].copy()
         shifted[:, 0] -= _SHIFT * np.ptp(points.p)
         moved = points.x(*shifted.T)
         order[rows] = np.argsort(moved, axis=-1, kind="stable")
-        x[rows] = np.take_along_axis(moved, order[rows], axis=-1)
+        x[rows] = _reordered(moved, order[rows])
     return x, order
 
 
@@ -163,16 +175,16 @@ def chi_squared_rows(
         a, b, g = _neighbour_gaps(x)
         # Written with the gap g as common factor (w_left = a/g, w_right = b/g) no quotient of vanishing gaps is ever
         # formed, so near and exact ties give the same limit.
-        variance = points.variance[order]
+        variance = points.variance.take(order)
         scaling = points.y_scaling(parameters[rows])
         if scaling is not None:
-            offset, factor = (np.take_along_axis(a, order, axis=-1) for a in scaling)
+            offset, factor = (_reordered(a, order) for a in scaling)
             variance = variance * factor**2
         denominator = g * g * variance + a * a * _left(variance) + b * b * _right(variance)
         if shared:
             v = y[:, order]
         elif y.ndim == 2:
-            v = np.take_along_axis(y[rows], order, axis=-1)
+            v = _reordered(y[rows], order)
         else:
             v = y[order]
         if scaling is not None:
@@ -188,14 +200,21 @@ def chi_squared_rows(
     return out
 
 
+def _padded(first: np.ndarray, inner: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """``inner`` (..., n - 2) with a column in front and one behind."""
+    out = np.empty((*inner.shape[:-1], inner.shape[-1] + 2))
+    out[..., 0], out[..., 1:-1], out[..., -1] = first, inner, last
+    return out
+
+
 def _left(v: np.ndarray) -> np.ndarray:
     """Value at the left predicting point of each sorted point (first: second point; last: last but two)."""
-    return np.concatenate((v[..., 1:2], v[..., :-2], v[..., -3:-2]), axis=-1)
+    return _padded(v[..., 1], v[..., :-2], v[..., -3])
 
 
 def _right(v: np.ndarray) -> np.ndarray:
     """Value at the right predicting point of each sorted point (first: third point; last: last but one)."""
-    return np.concatenate((v[..., 2:3], v[..., 2:], v[..., -2:-1]), axis=-1)
+    return _padded(v[..., 2], v[..., 2:], v[..., -2])
 
 
 def reduced_chi_squared(

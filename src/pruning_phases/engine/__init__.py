@@ -1,7 +1,28 @@
-"""Trains and evaluates a batch of networks at once; the one place where speed decides how code is written."""
+"""Trains and evaluates a batch of networks at once; the one place where speed decides how code is written.
 
-from pruning_phases.engine.evaluation import evaluate, predict
-from pruning_phases.engine.loop import TrainedBatch, train
-from pruning_phases.engine.mlp import Parameters
+`train` and `evaluate` take networks by name; `State` is where training goes on from. The architecture is `MLP` or any torch module
+(`Modules`).
+"""
 
-__all__ = ["Parameters", "TrainedBatch", "evaluate", "predict", "train"]
+from pruning_phases.engine.architectures import Architecture, architecture_of
+from pruning_phases.engine.evaluation import clean_logits, evaluate, predict
+from pruning_phases.engine.loop import State, TrainedBatch, train
+from pruning_phases.engine.mlp import MLP
+from pruning_phases.engine.modules import CNN5, Drop, Modules
+from pruning_phases.engine.parameters import Parameters
+
+__all__ = [
+    "CNN5",
+    "MLP",
+    "Architecture",
+    "Drop",
+    "Modules",
+    "Parameters",
+    "State",
+    "TrainedBatch",
+    "architecture_of",
+    "clean_logits",
+    "evaluate",
+    "predict",
+    "train",
+]

@@ -1,4 +1,4 @@
-"""Adam for a batch of networks, one learning rate each."""
+"""Adam for a batch of networks, one learning rate and one L2 strength each."""
 
 from __future__ import annotations
 
@@ -6,67 +6,71 @@ import numpy as np
 import torch
 
 from pruning_phases.config import Training
-from pruning_phases.engine.mlp import Parameters
+from pruning_phases.engine import kernels
+from pruning_phases.engine.parameters import Parameters
 
 
 class Adam:
-    """Adam with one learning rate per network, the arithmetic of `torch.optim.Adam` (no weight decay).
+    """Adam, the arithmetic of `torch.optim.Adam(weight_decay=λ)`: the penalty (λ/2)‖θ‖² of all parameters adds λθ to the gradient.
 
-    On a CPU torch's fused kernel runs over the networks that share a learning rate (rates differ only by powers of the scheduler's
-    factor, so groups are few); on a GPU the update is elementwise with a tensor of rates, so that it can live in a CUDA graph.
+    On a CPU torch's fused kernel runs over the networks that share a learning rate and λ (rates differ only by powers of the
+    scheduler's factor, so groups are few); elsewhere the update is elementwise with a tensor of rates, so that it can live in a CUDA graph.
     `gradients` are in the order of `Parameters.tensors`; the first layer's may be replaced by a new tensor before each step.
+
+    l2: λ of each slot, [R, P]; moments: means and squares to go on from, after `count` [R, P] steps.
     """
 
     def __init__(
         self,
         parameters: Parameters,
         training: Training,
+        l2: np.ndarray,
         moments: tuple[Parameters, Parameters] | None = None,
-        step: int = 0,
+        count: torch.Tensor | None = None,
     ) -> None:
         self.parameters = parameters
         self.gradients = [torch.zeros_like(tensor) for tensor in parameters.tensors]
         self.mean, self.square = moments or (parameters.map(torch.zeros_like), parameters.map(torch.zeros_like))
         self.betas, self.epsilon = (training.beta1, training.beta2), training.adam_epsilon
-        device, dtype = parameters.weights[0].device, parameters.weights[0].dtype
-        self.count = torch.tensor(step, dtype=torch.float64, device=device)  # double: 1 − β₂ᵗ cancels at small t
-        self.rates = torch.zeros(*parameters.weights[0].shape[:2], 1, 1, device=device, dtype=dtype)
-        self._groups: list[tuple[float, list[int], list[list[torch.Tensor]]]] = []
+        values = parameters.weights[0]
+        self.shape, self.l2 = values.shape[:2], l2
+        # double: 1 − β₂ᵗ cancels at small t
+        self.count = values.new_zeros(self.shape, dtype=torch.float64) if count is None else count
+        self.rates = values.new_zeros(self.shape)
+        self._decay = values.new_tensor(l2)
+        self._groups: list[tuple[dict[str, float], list[int], list[list[torch.Tensor]], list[torch.Tensor]]] = []
+
+    @property
+    def fused(self) -> bool:
+        """Whether torch's fused kernel does the update."""
+        return kernels.FUSED_ADAM and not self.rates.is_cuda
 
     def set_rates(self, rates: np.ndarray) -> None:
         """Learning rate of each slot, [R, P]; 0 freezes a slot."""
-        self.rates.copy_(torch.as_tensor(rates)[..., None, None])
-        if self.rates.is_cuda:
+        self.rates.copy_(torch.as_tensor(rates))
+        if not self.fused:
             return
         families = (self.parameters.tensors, self.gradients, self.mean.tensors, self.square.tensors)
+        counts = self.count.flatten()
         self._groups = []
-        for rate in sorted(set(rates[rates > 0])):
-            slots = np.flatnonzero(rates == rate).tolist()
+        for rate, l2 in sorted({pair for pair in zip(rates.flat, self.l2.flat, strict=True) if pair[0] > 0}):
+            slots = np.flatnonzero((rates == rate) & (self.l2 == l2)).tolist()
             views = [[tensor.flatten(0, 1)[slot] for tensor in family for slot in slots] for family in families]
-            self._groups.append((float(rate), slots, views))
+            options = {"lr": float(rate), "weight_decay": float(l2)}
+            self._groups.append((options, slots, views, [counts[slot] for slot in slots] * len(self.gradients)))
 
     def step(self) -> None:
         """One update of every slot from `gradients`."""
         self.count.add_(1)
-        if self.rates.is_cuda:
+        if not self.fused:
             self._step_elementwise()
             return
         first_layer = self.gradients[0].flatten(0, 1).unbind(0)
-        for rate, slots, (values, gradients, mean, square) in self._groups:
-            torch._fused_adam_(
-                values,
-                [first_layer[slot] for slot in slots] + gradients[len(slots) :],
-                mean,
-                square,
-                [],
-                [self.count] * len(values),
-                lr=rate,
-                beta1=self.betas[0],
-                beta2=self.betas[1],
-                weight_decay=0.0,
-                eps=self.epsilon,
-                amsgrad=False,
-                maximize=False,
+        for options, slots, (values, gradients, mean, square), counts in self._groups:
+            gradients = [first_layer[slot] for slot in slots] + gradients[len(slots) :]
+            beta1, beta2 = self.betas
+            kernels.fused_adam_(
+                (values, gradients, mean, square), counts, beta1=beta1, beta2=beta2, eps=self.epsilon, **options
             )
 
     def _step_elementwise(self) -> None:
@@ -74,6 +78,10 @@ class Adam:
         correction1, correction2 = 1 - beta1**self.count, (1 - beta2**self.count).sqrt()
         families = (self.parameters.tensors, self.gradients, self.mean.tensors, self.square.tensors)
         for value, gradient, mean, square in zip(*families, strict=True):
+            shape = (*self.shape, *[1] * (value.dim() - 2))
+            if self.l2.any():
+                gradient = torch.addcmul(gradient, value, self._decay.view(shape))
             mean.lerp_(gradient, 1 - beta1)
             square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-            value.sub_(mean / ((square.sqrt() / correction2).add_(self.epsilon)) * (self.rates / correction1))
+            size = (self.rates / correction1).view(shape).to(value)
+            value.sub_(mean / ((square.sqrt() / correction2.view(shape)).add_(self.epsilon)) * size)

@@ -1,21 +1,14 @@
-"""Training of a batch of networks at once: Adam, plateau scheduler and early stopping for each network (Sec. II).
+"""Training of a batch of networks at once: epochs, Adam, plateau scheduler and early stopping for each network (Sec. II).
 
-The step is written by hand into preallocated buffers (no autograd graph, no allocation), for R × P networks at a time
-(shapes as in `network`):
+Nothing here knows an architecture (`architectures.Architecture`). A gradient step of R × P networks at a time:
 
-1. gather the mini-batch of each realization, once for its P networks; draw one uniform field per hidden layer;
-2. forward; error of the logits δ = (softmax − onehot) / B;
-3. backward, layer by layer: dW = δ hᵀ, db = Σ δ, δ ← Wᵀ δ masked where h > 0 (h > 0 only where the mask kept the neuron) times 1/(1−p);
-   no gradient with respect to the input;
-4. Adam with each network's own learning rate.
+1. gather the mini-batch of each realization, once for its P networks; draw one uniform field per mask;
+2. forward and backward (`mlp`: by hand into preallocated buffers; `modules`: torch.func);
+3. gradients of weights that a fixed mask holds at 0 are set to 0; Adam with each network's own learning rate.
 
 Floors for 784-100-100-10, per sample and network: forward 2·(78 400 + 10 000 + 1 000) = 0.179 MFLOP, weight gradients the same,
 errors of the hidden layers 2·11 000 = 0.022 MFLOP: 0.380 MFLOP in all. Adam moves 7 × 4 B × 89 610 parameters = 2.5 MB per step and
 network (reads weight, gradient and two moments, writes all but the gradient), which the last-level cache holds for about 20 networks.
-
-Pixels that are dark in every training image (most of the border: 114 of 784 at N = 6 400, 191 at N = 500) give exactly zero gradient, so
-Adam never moves their weights: training leaves them out, and the validation pass adds what they contribute, which is the same for all
-networks of a realization in all epochs, from a table. (An L2 penalty would move these weights; it would have to train them too.)
 
 Networks stop at different epochs. After each epoch the finished ones leave the batch (compaction): slots are packed to the left within
 each realization, and realizations without a running network are dropped, so no arithmetic is spent on a finished network except where
@@ -25,26 +18,41 @@ realizations of one batch have different numbers of running ones.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 
-from pruning_phases import streams
-from pruning_phases.config import DIVERGED, ConfigError, Network, Training
-from pruning_phases.data import MNIST, scaled
-from pruning_phases.engine import mlp
+from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.datasets import Images, scaled
+from pruning_phases.engine import kernels
 from pruning_phases.engine.adam import Adam
-from pruning_phases.engine.mlp import Parameters
+from pruning_phases.engine.architectures import Architecture, architecture_of
+from pruning_phases.engine.inputs import AllInputs, inputs
+from pruning_phases.engine.masks import NoMask
+from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine.samples import Samples, packed
+from pruning_phases.engine.stopping import Progress
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
-SCHEDULER_EPSILON = 1e-8  # as in ReduceLROnPlateau: smaller reductions of the learning rate are ignored
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Where training goes on from. M networks, tensors [M, 1, …]."""
+
+    parameters: Parameters
+    moments: tuple[Parameters, Parameters] | None = None
+    """Adam's mean of gradients and of their squares; None: a fresh Adam."""
+    steps: tuple[int, ...] | None = None
+    """Gradient steps behind the moments, for each network."""
+    epoch: int = 0
+    """Epochs trained before: the mini-batches and masks that follow are those of the epochs after it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedBatch:
-    """Trained networks, in the order asked for; weights [M, 1, out, in] are read as M realizations of one slot by `network`."""
+    """Trained networks, in the order asked for; tensors [M, 1, …] are M realizations of one slot."""
 
     networks: tuple[Network, ...]
     parameters: Parameters
@@ -55,34 +63,127 @@ class TrainedBatch:
     stop_reasons: tuple[str, ...]
     """"patience", "max_epochs", or "diverged": a validation loss was not finite, so that training failed."""
     validation_losses: tuple[tuple[float, ...], ...]
-    """Validation loss after each epoch."""
+    """Validation loss after each epoch, in nats, without penalty."""
+    train_losses: tuple[tuple[float, ...], ...]
+    """Mean loss of the training images in each epoch, as the steps saw them: with masks, before the update, without penalty."""
     learning_rates: tuple[float, ...]
     """Learning rate after the last epoch."""
-    last: Parameters
-    """Weights after the last epoch; `parameters` are these or those of the best epoch, as `Training.restore` says."""
+    last: State
+    """After the last epoch; `parameters` are these or those of the best epoch, as `Training.restore` says."""
+    recorded: dict[int, Parameters]
+    """Weights after each epoch of `record`; of a network that had stopped, its last."""
+
+
+def train(
+    networks: Sequence[Network],
+    training: Training,
+    data: Images,
+    device: str | torch.device = "cpu",
+    *,
+    architecture: Architecture | None = None,
+    start: State | None = None,
+    masks: Sequence[torch.Tensor] | None = None,
+    l2: float | Sequence[float] | None = None,
+    record: Collection[int] = (),
+) -> TrainedBatch:
+    """Train networks of one architecture and one N together; each as if it were alone, with the randomness of its realization.
+
+    networks: M distinct ones, with common depth, width and n_train. architecture: default `architecture_of` these.
+    start: weights to go on from, default fresh ones; scheduler and early stopping begin anew in either case.
+    masks: one for each weight tensor, [M, 1, …]; where it is 0 the weight is 0, and stays so.
+    l2: strength λ ≥ 0 of the penalty (λ/2)‖θ‖² of all parameters, one for all or for each network; default `training.l2`.
+    record: epochs of this call (0: before the first) after which weights are kept.
+
+    Raises ConfigError for networks that differ in these, repeat, or do not fit the pool, and for an impossible l2 or shape.
+    """
+    with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
+        batch = batch_of(networks, training, data, device, architecture=architecture, start=start, masks=masks, l2=l2)
+        return batch.run(frozenset(record))
+
+
+def batch_of(
+    networks: Sequence[Network],
+    training: Training,
+    data: Images,
+    device: str | torch.device = "cpu",
+    *,
+    architecture: Architecture | None = None,
+    start: State | None = None,
+    masks: Sequence[torch.Tensor] | None = None,
+    l2: float | Sequence[float] | None = None,
+) -> Batch:
+    """The batch that `train` trains, before its first epoch; arguments and errors as there."""
+    networks = tuple(Network(*network) for network in networks)
+    if len({network[:3] for network in networks}) != 1 or len(set(networks)) != len(networks):
+        raise ConfigError(
+            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with runs.jobs.plan"
+        )
+    n_pool = len(data.train_labels) - training.n_validation
+    if networks[0].n_train > n_pool:
+        raise ConfigError(f"n_train = {networks[0].n_train} exceeds the pool of {n_pool} images")
+    strengths = np.asarray(training.l2 if l2 is None else l2, dtype=np.float64)
+    if strengths.shape not in ((), (len(networks),)) or not (np.isfinite(strengths) & (strengths >= 0)).all():
+        raise ConfigError(f"l2 = {l2!r} is not possible: give one number of at least 0, or one for each network")
+    strengths = np.broadcast_to(strengths, len(networks))
+    architecture = architecture or architecture_of(training, *networks[0][:2])
+    samples = Samples(networks, training, data, torch.device(device))
+    begun = _begin(samples, training, architecture, start, masks)
+    return Batch(samples, training, architecture, begun, masks, strengths)
+
+
+def _begin(
+    samples: Samples,
+    training: Training,
+    architecture: Architecture,
+    start: State | None,
+    masks: Sequence[torch.Tensor] | None,
+) -> State:
+    """The state [M, 1, …] to start from, masked, of the right type and on the right device."""
+    fresh = architecture.initial(training, samples.realizations, samples.device)
+    if start is None:
+        state = State(fresh.map(lambda tensor: tensor[samples.rows]))
+    else:
+
+        def taken(parameters: Parameters) -> Parameters:
+            expected = [(len(samples.networks), *tensor.shape[1:]) for tensor in fresh.tensors]
+            if (found := [tuple(tensor.shape) for tensor in parameters.tensors]) != expected:
+                raise ConfigError(f"start has tensors of shapes {found}: give {expected}")
+            return parameters.map(lambda tensor: tensor.to(fresh.weights[0]))
+
+        moments = None if start.moments is None else tuple(taken(moment) for moment in start.moments)
+        if moments is not None and (start.steps is None or len(start.steps) != len(samples.networks)):
+            raise ConfigError("start has moments without steps: give the number of steps behind them for each network")
+        state = dataclasses.replace(start, parameters=taken(start.parameters), moments=moments)
+    if masks is None:
+        return state
+    masks = [mask.to(samples.device) for mask in masks]
+    expected = [tuple(weight.shape) for weight in state.parameters.weights]
+    if (found := [tuple(mask.shape) for mask in masks]) != expected:
+        raise ConfigError(f"masks have shapes {found}: give {expected}")
+    moments = None if state.moments is None else tuple(moment.masked(masks) for moment in state.moments)
+    return dataclasses.replace(state, parameters=state.parameters.masked(masks), moments=moments)
 
 
 class _Step:
     """One gradient step on mini-batches of a fixed size: buffers, and on a GPU the captured graph."""
 
-    def __init__(
-        self, adam: Adam, p_train: torch.Tensor, pixels: torch.Tensor, onehot: torch.Tensor, n_samples: int
-    ) -> None:
-        self.adam, self.pixels, self.onehot = adam, pixels, onehot
-        weights = adam.parameters.weights
-        depth, width, device = adam.parameters.depth, weights[0].shape[2], pixels.device
-        n_realizations = weights[0].shape[0]
-        self.x = onehot.new_empty(n_realizations, n_samples, pixels.shape[1])
-        self.h = mlp.buffers(adam.parameters, n_samples)
-        self.delta = [torch.empty_like(h) for h in self.h]
-        self.dropout = mlp.Dropout(p_train, depth, width, n_samples)
-        self.index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=device)
-        self.keys = torch.zeros(n_realizations, depth, 2, dtype=torch.int32, device=device)
+    def __init__(self, batch: Batch, n_samples: int) -> None:
+        samples = batch.samples
+        self.adam, self.pixels, self.onehot, self.labels = batch.adam, batch.pixels, samples.onehot, samples.labels
+        self.fixed, self.loss = batch.fixed, batch.loss
+        architecture, parameters, n_realizations = batch.architecture, batch.adam.parameters, len(samples.realizations)
+        self.masks = architecture.masks(samples.p_train, parameters, n_samples)
+        self.gradient = architecture.gradient(parameters, batch.adam.gradients, self.masks, n_samples)
+        self.x = self.onehot.new_empty(n_realizations, n_samples, self.pixels.shape[1])
+        self.captures = self.pixels.is_cuda and architecture.capturable
+        self.index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=samples.device)
+        keys = (n_realizations, architecture.n_masks, 2)
+        self.keys = torch.zeros(keys, dtype=torch.int32, device=samples.device)
         self._graph = None
 
     def run(self, index: torch.Tensor, keys: torch.Tensor) -> None:
-        """Step on the samples index [R, B] with the dropout fields of keys [R, L, 2]."""
-        if not self.pixels.is_cuda:
+        """Step on the samples index [R, B] with the mask fields of keys [R, L, 2]."""
+        if not self.captures:
             self._compute(index, keys)
             return
         self.index.copy_(index)
@@ -92,281 +193,196 @@ class _Step:
         self._graph.replay()
 
     def _capture(self) -> torch.cuda.CUDAGraph:
-        saved = [tensor.clone() for tensor in (self.adam.count, *self._state())]
+        adam = self.adam
+        state = (adam.count, self.loss, *adam.parameters.tensors, *adam.mean.tensors, *adam.square.tensors)
+        saved = [tensor.clone() for tensor in state]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):  # warm-up outside the capture; its effect on the state is undone
             self._compute(self.index, self.keys)
         torch.cuda.current_stream().wait_stream(stream)
-        for tensor, value in zip((self.adam.count, *self._state()), saved, strict=True):
+        for tensor, value in zip(state, saved, strict=True):
             tensor.copy_(value)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._compute(self.index, self.keys)
         return graph
 
-    def _state(self) -> tuple[torch.Tensor, ...]:
-        return self.adam.parameters.tensors + self.adam.mean.tensors + self.adam.square.tensors
-
     def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
-        n_samples = index.shape[1]
         self.x.copy_(scaled(self.pixels.index_select(0, index.flatten())).view_as(self.x))
-        self.dropout.draw(keys)
-        logits = mlp.forward_(self.adam.parameters, self.x, self.h, self.dropout)
-        torch.softmax(logits, 2, out=self.delta[-1])
-        self.delta[-1].sub_(self.onehot[index].mT[:, None]).mul_(1 / n_samples)
-        self._backward()
+        self.masks.draw(keys)
+        self.loss.add_(self.gradient(self.x, self.onehot[index], self.labels[index]))
+        for k, mask in enumerate(self.fixed):
+            self.adam.gradients[k].mul_(mask)
         self.adam.step()
 
-    def _backward(self) -> None:
-        weights, gradients = self.adam.parameters.weights, self.adam.gradients
-        n_layers, n_realizations = len(weights), len(self.x)
-        for layer in reversed(range(n_layers)):
-            delta = self.delta[layer]
-            torch.sum(delta, -1, keepdim=True, out=gradients[n_layers + layer])
-            if layer == 0:  # [P·H, B] · [B, 784] for each realization
-                rows = delta.view(n_realizations, -1, delta.shape[-1])
-                gradients[0] = mlp.shared_product(rows, self.x, gradients[0])
-                return
-            h, below = self.h[layer - 1], self.delta[layer - 1]
-            torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=gradients[layer].flatten(0, 1))
-            torch.bmm(weights[layer].flatten(0, 1).mT, delta.flatten(0, 1), out=below.flatten(0, 1))
-            torch.ops.aten.threshold_backward.grad_input(below, h, 0, grad_input=below)
-            below.mul_(self.dropout.scale)
 
+class Batch:
+    """State of a batch: `samples.slots` [R, P] of running networks, −1 where a slot is empty."""
 
-@dataclasses.dataclass
-class _Progress:
-    """Early stopping and plateau scheduler of one network, the rules of ReduceLROnPlateau (mode "min", relative threshold)."""
-
-    training: Training
-    rate: float
-    losses: list[float] = dataclasses.field(default_factory=list)
-    best: float = math.inf
-    best_epoch: int = 0
-    scheduler_best: float = math.inf
-    n_bad: int = 0
-    stop_reason: str | None = None
-
-    def update(self, loss: float) -> bool:
-        """Take the validation loss of one more epoch; True if it is the lowest so far."""
-        training = self.training
-        self.losses.append(loss)
-        epoch = len(self.losses)
-        improved = loss < self.best
-        if improved:
-            self.best, self.best_epoch = loss, epoch
-        if loss < self.scheduler_best * (1 - training.scheduler_threshold):
-            self.scheduler_best, self.n_bad = loss, 0
-        else:
-            self.n_bad += 1
-        if self.n_bad > training.scheduler_patience:
-            self.n_bad = 0
-            reduced = self.rate * training.scheduler_factor
-            if self.rate - reduced > SCHEDULER_EPSILON:
-                self.rate = reduced
-        if not math.isfinite(loss):  # no later epoch can mend it
-            self.stop_reason = DIVERGED
-        elif epoch - self.best_epoch >= training.early_stopping_patience:
-            self.stop_reason = "patience"
-        elif epoch >= training.max_epochs:
-            self.stop_reason = "max_epochs"
-        return improved
-
-
-def train(
-    networks: Sequence[Network], training: Training, data: MNIST, device: str | torch.device = "cpu"
-) -> TrainedBatch:
-    """Train networks of one architecture and one N together; each as if it were alone, with the randomness of its realization.
-
-    networks: distinct, with common depth, width and n_train. Raises ConfigError if they differ in these, repeat, or do not fit the pool.
-    """
-    networks = tuple(Network(*one) for one in networks)
-    if len({one[:3] for one in networks}) != 1 or len(set(networks)) != len(networks):
-        raise ConfigError(
-            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with jobs.plan"
-        )
-    if networks[0].n_train > len(data.train_labels) - training.n_validation:
-        raise ConfigError(
-            f"n_train = {networks[0].n_train} exceeds the pool of {len(data.train_labels) - training.n_validation} images"
-        )
-    with mlp.denormals_as_zero():
-        return _BatchTrainer(networks, training, data, torch.device(device)).run()
-
-
-class _BatchTrainer:
-    """State of one batch: slots [R, P] of running networks, −1 where a slot is empty."""
-
-    def __init__(self, networks: tuple[Network, ...], training: Training, data: MNIST, device: torch.device) -> None:
-        self.networks, self.training = networks, training
-        dtype = mlp.DTYPES[training.precision]
-        self.depth, self.width, self.n_train = networks[0][:3]
-        pixels = data.train_pixels.to(device)
-        self.labels = data.train_labels.to(device)
-        self.onehot = torch.nn.functional.one_hot(self.labels, 10).to(dtype)
-        self.progress = [_Progress(training, training.learning_rate) for _ in networks]
-        self.realizations = sorted({one.realization for one in networks})
-        members = [[i for i, one in enumerate(networks) if one.realization == r] for r in self.realizations]
-        self.slots = _pack(members)
-        splits = [streams.split(training, r) for r in self.realizations]
-        self.pools = torch.as_tensor(np.stack([pool[: self.n_train] for pool, _ in splits]), device=device)
-        self.validation = torch.as_tensor(np.stack([validation for _, validation in splits]), device=device)
-        start = mlp.initial(training, self.realizations, self.slots.shape[1], self.depth, self.width, device)
-        rows = torch.as_tensor([self.realizations.index(one.realization) for one in networks], device=device)
-        self.untrained = start.map(lambda tensor: tensor[rows, :1])  # [M, 1, out, in], all pixels
-        lit = torch.stack([pixels[pool].amax(0) > 0 for pool in self.pools]).any(0)
-        self.lit = lit.nonzero().flatten()
-        self.pixels = pixels[:, self.lit]
-        first = start.weights[0][:, :1, :, ~lit].contiguous()
-        self.dark = (
-            first @ scaled(pixels[:, ~lit][self.validation], first.dtype).mT[:, None]
-        )  # [R, 1, H, validation images]
-        start = Parameters((start.weights[0][..., self.lit], *start.weights[1:]), start.biases)
-        self.best = start.map(lambda tensor: tensor[rows, :1])
+    def __init__(
+        self,
+        samples: Samples,
+        training: Training,
+        architecture: Architecture,
+        begun: State,
+        masks: Sequence[torch.Tensor] | None,
+        l2: np.ndarray,
+    ) -> None:
+        self.samples, self.training, self.architecture, self.l2 = samples, training, architecture, l2
+        self.progress = [Progress(training, training.learning_rate) for _ in samples.networks]
+        self.inputs = AllInputs()
+        if architecture.dense_input and not l2.any():
+            firsts = torch.as_tensor(samples.slots[:, 0], device=samples.device)
+            images = (samples.pixels, samples.pools, samples.validation)
+            self.inputs = inputs(begun.parameters, begun.moments, firsts, samples.rows, *images)
+        self.pixels = self.inputs.pixels(samples.pixels)
+        self.begun = begun
+        self.best = self._reduced(begun.parameters)
         self.last = self.best.map(torch.clone)
-        self._settle(Adam(start, training))
+        moments = begun.moments or (begun.parameters.map(torch.zeros_like),) * 2
+        self.moments = tuple(self._reduced(moment).map(torch.clone) for moment in moments)
+        steps = [0] * len(l2) if begun.steps is None else begun.steps
+        self.steps = torch.as_tensor(steps, dtype=torch.float64, device=samples.device)
 
-    def _settle(self, adam: Adam) -> None:
+        # from networks [M, 1, …] to slots [R, P, …]; an empty slot repeats the first, frozen
+        place = torch.as_tensor(np.where(samples.slots < 0, samples.slots[:, :1], samples.slots), device=samples.device)
+
+        def placed(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor[:, 0][place].contiguous()
+
+        given = [] if masks is None else [mask.to(self.best.weights[0]) for mask in masks]
+        self.fixed = [placed(mask) for mask in self.inputs.reduced(given)] if given else []
+        self._settle(self.best.map(placed), tuple(moment.map(placed) for moment in self.moments), self.steps[place])
+
+    def _reduced(self, parameters: Parameters) -> Parameters:
+        return Parameters(self.inputs.reduced(parameters.weights), parameters.biases).map(torch.clone)
+
+    def _settle(self, parameters: Parameters, moments: tuple[Parameters, Parameters], count: torch.Tensor) -> None:
         """(Re)build everything that depends on which networks run."""
-        self.adam = adam
-        rates = [0.0 if i < 0 else self.networks[i].p_train for i in self.slots.flat]
-        self.p_train = self.onehot.new_tensor(rates).view(*self.slots.shape)
-        self.steps: dict[int, _Step] = {}
-        self.x_validation = scaled(self.pixels[self.validation], self.onehot.dtype)
-        self.y_validation = self.labels[self.validation]
+        slots = self.samples.slots
+        l2 = np.where(slots < 0, 0.0, self.l2[slots])
+        self.adam = Adam(parameters, self.training, l2, moments, count)
+        self.loss = count.new_zeros(slots.shape)
+        self.of_size: dict[int, _Step] = {}
+        self.x_validation = scaled(self.pixels[self.samples.validation], self.samples.onehot.dtype)
+        self.y_validation = self.samples.labels[self.samples.validation]
         self._set_rates()
 
     def _set_rates(self) -> None:
-        self.adam.set_rates(
-            np.array([0.0 if i < 0 else self.progress[i].rate for i in self.slots.flat]).reshape(self.slots.shape)
-        )
+        slots = self.samples.slots
+        rates = [0.0 if m < 0 else self.progress[m].rate for m in slots.flat]
+        self.adam.set_rates(np.array(rates).reshape(slots.shape))
 
-    def run(self) -> TrainedBatch:
-        tf32 = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = self.training.precision == "tf32"
-        try:
-            for epoch in range(self.training.max_epochs):
-                self._train_epoch(epoch)
-                self._after_epoch(self._validate(epoch))
-                if not self.slots.size:
-                    break
-        finally:
-            torch.backends.cuda.matmul.allow_tf32 = tf32
+    def run(self, record: frozenset[int]) -> TrainedBatch:
+        """Train until every network has stopped."""
+        first_epoch = self.begun.epoch
+        recorded = {0: self.begun.parameters} if 0 in record else {}
+        for epoch in range(self.training.max_epochs):
+            losses = self.train_epoch(first_epoch + epoch)
+            self._after_epoch(self.validate(first_epoch + epoch), losses)
+            if epoch + 1 in record:
+                now = self.last.map(torch.clone)
+                self._keep(now, self._running())
+                recorded[epoch + 1] = self.inputs.restored(now)
+            if not self.samples.slots.size:
+                break
+        last = self.inputs.restored(self.last)
+        best = self.inputs.restored(self.best) if self.training.restore == "best" else last
+        moments = tuple(self.inputs.restored(moment, moments=True) for moment in self.moments)
+        epochs = tuple(len(progress.losses) for progress in self.progress)
+        steps = tuple(int(n) for n in self.steps)
         return TrainedBatch(
-            networks=self.networks,
-            parameters=self._all_pixels(self.best if self.training.restore == "best" else self.last),
-            epochs=tuple(len(one.losses) for one in self.progress),
-            best_epochs=tuple(one.best_epoch for one in self.progress),
-            stop_reasons=tuple(one.stop_reason for one in self.progress),
-            validation_losses=tuple(tuple(one.losses) for one in self.progress),
-            learning_rates=tuple(one.rate for one in self.progress),
-            last=self._all_pixels(self.last),
+            networks=self.samples.networks,
+            parameters=best,
+            epochs=epochs,
+            best_epochs=tuple(progress.best_epoch for progress in self.progress),
+            stop_reasons=tuple(progress.stop_reason for progress in self.progress),
+            validation_losses=tuple(tuple(progress.losses) for progress in self.progress),
+            train_losses=tuple(tuple(progress.train_losses) for progress in self.progress),
+            learning_rates=tuple(progress.rate for progress in self.progress),
+            last=State(last, moments, steps, first_epoch + max(epochs)),
+            recorded={epoch: recorded.get(epoch, last) for epoch in sorted(record)},
         )
 
-    def _all_pixels(self, trained: Parameters) -> Parameters:
-        """Parameters [M, 1, …] with the untrained weights of the dark pixels put back."""
-        first = self.untrained.weights[0].clone()
-        first[..., self.lit] = trained.weights[0]
-        return Parameters((first, *trained.weights[1:]), trained.biases)
+    def train_epoch(self, epoch: int) -> np.ndarray:
+        """Mean training loss of each slot, [R, P]."""
+        self.loss.zero_()
+        for index, keys in self.samples.epoch(epoch, self.architecture.n_masks):
+            n_samples = index.shape[1]
+            if n_samples not in self.of_size:
+                self.of_size[n_samples] = _Step(self, n_samples)
+            self.of_size[n_samples].run(index, keys)
+        return (self.loss / self.samples.n_train).cpu().numpy()
 
-    def _train_epoch(self, epoch: int) -> None:
-        batch_size = self.training.batch_size
-        n_steps = -(-self.n_train // batch_size)
-        device = self.pixels.device
-        named = [(self.training, r, self.n_train, epoch) for r in self.realizations]
-        order = torch.as_tensor(np.stack([streams.minibatch_order(*name) for name in named]), device=device)
-        keys = torch.as_tensor(
-            np.stack([streams.dropout_keys(*name, n_steps, self.depth) for name in named], axis=1), device=device
-        )
-        order = self.pools.gather(1, order)
-        for k in range(n_steps):
-            index = order[:, k * batch_size : (k + 1) * batch_size]
-            self._step(index.shape[1]).run(index, keys[k])
-
-    def _step(self, n_samples: int) -> _Step:
-        if n_samples not in self.steps:
-            self.steps[n_samples] = _Step(self.adam, self.p_train, self.pixels, self.onehot, n_samples)
-        return self.steps[n_samples]
-
-    def _validate(self, epoch: int) -> np.ndarray:
+    def validate(self, epoch: int) -> np.ndarray:
         """Mean validation loss of each slot, [R, P]."""
-        n_validation = self.training.n_validation
-        total = torch.zeros(self.slots.shape, dtype=torch.float64, device=self.pixels.device)
-        for start in range(0, n_validation, VALIDATION_CHUNK):
-            x = self.x_validation[:, start : start + VALIDATION_CHUNK]
-            dropout = self._validation_dropout(epoch, start, x.shape[1]) if self.training.validation_dropout else None
-            logits = mlp.forward_(
-                self.adam.parameters,
-                x,
-                mlp.buffers(self.adam.parameters, x.shape[1]),
-                dropout,
-                self.dark[..., start : start + VALIDATION_CHUNK],
-            )
-            labels = self.y_validation[:, None, start : start + VALIDATION_CHUNK].expand(*self.slots.shape, -1)
-            total += mlp.cross_entropy(logits, labels).sum(-1)
-        return (total / n_validation).cpu().numpy()
+        shape, architecture, parameters = self.samples.slots.shape, self.architecture, self.adam.parameters
+        total = self.loss.new_zeros(shape)
+        for first in range(0, self.training.n_validation, VALIDATION_CHUNK):
+            chunk = slice(first, first + VALIDATION_CHUNK)
+            x, masks, offset = self.x_validation[:, chunk], NoMask(), self.inputs.offset
+            if self.training.validation_dropout:
+                masks = architecture.masks(self.samples.p_train, parameters, x.shape[1])
+                masks.draw(self.samples.validation_keys(epoch, first, architecture.n_masks))
+            logits = architecture.logits(parameters, x, masks, None if offset is None else offset[..., chunk])
+            labels = self.y_validation[:, None, None, chunk].expand(*shape, 1, -1)
+            total += (torch.logsumexp(logits, 2) - logits.gather(2, labels)[:, :, 0]).sum(-1)
+        return (total / self.training.n_validation).cpu().numpy()
 
-    def _validation_dropout(self, epoch: int, start: int, n_samples: int) -> mlp.Dropout:
-        dropout = mlp.Dropout(self.p_train, self.depth, self.width, n_samples)
-        keys = [
-            streams.evaluation_keys(self.training, r, f"{self.n_train}/{epoch}/{start}", self.depth, "validation")
-            for r in self.realizations
-        ]
-        dropout.draw(torch.as_tensor(np.stack(keys), device=self.pixels.device))
-        return dropout
+    def _running(self) -> list[tuple[tuple[int, int], int]]:
+        """Place and number of every network that runs."""
+        slots = self.samples.slots
+        return [(tuple(place), slots[tuple(place)]) for place in np.argwhere(slots >= 0)]
 
-    def _after_epoch(self, losses: np.ndarray) -> None:
+    def _after_epoch(self, losses: np.ndarray, train_losses: np.ndarray) -> None:
         """Scheduler, best weights, early stopping and compaction."""
-        running = [(tuple(place), self.slots[tuple(place)]) for place in np.argwhere(self.slots >= 0)]
-        before = [self.progress[i].rate for _, i in running]
-        improved = [(place, i) for place, i in running if self.progress[i].update(float(losses[place]))]
-        finished = [(place, i) for place, i in running if self.progress[i].stop_reason]
-        self._keep(self.best, improved)
+        running = self._running()
+        before = [self.progress[m].rate for _, m in running]
+        updated = [self.progress[m].update(float(losses[at]), float(train_losses[at])) for at, m in running]
+        finished = [(at, m) for at, m in running if self.progress[m].stop_reason]
+        self._keep(self.best, [place for place, improved in zip(running, updated, strict=True) if improved])
         self._keep(self.last, finished)
         if finished:
+            for kept, current in zip(self.moments, (self.adam.mean, self.adam.square), strict=True):
+                self._keep(kept, finished, current)
+            for at, m in finished:
+                self.steps[m] = self.adam.count[at]
             self._compact()
-        elif before != [self.progress[i].rate for _, i in running]:
+        elif before != [self.progress[m].rate for _, m in running]:
             self._set_rates()
 
-    def _keep(self, where: Parameters, places: list[tuple[tuple[int, int], int]]) -> None:
-        """Copy the present weights of the networks at `places`."""
+    def _keep(
+        self, where: Parameters, places: list[tuple[tuple[int, int], int]], current: Parameters | None = None
+    ) -> None:
+        """Copy the present weights (or what `current` holds) of the networks at `places`."""
         if not places:
             return
-        at = torch.as_tensor(np.array([place for place, _ in places]), device=self.pixels.device)
-        to = torch.as_tensor([i for _, i in places], device=self.pixels.device)
-        for kept, current in zip(where.tensors, self.adam.parameters.tensors, strict=True):
-            kept[to, 0] = current[at[:, 0], at[:, 1]]
+        at = torch.as_tensor(np.array([place for place, _ in places]), device=self.samples.device)
+        to = torch.as_tensor([m for _, m in places], device=self.samples.device)
+        for kept, now in zip(where.tensors, (current or self.adam.parameters).tensors, strict=True):
+            kept[to, 0] = now[at[:, 0], at[:, 1]]
 
     def _compact(self) -> None:
         """Drop finished networks; pack the others to the left."""
         rows, members, columns = [], [], []
-        for row, slots in enumerate(self.slots):
-            places = [p for p, i in enumerate(slots) if i >= 0 and self.progress[i].stop_reason is None]
+        for row, slots in enumerate(self.samples.slots):
+            places = [p for p, m in enumerate(slots) if m >= 0 and self.progress[m].stop_reason is None]
             if places:
                 rows.append(row)
                 columns.append(places)
                 members.append([slots[p] for p in places])
-        self.slots = _pack(members)
         if not rows:
+            self.samples.slots = packed(members)
             return
-        device = self.pixels.device
-        row_index = torch.as_tensor(rows, device=device)
-        column_index = torch.as_tensor(
-            np.maximum(_pack(columns), 0), device=device
-        )  # an empty slot repeats slot 0, frozen
+        row = self.samples.keep(rows, packed(members))
+        # an empty slot repeats slot 0, frozen
+        column = torch.as_tensor(np.maximum(packed(columns), 0), device=self.samples.device)
 
         def select(tensor: torch.Tensor) -> torch.Tensor:
-            return tensor[row_index[:, None], column_index].contiguous()
+            return tensor[row[:, None], column].contiguous()
 
-        self.realizations = [self.realizations[row] for row in rows]
-        self.pools, self.validation, self.dark = (
-            tensor[row_index] for tensor in (self.pools, self.validation, self.dark)
-        )
-        moments = (self.adam.mean.map(select), self.adam.square.map(select))
-        self._settle(Adam(self.adam.parameters.map(select), self.training, moments, int(self.adam.count)))
-
-
-def _pack(members: list[list[int]]) -> np.ndarray:
-    """Rectangular array of ragged rows, filled up with −1."""
-    width = max(map(len, members), default=0)
-    return np.array([row + [-1] * (width - len(row)) for row in members], dtype=np.int64).reshape(len(members), width)
+        self.inputs.keep(row)
+        self.fixed = [select(mask) for mask in self.fixed]
+        adam = self.adam
+        self._settle(adam.parameters.map(select), (adam.mean.map(select), adam.square.map(select)), select(adam.count))

@@ -1,167 +1,225 @@
-"""A batch of fully-connected networks on one input: parameters, forward pass, dropout (Eqs. 1, 20).
+"""Fully connected networks, the hand-written fast case: forward pass, gradient and noisy answers (Eqs. 1, 2, 20).
 
-Shapes: R realizations, P networks of each (they differ in p_train), L hidden layers, H their width, B samples, C = 10 classes.
+Shapes: R realizations, P networks of each (they differ in p_train), L hidden layers, H their widths, B samples, C classes.
 Activations are stored with the samples last, [R, P, H, B]: then every weight matrix keeps the layout of `torch.nn.Linear`
-[R, P, out, in], the first layer of all P networks is one product [P·H, 784] · [784, B], and one uniform field [H, B] serves them all.
+[R, P, out, in], the first layer of all P networks is one product [P·H, pixels] · [pixels, B], and one uniform field [H, B] serves them all.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 
 import torch
 
 from pruning_phases import streams
 from pruning_phases.config import Training
+from pruning_phases.engine import kernels
+from pruning_phases.engine.masks import ConnectionMask, NeuronMask, NoMask, UniformField
+from pruning_phases.engine.parameters import DTYPES, Parameters
 
-DTYPES = {"float32": torch.float32, "tf32": torch.float32, "float64": torch.float64}
+ACTIVATIONS = {
+    "relu": kernels.relu_,
+    "tanh": torch.Tensor.tanh_,
+    "sigmoid": torch.Tensor.sigmoid_,
+    "linear": lambda h: h,
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """Weights [R, P, out, in] and biases [R, P, out, 1] of the L + 1 layers of R × P networks."""
+class MLP:
+    """Layers pixels – hidden[0] – … – classes, an activation after each hidden layer, masks of one kind ("neuron" or "dropconnect")."""
 
-    weights: tuple[torch.Tensor, ...]
-    biases: tuple[torch.Tensor, ...]
+    hidden: tuple[int, ...]
+    activation: str = "relu"
+    mask: str = "neuron"
+    dense_input = True
+    """The last axis of the first weights is the input."""
+    capturable = True
+    """A gradient step can be captured in a CUDA graph."""
 
     @property
-    def tensors(self) -> tuple[torch.Tensor, ...]:
-        """All weights, then all biases."""
-        return self.weights + self.biases
+    def n_masks(self) -> int:
+        """Fields that a pass draws."""
+        return len(self.hidden)
 
-    @property
-    def depth(self) -> int:
-        """Number of hidden layers L."""
-        return len(self.weights) - 1
+    def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
+        """Initial parameters [R, 1, …]: the networks of a realization start alike."""
+        dtype = DTYPES[training.precision]
+        drawn = [streams.initial_parameters(training, r, self.hidden) for r in realizations]
 
-    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Parameters:
-        """`function` of each tensor, in the same places."""
-        return Parameters(tuple(map(function, self.weights)), tuple(map(function, self.biases)))
+        def stack(arrays: list) -> torch.Tensor:
+            return torch.stack([torch.as_tensor(array) for array in arrays]).to(device, dtype)[:, None]
 
-    def network(self, realization: int, slot: int) -> Parameters:
-        """One network [1, 1, …], as views."""
-        return self.map(lambda tensor: tensor[realization : realization + 1, slot : slot + 1])
+        layers = range(len(self.hidden) + 1)
+        weights = tuple(stack([network[k][0] for network in drawn]) for k in layers)
+        return Parameters(weights, tuple(stack([network[k][1][:, None] for network in drawn]) for k in layers))
 
+    def masks(self, p: torch.Tensor, parameters: Parameters, n_samples: int) -> NoMask:
+        """Masks of a pass over `n_samples` with rates p [R, P]."""
+        if not p.any():
+            return NoMask()
+        if self.mask == "dropconnect":
+            return ConnectionMask(p, [tuple(weight.shape[2:]) for weight in parameters.weights[1:]])
+        return NeuronMask(p, self.hidden, n_samples)
 
-def initial(
-    training: Training, realizations: list[int], n_slots: int, depth: int, width: int, device: torch.device
-) -> Parameters:
-    """Initial parameters: the P networks of a realization start alike."""
-    dtype = DTYPES[training.precision]
-    drawn = [streams.initial_parameters(training, r, depth, width) for r in realizations]
+    def gradient(self, parameters: Parameters, out: list[torch.Tensor], masks: NoMask, n_samples: int) -> Gradient:
+        """What a step on mini-batches of `n_samples` calls."""
+        return Gradient(self, parameters, out, masks, n_samples)
 
-    def stack(arrays: list) -> torch.Tensor:
-        single = torch.stack([torch.as_tensor(array) for array in arrays]).to(device, dtype)
-        return single[:, None].repeat(1, n_slots, *[1] * (single.dim() - 1))
+    def logits(
+        self, parameters: Parameters, x: torch.Tensor, masks: NoMask | None = None, offset: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits [R, P, C, B] of samples x [R, B, pixels]; offset [R, 1, H, B] is added to W⁽⁰⁾x (inputs left out of x)."""
+        return self._forward(parameters, x, buffers(parameters, x.shape[1]), masks or NoMask(), offset)
 
-    weights = tuple(stack([layers[k][0] for layers in drawn]) for k in range(depth + 1))
-    biases = tuple(stack([layers[k][1][:, None] for layers in drawn]) for k in range(depth + 1))
-    return Parameters(weights, biases)
+    def _forward(
+        self,
+        parameters: Parameters,
+        x: torch.Tensor,
+        out: list[torch.Tensor],
+        masks: NoMask,
+        offset: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """h⁽ˡ⁾ = f(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾) and logits without activation (Eq. 1), in buffers [R, P, out, B]; the first may be replaced."""
+        for layer, (weight, bias) in enumerate(zip(parameters.weights, parameters.biases, strict=True)):
+            if layer == 0:  # the input is common to the P networks of a realization: one product for all of them
+                out[0] = kernels.shared_product(weight.view(len(x), -1, weight.shape[-1]), x.mT, out[0])
+            else:
+                weight = masks.weight(layer, weight)
+                torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=out[layer].flatten(0, 1))
+            h = out[layer].add_(bias)
+            if layer == 0 and offset is not None:
+                h.add_(offset)
+            if layer < len(self.hidden):
+                ACTIVATIONS[self.activation](h)
+                masks.hidden_(layer, h)
+        return out[-1]
 
-
-@contextlib.contextmanager
-def denormals_as_zero() -> Iterator[None]:
-    """Within it this thread takes floats below 1.2e-38 for zero; afterwards as it was before. No effect on a GPU.
-
-    Adam's first moment of a weight whose gradient has ended shrinks by 0.9 in each step, until it is a denormal number for ever.
-    Some processors are slow with these (an Intel Xeon, 13 networks of width 200 for 24 epochs, beside other work: training takes 1.3 times
-    as long in all). They are far too small to move a weight: the same bits come out.
-    """
-    before = torch.full((1,), 1e-39).mul(1).item() == 0
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(before)
-
-
-_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
-
-def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Matrix product a [m, k] · b [k, n], on a CPU in float32 by oneDNN.
-
-    torch's own product calls MKL, which uses AVX-512 on Intel processors alone; oneDNN, which torch calls for linear layers of compiled
-    models, uses it on every processor that has it (measured on a Zen 5: 2.2 times as fast).
-    """
-    if _ONEDNN and a.dtype == torch.float32 and a.device.type == "cpu":
-        return torch.ops.mkldnn._linear_pointwise(a, b.mT, None, "none", [], "")
-    return a @ b
-
-
-def shared_product(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-    """Products [R, m, k] · [R, k, n], into `out` or, for one realization, a new tensor of its shape."""
-    if len(a) == 1 and not a.is_cuda:
-        return product(a[0], b[0]).view_as(out)
-    torch.bmm(a, b, out=out.view(len(a), a.shape[1], b.shape[2]))
-    return out
-
-
-def forward_(
-    parameters: Parameters,
-    x: torch.Tensor,
-    out: list[torch.Tensor],
-    dropout_: Callable[[int, torch.Tensor], None] | None = None,
-    offset: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Forward pass (Eq. 1): h⁽ˡ⁾ = ReLU(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾), then dropout; logits without activation.
-
-    x: [R, B, 784]; out: list of L buffers [R, P, H, B] and one [R, P, C, B]; afterwards it holds the layers' outputs (the first may be
-    a new tensor). dropout_(l, h) masks hidden layer l in place. offset: [R, 1, H, B] is added to W⁽⁰⁾x (inputs left out of x).
-    Returns out[-1], the logits.
-    """
-    n_realizations = len(x)
-    for layer, (weight, bias) in enumerate(zip(parameters.weights, parameters.biases, strict=True)):
-        if layer == 0:  # the input is common to the P networks of a realization: one product for all of them
-            out[0] = shared_product(weight.view(n_realizations, -1, weight.shape[-1]), x.mT, out[0])
-        else:
-            torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=out[layer].flatten(0, 1))
-        h = out[layer].add_(bias)
-        if layer == 0 and offset is not None:
-            h.add_(offset)
-        if layer < parameters.depth:
-            # ReLU; the kernel of its derivative applied to h itself: three times as fast as relu_ on a CPU
-            torch.ops.aten.threshold_backward.grad_input(h, h, 0, grad_input=h)
-            if dropout_ is not None:
-                dropout_(layer, h)
-    return out[-1]
+    def noise(
+        self, rates: torch.Tensor, parameters: Parameters, first_image: int, n_images: int, n_test: int
+    ) -> NeuronNoise | ConnectionNoise:
+        """Evaluation masks of images `first_image` … of `n_test` at rates p_eval [E], the same for every network of a realization."""
+        kind = NeuronNoise if self.mask == "neuron" else ConnectionNoise
+        return kind(self, rates, parameters, first_image, n_images, n_test)
 
 
 def buffers(parameters: Parameters, n_samples: int) -> list[torch.Tensor]:
-    """Output buffers for `forward_`: one [R, P, out, B] for each layer."""
+    """One [R, P, out, B] for each layer."""
     return [weight.new_empty(*weight.shape[:3], n_samples) for weight in parameters.weights]
 
 
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """−ln softmax at the label (Eq. 2), for each sample, in nats: logits [..., C, B], labels [B] or [..., B] → [..., B]."""
-    at_label = logits.gather(-2, labels.unsqueeze(-2).expand(*logits.shape[:-2], 1, logits.shape[-1])).squeeze(-2)
-    return torch.logsumexp(logits, -2) - at_label
+class Gradient:
+    """Gradient of the mean cross-entropy of a mini-batch, by hand into buffers made once (no autograd graph, no allocation).
 
-
-class Dropout:
-    """Inverted dropout (Eq. 20) with one uniform field per realization: h̃ᵢ = mᵢ hᵢ / (1 − p), mᵢ = 1 where uᵢ < 1 − p.
-
-    p: rates [R, P], each in [0, 1). `draw` sets the fields of all hidden layers, calling the object applies them to one layer.
+    Error of the logits δ = (softmax − onehot) / B; then layer by layer dW = δ hᵀ, db = Σ δ and δ ← f′ ∘ Wᵀ δ with the mask and its
+    scale, h the masked output of the layer below. No gradient with respect to the input.
     """
 
-    def __init__(self, p: torch.Tensor, depth: int, width: int, n_samples: int) -> None:
-        self.keep = (1 - p)[..., None, None]
-        self.scale = 1 / self.keep
-        shape = (p.shape[0], depth, width, n_samples)
-        self.u = p.new_empty(shape)
-        self._mask = p.new_empty(*p.shape, width, n_samples)
-        self._bits = torch.empty(shape, dtype=torch.int32, device=p.device)
-        self._spare = torch.empty_like(self._bits)
-        self._count = streams.counters(width, n_samples, p.device)
+    def __init__(
+        self, layers: MLP, parameters: Parameters, out: list[torch.Tensor], masks: NoMask, n_samples: int
+    ) -> None:
+        self.layers, self.parameters, self.out, self.masks = layers, parameters, out, masks
+        self.h = buffers(parameters, n_samples)
+        self.delta = [torch.empty_like(h) for h in self.h]
+
+    def __call__(self, x: torch.Tensor, onehot: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Write the gradient of samples x [R, B, pixels], onehot [R, B, C], labels [R, B] to `out`; returns losses [R, P] summed over B."""
+        logits, delta = self.layers._forward(self.parameters, x, self.h, self.masks), self.delta[-1]
+        torch.softmax(logits, 2, out=delta)
+        at_label = delta.gather(2, labels[:, None, None].expand(*delta.shape[:2], 1, -1))
+        loss = at_label.clamp_min_(torch.finfo(delta.dtype).tiny).log_().sum((2, 3)).neg_()
+        delta.sub_(onehot.mT[:, None]).mul_(1 / x.shape[1])
+        self._backward(x)
+        return loss
+
+    def _backward(self, x: torch.Tensor) -> None:
+        n_layers = len(self.h)
+        for layer in reversed(range(n_layers)):
+            delta = self.delta[layer]
+            torch.sum(delta, -1, keepdim=True, out=self.out[n_layers + layer])
+            if layer == 0:  # [P·H, B] · [B, pixels] for each realization
+                rows = delta.view(len(x), -1, delta.shape[-1])
+                self.out[0] = kernels.shared_product(rows, x, self.out[0])
+                return
+            h, below = self.h[layer - 1], self.delta[layer - 1]
+            torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=self.out[layer].flatten(0, 1))
+            self.masks.weight_backward_(layer, self.out[layer])
+            weight = self.masks.weight(layer, self.parameters.weights[layer])
+            torch.bmm(weight.flatten(0, 1).mT, delta.flatten(0, 1), out=below.flatten(0, 1))
+            self._activation_backward_(layer - 1, below, h)
+
+    def _activation_backward_(self, layer: int, delta: torch.Tensor, h: torch.Tensor) -> None:
+        """δ ← f′ ∘ δ with mask and scale, in place; h is used up."""
+        if self.layers.activation == "relu":  # h > 0 only where the mask kept the neuron
+            kernels.relu_backward_(delta, h)
+            self.masks.scale_(delta)
+            return
+        self.masks.hidden_(layer, delta)
+        self.masks.unscale_(h)  # f, where it is not masked
+        if self.layers.activation != "linear":
+            delta.mul_(1 - h.square() if self.layers.activation == "tanh" else h - h.square())
+
+
+class NeuronNoise:
+    """Evaluation under neuron masks: activations [H, E, B], so that every layer is one product [out, H] · [H, E·B].
+
+    The input is never dropped: the first hidden layer before its mask serves every p_eval and pass.
+    """
+
+    def __init__(
+        self, layers: MLP, rates: torch.Tensor, parameters: Parameters, first_image: int, n_images: int, n_test: int
+    ) -> None:
+        self.layers = layers
+        self.keep = (1 - rates)[None, :, None]
+        self._field = UniformField((len(layers.hidden), max(layers.hidden), n_images), rates, first_image, n_test)
+        self.factors = [rates.new_empty(width, len(rates), n_images) for width in layers.hidden]
+        self._work = torch.empty_like(self.factors[0])
 
     def draw(self, keys: torch.Tensor) -> None:
-        """New fields from keys int32 [R, L, 2]."""
-        streams.uniform_field(keys, self._count, self.u, self._bits, self._spare)
+        """Masks m / (1 − p) of one pass from keys int32 [L, 2]."""
+        self._field.draw(keys)
+        for layer, factor in enumerate(self.factors):
+            torch.lt(self._field.u[layer, : len(factor), None], self.keep, out=factor)
+            factor.mul_(1 / self.keep)
 
-    def __call__(self, layer: int, h: torch.Tensor) -> None:
-        """Mask the outputs h [R, P, H, B] of hidden layer `layer` in place."""
-        # comparing into a float buffer is one vectorised pass; a boolean mask would cost several
-        torch.lt(self.u[:, layer, None], self.keep, out=self._mask)
-        h.mul_(self._mask).mul_(self.scale)
+    def first(self, parameters: Parameters, x: torch.Tensor) -> torch.Tensor:
+        """What one network [1, 1, …] makes of images x [B, pixels] before any mask: its first hidden layer [H, B]."""
+        z = kernels.product(parameters.weights[0][0, 0], x.T).add_(parameters.biases[0][0, 0])
+        return ACTIVATIONS[self.layers.activation](z)
+
+    def logits(self, parameters: Parameters, first: torch.Tensor) -> torch.Tensor:
+        """Logits [C, E, B] under the present masks."""
+        h = torch.mul(first[:, None], self.factors[0], out=self._work)
+        for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
+            z = kernels.product(weight[0, 0], h.flatten(1)).add_(bias[0, 0]).view(-1, *h.shape[1:])
+            if layer + 1 == len(self.factors):
+                return z
+            h = ACTIVATIONS[self.layers.activation](z).mul_(self.factors[layer + 1])
+        raise AssertionError("a network has at least one hidden layer")
+
+
+class ConnectionNoise(NeuronNoise):
+    """Evaluation under connection masks: one pruned network for each p_eval and pass, which answers all test images."""
+
+    def __init__(self, layers: MLP, rates: torch.Tensor, parameters: Parameters, *chunk: int) -> None:
+        self.layers = layers
+        self.keep = (1 - rates)[:, None, None]
+        shapes = [tuple(weight.shape[2:]) for weight in parameters.weights[1:]]
+        self._fields = [UniformField(shape, rates) for shape in shapes]
+        self.factors = [rates.new_empty(len(rates), *shape) for shape in shapes]
+
+    def draw(self, keys: torch.Tensor) -> None:
+        """Masks m / (1 − p) of one pass from keys int32 [L, 2]: one [E, out, in] for each layer."""
+        for field, factor, key in zip(self._fields, self.factors, keys, strict=True):
+            torch.lt(field.draw(key), self.keep, out=factor)
+            factor.mul_(1 / self.keep)
+
+    def logits(self, parameters: Parameters, first: torch.Tensor) -> torch.Tensor:
+        """Logits [C, E, B] under the present masks."""
+        h = first
+        for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
+            h = torch.matmul(weight[0, 0] * self.factors[layer], h).add_(bias[0, 0])
+            if layer + 1 < len(self.factors):
+                ACTIVATIONS[self.layers.activation](h)
+        return h.transpose(0, 1)

@@ -9,7 +9,7 @@ and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same in
 computed over realizations, with the same resampling weights for every point of the table.
 """
 
-from pruning_phases.observables.averages import averages, bootstrap_sem, common_sizes
+from pruning_phases.observables.averages import averages, common_sizes
 from pruning_phases.observables.binder import (
     ENSEMBLES,
     accuracy_variance,
@@ -19,8 +19,9 @@ from pruning_phases.observables.binder import (
     gaussian_binder,
 )
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
+from pruning_phases.observables.plane import Plane, phase_table, plane
 from pruning_phases.observables.scaling import LOSS_OF_GUESSING, PHASES, classify, exponents
-from pruning_phases.observables.summary import phase_table
+from pruning_phases.observables.statistics import Line, jackknife_error, standard_error, weighted_line
 from pruning_phases.observables.tables import RESULT_COLUMNS, nearest_rate, result_rows
 
 __all__ = [
@@ -28,11 +29,12 @@ __all__ = [
     "LOSS_OF_GUESSING",
     "PHASES",
     "RESULT_COLUMNS",
+    "Line",
+    "Plane",
     "accuracy_variance",
     "averages",
     "binder",
     "binder_of_sample",
-    "bootstrap_sem",
     "boundary",
     "classify",
     "common_sizes",
@@ -40,9 +42,13 @@ __all__ = [
     "crossings",
     "exponents",
     "gaussian_binder",
+    "jackknife_error",
     "learning_edge",
     "nearest_rate",
     "phase_table",
+    "plane",
     "result_rows",
     "sign_changes",
+    "standard_error",
+    "weighted_line",
 ]

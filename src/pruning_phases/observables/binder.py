@@ -22,55 +22,59 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.config import N_TEST
-from pruning_phases.observables.averages import bootstrap_counts, values
+from pruning_phases.observables.averages import values
+from pruning_phases.observables.statistics import bootstrap_counts, half_range, mean_and_error
 from pruning_phases.observables.tables import POINT, array, checked, result_rows
 
 ENSEMBLES = ("passes", "networks", "pooled")
 
 
 def binder_of_sample(samples: np.ndarray, unbiased: bool = True) -> np.ndarray:
-    r"""Binder cumulant of samples along the last axis.
+    r"""Binder cumulant of samples along the last axis, NaN entries left out.
 
-    Plain: ``m_4 / m_2^2`` with the sample's central moments; its largest possible value is about n, and for a Gaussian
-    it expects ``3 (n - 1) / (n + 1)``, which for small samples is far from 3. Unbiased: the ratio of an unbiased
-    estimate of mu_4 to an unbiased estimate of mu_2^2, from the k-statistics k_2, k_4 (Fisher 1930):
-    ``mu_2^2 ~ (k_2^2 - k_4 / n) (n - 1) / (n + 1)`` and ``mu_4 ~ k_4 + 3 mu_2^2``.
+    ``U = 3 + k_4 / k_2^2`` with Fisher's k-statistics (1930): its expectation is exactly 3 for Gaussian samples of any size, so that
+    many points with few samples can be averaged (Joanes and Gill, The Statistician 47, 183 (1998)). Plain: ``m_4 / m_2^2`` with the
+    sample's central moments; its largest possible value is about n, and for a Gaussian it expects ``3 (n - 1) / (n + 1)``.
 
     Args:
         samples: (..., n) values.
         unbiased: which of the two.
 
     Returns:
-        (...) cumulants; NaN where n < 4 or where the samples do not vary.
+        (...) cumulants; NaN where fewer than four samples are there or where they do not vary.
     """
     samples = array("samples", samples)
-    if samples.shape[-1] < 4:
-        return np.full(samples.shape[:-1], np.nan)
-    centred = samples - samples.mean(axis=-1, keepdims=True)
-    sums = np.stack([(centred**k).sum(axis=-1) for k in range(1, 5)])
-    return _ratio(*_moments(sums, samples.shape[-1], unbiased))
+    n = np.isfinite(samples).sum(axis=-1)
+    centred = np.nan_to_num(samples - mean_and_error(samples)[0][..., None])
+    return _ratio(*_cumulants(_power_sums(centred), n, unbiased))
 
 
-def _moments(sums: np.ndarray, n: np.ndarray | int, unbiased: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(mu_4, mu_2^2, mu_2) estimated from the power sums ``sums[k-1] = sum_i y_i^k``, k = 1..4, of n samples each."""
+def _power_sums(y: np.ndarray) -> np.ndarray:
+    """sum_i y_i^k along the last axis for k = 1..4, (4, ...)."""
+    return np.stack([(y**k).sum(axis=-1) for k in range(1, 5)])
+
+
+def _cumulants(
+    sums: np.ndarray, n: np.ndarray | int, unbiased: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(k_4, k_2^2, k_2) from the power sums of n samples each; NaN for n < 4. Plain: the cumulants of the sample itself."""
     s1, s2, s3, s4 = sums
-    mean = s1 / n
+    mean = s1 / np.maximum(n, 1)
     # central sums; callers centre the samples first, so that nothing cancels catastrophically
     c2 = s2 - n * mean**2
     c4 = s4 - 4 * mean * s3 + 6 * mean**2 * s2 - 3 * n * mean**4
-    if not unbiased:
-        return c4 / n, (c2 / n) ** 2, c2 / n
     with np.errstate(divide="ignore", invalid="ignore"):
-        k2 = c2 / (n - 1)
-        k4 = (n * (n + 1) * c4 - 3 * (n - 1) * c2**2) / ((n - 1) * (n - 2) * (n - 3))
-        square = (k2**2 - k4 / n) * (n - 1) / (n + 1)
-    return k4 + 3 * square, square, k2
+        k2 = c2 / (n - 1 if unbiased else n)
+        k4 = c4 / n - 3 * k2**2
+        if unbiased:
+            k4 = (n * (n + 1) * c4 - 3 * (n - 1) * c2**2) / ((n - 1) * (n - 2) * (n - 3))
+    return tuple(np.where(np.asarray(n) >= 4, a, np.nan) for a in (k4, k2**2, k2))
 
 
-def _ratio(mu4: np.ndarray, square: np.ndarray, mu2: np.ndarray) -> np.ndarray:
-    """mu4 / mu_2^2, NaN where the samples do not vary (mu_2 = 0) or mu_2^2 is estimated as not positive."""
+def _ratio(k4: np.ndarray, square: np.ndarray, k2: np.ndarray) -> np.ndarray:
+    """3 + k_4 / k_2^2, NaN where the samples do not vary."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where((square > 0) & (mu2 > 0), mu4 / square, np.nan)
+        return np.where(k2 > 0, 3 + k4 / square, np.nan)
 
 
 def binder(
@@ -82,9 +86,9 @@ def binder(
 ) -> pd.DataFrame:
     r"""Binder cumulant of the accuracy at every point, with its statistical error, for each ensemble.
 
-    - *passes*: mu_4 and mu_2^2 are estimated inside every network and each averaged over the networks before the ratio
-      is taken, so a Gaussian in every network gives 3 even if the networks differ in mean and variance. Passes that do
-      not vary (p_eval = 0) give NaN.
+    - *passes*: k_4 and k_2^2 are estimated inside every network and each averaged over the networks before the ratio is taken, so a
+      Gaussian in every network gives 3 even if the networks differ in mean and variance. Passes that do not vary (p_eval = 0) give
+      NaN.
     - *networks*: over the networks' pass-averaged accuracies.
     - *pooled*: over all passes of all networks. The samples share networks, so the estimators' bias is that of the
       number of networks, not of passes.
@@ -97,7 +101,7 @@ def binder(
     Args:
         results: tidy results.
         ensembles: which of `ENSEMBLES`.
-        unbiased: unbiased moments (see `binder_of_sample`) or the sample's own.
+        unbiased: k-statistics (see `binder_of_sample`) or the sample's own moments.
         n_bootstrap: number of resamples.
         seed: of the resampling.
 
@@ -129,7 +133,7 @@ def binder(
             piece = index.to_frame(index=False)
             piece["ensemble"] = name
             piece["binder"] = u[:, 0]
-            piece["binder_error"] = _half_range(u[:, 1:]) if n_realizations >= 4 else np.nan
+            piece["binder_error"] = half_range(u[:, 1:]) if n_realizations >= 4 else np.nan
             piece["variance"] = variance
             piece["n_samples"] = n_samples
             piece["n_realizations"] = n_realizations
@@ -156,31 +160,16 @@ def _estimate(
     """
     _, n_realizations, n_passes = samples.shape
     if ensemble == "passes":
-        centred = samples - samples.mean(axis=2, keepdims=True)
-        sums = np.stack([(centred**k).sum(axis=2) for k in range(1, 5)])
-        enough = n_passes >= 4 or (n_passes >= 2 and not unbiased)
-        moments = _moments(sums, n_passes, unbiased) if enough else np.full((3, *sums.shape[1:]), np.nan)
-        mu4, square, mu2 = (moment @ weights.T / n_realizations for moment in moments)
-        return _ratio(mu4, square, mu2), mu2[:, 0], n_passes
+        sums = _power_sums(samples - samples.mean(axis=2, keepdims=True))
+        moments = _cumulants(sums, n_passes, unbiased)
+        k4, square, k2 = (moment @ weights.T / n_realizations for moment in moments)
+        return _ratio(k4, square, k2), k2[:, 0], n_passes
     if ensemble == "networks":
         samples = samples.mean(axis=2, keepdims=True)
     n = n_realizations * samples.shape[2]
-    centred = samples - samples.mean(axis=(1, 2), keepdims=True)
-    sums = np.stack([(centred**k).sum(axis=2) @ weights.T for k in range(1, 5)])
-    if n < 4:
-        return np.full(sums.shape[1:], np.nan), np.full(len(samples), np.nan), n
-    mu4, square, mu2 = _moments(sums, n, unbiased)
-    return _ratio(mu4, square, mu2), mu2[:, 0], n
-
-
-def _half_range(u: np.ndarray) -> np.ndarray:
-    """Half the distance between the 16 % and 84 % quantiles along the last axis, NaN entries left out."""
-    out = np.full(len(u), np.nan)
-    some = np.isfinite(u).sum(axis=1) > 1
-    if some.any():
-        low, high = np.nanquantile(u[some], [0.16, 0.84], axis=1)
-        out[some] = (high - low) / 2
-    return out
+    sums = _power_sums(samples - samples.mean(axis=(1, 2), keepdims=True)) @ weights.T
+    k4, square, k2 = _cumulants(sums, n, unbiased)
+    return _ratio(k4, square, k2), k2[:, 0], n
 
 
 @lru_cache(maxsize=64)
@@ -210,9 +199,8 @@ def gaussian_binder(
     per_chunk = max(1, 2_000_000 // (n_samples * n_groups))
     while sum(map(len, draws)) < n_draws:
         y = rng.standard_normal((min(per_chunk, n_draws), n_groups, n_samples))
-        y -= y.mean(axis=2, keepdims=True)
-        sums = np.stack([(y**k).sum(axis=2) for k in range(1, 5)])
-        draws.append(_ratio(*(moment.mean(axis=1) for moment in _moments(sums, n_samples, unbiased))))
+        sums = _power_sums(y - y.mean(axis=2, keepdims=True))
+        draws.append(_ratio(*(moment.mean(axis=1) for moment in _cumulants(sums, n_samples, unbiased))))
     low, median, high = np.nanquantile(np.concatenate(draws), [0.025, 0.5, 0.975])
     return float(low), float(median), float(high)
 

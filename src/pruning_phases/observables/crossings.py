@@ -1,13 +1,15 @@
-"""Where curves cross: the boundary alpha = 0, crossings of curves of different N, the edge of learning."""
+"""Where curves cross: sign changes of one curve, crossings of curves of different N, the boundary alpha = 0, the edge of learning."""
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pruning_phases.observables.averages import bootstrap_sem, by_realization
+from pruning_phases.observables.averages import by_realization
+from pruning_phases.observables.statistics import deviations_of, mean_and_error
 from pruning_phases.observables.tables import PLANE, POINT, array, checked
 
 
@@ -18,9 +20,9 @@ def sign_changes(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> pd.DataFram
     ``sigma(x0) / |dy/dx|`` with sigma interpolated likewise. That is the right error when neighbouring samples share
     their noise (here: realizations are paired across p) and an upper bound, up to a factor sqrt(2), when they do not.
 
-    A noisy curve near zero changes sign often without meaning it. `significance` is the smaller of the largest
-    ``|y| / sigma`` reached on either side before the next change of sign: a crossing that both sides assert at two
-    standard errors has significance 2.
+    A noisy curve near zero changes sign often without meaning it. `significance` is that of the weaker side: the smaller of the
+    largest ``|y| / sigma`` reached on either side before the next change of sign. (A curve alone does not tell how its points vary
+    together; `crossings` knows, and sums over each side.)
 
     Args:
         x: (n,) positions, increasing.
@@ -41,10 +43,7 @@ def sign_changes(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> pd.DataFram
         raise ValueError("x must increase strictly")
     keep = np.isfinite(y)
     x, y, sigma = x[keep], y[keep], sigma[keep]
-    sign = np.sign(y)
-    for i in range(1, len(sign)):
-        if sign[i] == 0:
-            sign[i] = sign[i - 1]
+    sign = pd.Series(np.sign(y)).replace(0.0, np.nan).ffill().fillna(0.0).to_numpy()
     left = np.flatnonzero(sign[:-1] * sign[1:] < 0)
     if len(left) == 0:
         return pd.DataFrame(columns=["position", "error", "slope", "significance"], dtype=np.float64)
@@ -52,8 +51,7 @@ def sign_changes(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> pd.DataFram
     slope = (y[left + 1] - y[left]) / (x[left + 1] - x[left])
     with np.errstate(divide="ignore", invalid="ignore"):
         strength = np.abs(y) / sigma  # inf where the error is zero, NaN where it is unknown
-    edges = np.concatenate([[0], left + 1, [len(x)]])
-    reached = np.array([strength[a:b].max() for a, b in pairwise(edges)])
+    reached = np.maximum.reduceat(strength, [0, *(left + 1)])
     return pd.DataFrame(
         {
             "position": x[left] + t * (x[left + 1] - x[left]),
@@ -93,46 +91,135 @@ def boundary(exponents: pd.DataFrame, z: float = 2.0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["depth", "width", "p_train", "p_c", "p_c_error", "slope", "significance"])
 
 
-def crossings(results: pd.DataFrame, quantity: str = "loss", n_bootstrap: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Crossings in p_eval of the curves of every two training-set sizes.
+class Crossing(NamedTuple):
+    """Crossing, its error, number of sign changes and significance, each (B,) or (B, number of pairs)."""
 
-    The difference of the two curves is taken realization by realization (they are paired), averaged, and its changes of
-    sign are located with `sign_changes`, with the bootstrap standard error of the difference.
+    position: np.ndarray
+    error: np.ndarray
+    count: np.ndarray
+    significance: np.ndarray
+
+
+def _cross(p: np.ndarray, difference: np.ndarray, deviations: np.ndarray, scale: np.ndarray) -> Crossing:
+    """Crossings of piecewise linear differences (B, q) whose covariance is ``deviations.T @ deviations``; errors sigma(p*) / |slope|.
+
+    Noise makes a difference change sign more than once; the crossing is the sign change at which the curve splits best into a part
+    of one sign and a part of the other: the largest |sum_left d/sigma - sum_right d/sigma|. ``scale`` (q,) are errors without
+    pairing; an error of less than a millionth of them counts as that.
+    """
+    sigma = np.maximum(np.linalg.norm(deviations, axis=0), np.maximum(1e-6 * scale, np.finfo(float).tiny))
+    # A sample that is exactly zero is a crossing by itself; counted where the sign differs on its two sides.
+    changes = (difference[:, :-1] * difference[:, 1:] < 0) | (difference[:, :-1] == 0)
+    left, right = _sides(difference / sigma)
+    best = np.where(changes, np.abs(left - right), -1.0).argmax(axis=1)
+    rows = np.arange(difference.shape[0])
+    d0, d1 = difference[rows, best], difference[rows, best + 1]
+    count = changes.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # rows without any sign change become NaN below
+        t = d0 / (d0 - d1)
+        position = p[best] + (p[best + 1] - p[best]) * t
+        error = (sigma[best] + (sigma[best + 1] - sigma[best]) * t) * (p[best + 1] - p[best]) / np.abs(d1 - d0)
+    z_left, z_right = (
+        side[rows, best] / np.maximum(np.linalg.norm(own, axis=0), 1e-6)[best]
+        for side, own in zip((left, right), _sides(deviations / sigma), strict=True)
+    )
+    direction = np.sign(right[rows, best] - left[rows, best])
+    significance = np.minimum(-direction * z_left, direction * z_right)
+    position, error, significance = (np.where(count > 0, a, np.nan) for a in (position, error, significance))
+    return Crossing(position, error, count, significance)
+
+
+def _sides(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of (..., q) over the points left and right of every interval, (..., q - 1) each."""
+    left = np.cumsum(z, axis=-1)[..., :-1]
+    return left, z.sum(axis=-1, keepdims=True) - left
+
+
+def cross_pairs(
+    p: np.ndarray,
+    size: np.ndarray,
+    y: np.ndarray,
+    deviations: np.ndarray,
+    sigma: np.ndarray,
+    pairs: list[tuple[float, float]],
+) -> Crossing:
+    """Crossings of the piecewise linear curves of two sizes, for every pair and data vector, each (B, number of pairs).
+
+    ``significance`` is that of the weaker side of the crossing: the sum over its points of the differences y_large - y_small, each
+    in units of its error, with the sign the side should have, over the standard error of this sum. It has unit variance for pure
+    noise, however points and curves share it. Position and significance are NaN where two curves do not cross inside the data.
+
+    Args:
+        p: (n,) position of each point.
+        size: (n,) of each point.
+        y: (B, n) data vectors.
+        deviations: (R, n), with ``deviations.T @ deviations`` the covariance of the points (`statistics.deviations_of`): errors of
+            differences are those of realizations paired where both sizes have them.
+        sigma: (n,) errors of the points.
+        pairs: (small, large) sizes.
+    """
+    curves = {}
+    for value in np.unique(size):
+        i = np.flatnonzero(size == value)
+        curves[float(value)] = i[np.argsort(p[i], kind="stable")]
+    found = []
+    for small, large in pairs:
+        s, l = curves[small], curves[large]  # noqa: E741
+        grid = np.union1d(p[s], p[l])  # different grids: compare on the union inside the common range
+        grid = grid[(grid >= max(p[s][0], p[l][0])) & (grid <= min(p[s][-1], p[l][-1]))]
+        if grid.size < 2:
+            nothing = np.full(len(y), np.nan)
+            found.append(Crossing(nothing, nothing, np.zeros(len(y), dtype=int), nothing))
+            continue
+        # (q_old, q_new) matrices that take a curve on its own grid to its linear interpolation on the common one
+        to_s, to_l = (np.stack([np.interp(grid, p[i], unit) for unit in np.eye(i.size)]) for i in (s, l))
+        scale = np.hypot(sigma[s] @ to_s, sigma[l] @ to_l)
+        found.append(
+            _cross(grid, y[:, l] @ to_l - y[:, s] @ to_s, deviations[:, l] @ to_l - deviations[:, s] @ to_s, scale)
+        )
+    if not found:
+        return Crossing(*(np.empty((len(y), 0)) for _ in range(4)))
+    return Crossing(*(np.stack(values, axis=1) for values in zip(*found, strict=True)))
+
+
+def crossings(results: pd.DataFrame, quantity: str = "loss") -> pd.DataFrame:
+    """Crossings in p_eval of the curves of every two training-set sizes, as `collapse.pair_crossings` has them for one line.
 
     Args:
         results: tidy results.
         quantity: "loss" or "accuracy".
-        n_bootstrap: number of resamples.
-        seed: of the resampling.
 
     Returns:
-        One row per change of sign: depth, width, p_train, n_small, n_large, position (p_eval), error, slope (of the
-        larger N's curve minus the smaller's), significance. Select ``significance >= 2`` for crossings that the data
-        assert.
+        One row per pair that crosses: depth, width, p_train, n_small, n_large, p_star (p_eval), p_star_error (that of the difference,
+        paired within realizations, over its slope), n_sign_changes, significance (see `cross_pairs`; NaN with one realization). Select
+        ``significance >= 2`` for crossings that the data assert.
 
     Raises:
         ValueError: as for `averages`.
     """
-    table = by_realization(results, quantity)
-    names = ["position", "error", "slope", "significance"]
     rows = []
-    for key, block in table.groupby(["depth", "width", "p_train"], sort=True):
-        curves = {
-            n: curve.droplevel([level for level in POINT if level != "p_eval"])
-            for n, curve in block.groupby("n_train", sort=True)
-        }
-        for n_small, n_large in combinations(curves, 2):
-            difference = (curves[n_large] - curves[n_small]).dropna(how="all")  # p_eval that both have
-            if difference.empty:
-                continue
-            samples = difference.to_numpy()
-            found = sign_changes(
-                difference.index.to_numpy(dtype=np.float64),
-                np.nanmean(samples, axis=1),
-                bootstrap_sem(samples, n_bootstrap, seed),
-            )
-            rows += [(*key, n_small, n_large, *values) for values in found[names].itertuples(index=False)]
-    return pd.DataFrame(rows, columns=["depth", "width", "p_train", "n_small", "n_large", *names])
+    for key, block in by_realization(results, quantity).groupby(["depth", "width", "p_train"], sort=True):
+        p, size = (block.index.get_level_values(name).to_numpy(float) for name in ("p_eval", "n_train"))
+        samples = block.to_numpy(float)
+        mean, error, _ = mean_and_error(samples)
+        pairs = list(combinations(np.unique(size).tolist(), 2))
+        found = cross_pairs(p, size, mean[None], deviations_of(samples.T), np.nan_to_num(error), pairs)
+        rows += [
+            (*key, int(small), int(large), *values)
+            for (small, large), *values in zip(pairs, *(values[0] for values in found), strict=True)
+        ]
+    columns = [
+        "depth",
+        "width",
+        "p_train",
+        "n_small",
+        "n_large",
+        "p_star",
+        "p_star_error",
+        "n_sign_changes",
+        "significance",
+    ]
+    return pd.DataFrame(rows, columns=columns).dropna(subset="p_star", ignore_index=True)
 
 
 def learning_edge(
@@ -170,14 +257,10 @@ def learning_edge(
         if not scale > 0:
             continue
         a, sigma = (line["mean"].to_numpy() - 0.1) / scale, line["sem"].to_numpy() / scale
-        falls = []
-        for level in levels:
-            found = sign_changes(p, a - level, sigma)
-            falls.append(found[found["slope"] < 0].tail(1))
+        falls = [sign_changes(p, a - level, sigma).query("slope < 0").tail(1) for level in levels]
         if any(fall.empty for fall in falls):
             continue
-        position = [float(fall["position"].iloc[0]) for fall in falls]
-        error = [float(fall["error"].iloc[0]) for fall in falls]
+        position, error = (pd.concat(falls)[name].tolist() for name in ("position", "error"))
         right = int(np.searchsorted(p, position[1]))
         width_error = float(np.hypot(error[0], error[2]))
         spacing = p[right] - p[right - 1]

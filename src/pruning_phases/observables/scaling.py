@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pruning_phases.observables.statistics import weighted_line
 from pruning_phases.observables.tables import PLANE, POINT, checked
 
 PHASES = ("eumentia", "dementia", "amentia", "undecided")
@@ -75,23 +76,16 @@ def exponents(
         relative = np.where(weighted[:, None], sem / mean, 1.0)
         w = np.where(present, 1 / relative**2, 0.0)
         y = np.where(present, np.log(np.where(present, mean, 1.0)), 0.0)
-        x_mean = (w * x).sum(axis=1) / w.sum(axis=1)
-        y_mean = (w * y).sum(axis=1) / w.sum(axis=1)
-        dx = x - x_mean[:, None]
-        sxx = (w * dx**2).sum(axis=1)
-        alpha = np.where(n_sizes > 1, (w * dx * y).sum(axis=1) / sxx, np.nan)
-        intercept = y_mean - alpha * x_mean
-        residual = np.where(present, y - intercept[:, None] - alpha[:, None] * x, 0.0)
+        line = weighted_line(x, y, w)
+        alpha = np.where(n_sizes > 1, line.slope, np.nan)
+        residual = np.where(present & (n_sizes > 1)[:, None], y - line(x), 0.0)
         chi2 = (w * residual**2).sum(axis=1)
         freedom = n_sizes - 2
         reduced = np.where(freedom > 0, chi2 / np.maximum(freedom, 1), np.nan)
-        error = np.where(n_sizes > 1, 1 / np.sqrt(sxx), np.nan)
-        if scale_errors:
-            scale = np.sqrt(np.fmax(reduced, 1.0))
-        else:
-            scale = np.ones_like(reduced)
+        error = np.where(n_sizes > 1, np.sqrt(line.slope_variance), np.nan)
+        scale = np.sqrt(np.fmax(reduced, 1.0)) if scale_errors else 1.0
         error = error * np.where(weighted, scale, np.sqrt(reduced))
-        of_line = 1 / w.sum(axis=1)[:, None] + dx**2 / sxx[:, None]
+        of_line = line.level_variance[:, None] + (x - line.centre[:, None]) ** 2 * line.slope_variance[:, None]
         noise = np.where(present, np.maximum(relative**2 - of_line, 0.0), 0.0)
         excess = residual**2 - noise
         square = excess.sum(axis=1) / n_sizes
@@ -105,7 +99,7 @@ def exponents(
         {
             "alpha": alpha,
             "alpha_error": error,
-            "amplitude": np.exp(intercept),
+            "amplitude": np.exp(line.level - alpha * line.centre),
             "chi2_reduced": np.where(weighted, reduced, np.nan),
             "p_value": np.where(weighted & (freedom > 0), stats.chi2.sf(chi2, np.maximum(freedom, 1)), np.nan),
             **misfit,

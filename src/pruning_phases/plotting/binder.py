@@ -122,16 +122,16 @@ def crossing_strip(
     Raises:
         ValueError: several p_train or architectures.
     """
-    columns = (*PLANE[:3], "n_small", "n_large", "position", "error", "significance")
+    columns = (*PLANE[:3], "n_small", "n_large", "p_star", "p_star_error", "significance")
     crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True)
     _one(crossings, ("depth", "width", "p_train"))
     ax = axes_or_new(ax)
     for sure in (False, True):
         part = crossings[(crossings["significance"] >= z) == sure]
         ax.errorbar(
-            part["position"],
+            part["p_star"],
             np.sqrt(part["n_small"].astype(float) * part["n_large"].astype(float)),
-            xerr=part["error"] if sure else None,
+            xerr=part["p_star_error"] if sure else None,
             linestyle="none",
             marker=marker,
             color=color,

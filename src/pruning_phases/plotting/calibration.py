@@ -22,7 +22,7 @@ def coverage_strip(table: pd.DataFrame, ax: Axes | None = None, nominal: float =
     """Fraction of intervals that hold the truth, for p_c and nu, contour and bootstrap, one row per case.
 
     Args:
-        table: from `method_check.coverage_table`.
+        table: from `calibration.coverage_table`.
         ax: axes to draw on (None: a new figure).
         nominal: coverage that the bootstrap promises (dashed).
     """
@@ -57,7 +57,7 @@ def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Reduced chi-squared at the true parameters against the statistical error, one curve per grid spacing.
 
     Args:
-        table: from `method_check.chi_squared_bias`.
+        table: from `calibration.chi_squared_bias`.
         ax: axes to draw on (None: a new figure).
     """
     ax = axes_or_new(ax)

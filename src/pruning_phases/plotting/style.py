@@ -104,6 +104,7 @@ def panels(
     """
     if n < 1 or columns < 1:
         raise ValueError(f"panels(n={n}, columns={columns}): both must be at least 1")
+    own_fonts_first()
     columns = min(columns, n)
     rows = -(-n // columns)
     figure_width = width * (1.4 if n == 1 else columns)
@@ -152,16 +153,19 @@ def legend_below(ax: Axes, title: str, columns: int) -> None:
 
 
 def own_fonts_first() -> None:
-    """Take DejaVu Sans from matplotlib itself, not another version of it from the system.
+    """Take matplotlib's fonts from matplotlib itself, not from other places or another version of them from the system.
 
     Matplotlib keeps its list of fonts in the user's cache, where all installations share it. A list that another one made, or that was
-    made while its files were being replaced, may name the system's font first or alone: then widths and glyph numbers differ.
+    made while its files were being replaced, may name files that are gone (matplotlib then says that it builds the list again) or
+    the system's font first or alone: then widths and glyph numbers differ.
     """
-    fonts, own = font_manager.fontManager, Path(mpl.get_data_path(), "fonts", "ttf")
-    if not Path(fonts.findfont("DejaVu Sans")).is_relative_to(own):
-        others = list(fonts.ttflist)
+    fonts = font_manager.fontManager
+    own = sorted(str(path) for path in Path(mpl.get_data_path(), "fonts", "ttf").glob("*.ttf"))
+    named = [font.fname for font in fonts.ttflist if font.name == "DejaVu Sans"]
+    if not set(own) <= {font.fname for font in fonts.ttflist} or named[0] not in own:
+        others = [font for font in fonts.ttflist if font.fname not in own and Path(font.fname).exists()]
         fonts.ttflist.clear()
-        for path in sorted(own.glob("*.ttf")):
+        for path in own:
             fonts.addfont(path)
         fonts.ttflist.extend(others)
 

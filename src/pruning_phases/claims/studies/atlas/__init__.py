@@ -6,7 +6,7 @@ closest to the paper, by a rule on the paper's statements alone.
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.claims.studies.atlas
+    pruning-phases atlas
 
 which writes ``data/atlas.parquet`` and its manifest.
 """

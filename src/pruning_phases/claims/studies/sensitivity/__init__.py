@@ -7,7 +7,7 @@ realizations with the base, so differences from it are paired, realization by re
 
 The results that the book shows are made once, by
 
-    python -m pruning_phases.claims.studies.sensitivity
+    pruning-phases sensitivity
 
 which writes ``data/sensitivity.parquet`` and its manifest.
 """
@@ -25,7 +25,7 @@ from pruning_phases.claims.studies.sensitivity.conclusions import (
     shifts,
     survival,
 )
-from pruning_phases.claims.studies.sensitivity.measure import estimates, jackknife_error
+from pruning_phases.claims.studies.sensitivity.measure import estimates
 from pruning_phases.claims.studies.sensitivity.study import SENSITIVITY, Study, collect, protocol_table, run
 from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE, RISES, SWEEPS, VARIANTS, Variant, choose
 
@@ -48,7 +48,6 @@ __all__ = [
     "collect",
     "counts",
     "estimates",
-    "jackknife_error",
     "judge",
     "label",
     "largest_shifts",

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE, RISES, VARIANTS, Variant
-from pruning_phases.observables import LOSS_OF_GUESSING, sign_changes
+from pruning_phases.observables import LOSS_OF_GUESSING, jackknife_error, sign_changes
 from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.tables import RESULT_COLUMNS, checked
 
@@ -70,7 +70,7 @@ class _Measured:
         nothing = np.full(len(self.alpha), np.nan)
         if self.learned[0, i] < 0:  # amentia: alpha is 0 everywhere, its changes of sign are noise
             return nothing
-        sigma = jackknife_error(self.alpha[:, i])
+        sigma = jackknife_error(self.alpha[1:, i])
         changes = [sign_changes(self.p_eval, alpha, sigma) for alpha in self.alpha[:, i]]
         changes = [found[found["slope"] > 0] for found in changes]
         asserted = changes[0][changes[0]["significance"] >= self.factor]
@@ -88,19 +88,6 @@ def _left_out(values: np.ndarray) -> np.ndarray:
     """Means over realizations [points, R] -> [points, 1 + R]: of all, and of all but each one."""
     n, total = values.shape[1], values.sum(axis=1, keepdims=True)
     return np.concatenate([total / n, (total - values) / (n - 1)], axis=1)
-
-
-def jackknife_error(estimates: np.ndarray) -> np.ndarray:
-    r"""Standard error by the jackknife, ``sqrt((R - 1) / R  sum_r (theta_r - mean theta)^2)``.
-
-    For a mean it is ``s / sqrt(R)`` exactly, and it serves any smooth function of means, such as alpha and p_c (Efron 1982).
-
-    Args:
-        estimates: (1 + R, ...) theta from all realizations (not used), then theta_r with realization r left out.
-    """
-    others = np.asarray(estimates, dtype=np.float64)[1:]
-    n = len(others)
-    return np.sqrt((n - 1) / n * ((others - others.mean(axis=0)) ** 2).sum(axis=0))
 
 
 def estimates(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS, level: float = 0.95) -> pd.DataFrame:
@@ -144,7 +131,7 @@ def estimates(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS, level:
         n, factor = len(realizations), measured.factor
         for key, theta in quantities.items():
             shift = theta - reference[key]
-            error, shift_error = jackknife_error(theta), jackknife_error(shift)
+            error, shift_error = jackknife_error(theta[1:]), jackknife_error(shift[1:])
             with np.errstate(divide="ignore", invalid="ignore"):
                 p_value = 1.0 if shift[0] == 0 else 2 * stats.t.sf(np.abs(shift[0] / shift_error), n - 1)
             row = {"variant": variant.name, "words": variant.words, **dict(zip(KEY, key, strict=True))}

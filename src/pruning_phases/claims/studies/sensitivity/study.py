@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pruning_phases import sweep as sweeps
 from pruning_phases.claims.studies.sensitivity.variants import SWEEPS, VARIANTS, Variant, choose
-from pruning_phases.compact import origins
 from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.progress import cost
-from pruning_phases.store import Store, StoreError, verified
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.compact import origins
+from pruning_phases.runs.progress import cost
+from pruning_phases.runs.store import Store, StoreError, verified
 
 FEW = 3  # realizations that every variant gets before any gets more
 
@@ -193,7 +193,7 @@ class Study:
             }
         manifest = {
             "command": " ".join(
-                [f"python -m pruning_phases.claims.studies.{self.name}"]
+                [f"pruning-phases {self.name}"]
                 + ["--variants " + ",".join(one.name for one in chosen)] * (len(chosen) < len(self.variants))
             ),
             "sha256": hashlib.sha256(content).hexdigest(),

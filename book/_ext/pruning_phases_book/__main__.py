@@ -1,0 +1,69 @@
+"""What the build of the book needs beside notebooks.
+
+python -m pruning_phases_book pages               # into book/sections: the drawings and the page of provenance
+python -m pruning_phases_book drawings FOLDER     # Fig. 1 and the headline figure
+python -m pruning_phases_book pdf                 # print the book
+python -m pruning_phases_book browser             # say which browser prints it
+python -m pruning_phases_book networks [--out F]  # train the networks of the third live figure again
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from pruning_phases.paths import expanded
+from pruning_phases.terminal import program, run
+from pruning_phases_book.browser import find_browser, open_browser
+
+
+def _pages(_: argparse.Namespace) -> None:
+    from pruning_phases_book.provenance import record_drawings, write_provenance_page
+
+    record_drawings()
+    write_provenance_page()
+
+
+def _drawings(options: argparse.Namespace) -> None:
+    from pruning_phases_book.drawings import draw
+
+    draw(options.folder)
+
+
+def _pdf(_: argparse.Namespace) -> None:
+    from pruning_phases_book.pdf import print_book
+
+    print(f"The book is ready: {print_book()}")
+
+
+def _browser(_: argparse.Namespace) -> None:
+    with open_browser() as browser:
+        print(f"{find_browser()}, version {browser.version}")
+
+
+def _networks(options: argparse.Namespace) -> None:
+    from pruning_phases_book.live.networks import FILE, remake
+
+    print(remake(options.out or FILE))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the first argument says; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pruning_phases_book", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="WHAT")
+    for name, do in (("pages", _pages), ("pdf", _pdf), ("browser", _browser)):
+        commands.add_parser(name).set_defaults(do=do)
+    drawings = commands.add_parser("drawings")
+    drawings.add_argument("folder", type=expanded, help="to draw into")
+    drawings.set_defaults(do=_drawings)
+    networks = commands.add_parser("networks")
+    networks.add_argument("--out", type=expanded, help="default: data/live_networks.npz; an earlier one is renamed")
+    networks.set_defaults(do=_networks)
+    options = parser.parse_args(arguments)
+    return run(lambda: options.do(options), "pruning_phases_book")
+
+
+if __name__ == "__main__":
+    program(main)

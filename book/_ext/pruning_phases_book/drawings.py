@@ -1,0 +1,48 @@
+"""Figures that no notebook draws: Fig. 1 and the headline figure (`python -m pruning_phases_book drawings book/assets`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from pruning_phases import observables
+from pruning_phases.collapse import plane_n_min
+from pruning_phases.config import ConfigError
+from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
+from pruning_phases.plotting.schematic import figure_1
+from pruning_phases.plotting.style import own_fonts_first, panels
+from pruning_phases.runs.sweep import results
+
+
+def headline() -> plt.Figure:
+    """The phase diagram of the shipped results over the sizes of the scaling regime: phases, and the exponent they are told apart by."""
+    every_size = results("shipped", depth=2, width=100)
+    rows = observables.common_sizes(every_size)
+    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
+    alpha = observables.exponents(loss, n_min=plane_n_min(every_size))
+    plane = observables.classify(alpha, loss, accuracy)
+    border = observables.boundary(plane)
+    figure, (ax_phase, ax_exponent) = panels(2, letters=False)
+    boundary_line(border, phase_map(plane, ax_phase))
+    boundary_line(border, exponent_map(plane, ax_exponent))
+    return figure
+
+
+def draw(folder: Path) -> None:
+    """Write figure1.svg (for the page), figure1.pdf (for the printed book) and phase_diagram.png; the same on every run.
+
+    Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder: name the one to draw into")
+    for path in (folder / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
+        if path.exists() and b"atplotlib" not in path.read_bytes():
+            raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
+    own_fonts_first()
+    with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
+        figure = figure_1()
+        figure.savefig(folder / "figure1.svg", metadata={"Date": None})
+        figure.savefig(folder / "figure1.pdf", metadata={"CreationDate": None})
+    headline().savefig(folder / "phase_diagram.png", dpi=150)
+    plt.close("all")

@@ -1,0 +1,127 @@
+"""The pruned digit: trained networks that the page itself prunes at random, and asks for the class of an image."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import observables
+from pruning_phases.config import N_CLASSES, Training
+from pruning_phases.datasets import MNIST, load_mnist, scaled
+from pruning_phases.engine import predict
+from pruning_phases.observables import LOSS_OF_GUESSING
+from pruning_phases.plotting import digit_answers, panels
+from pruning_phases_book.live import palette
+from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+from pruning_phases_book.live.networks import BORDER, SIDE, LiveNetworks, load_networks
+
+ALT = (
+    "How often each of the ten answers is given over many random masks, for the first test image of every digit: nearly always the right "
+    "one in a lightly pruned network, scattered in a heavily pruned one, always the same in a network that never learned."
+)
+# (index of the network, p_eval): points of the plane to begin with, in all three phases and near their border
+ANCHORS = ((1, 0.1), (2, 0.7), (0, 0.8), (1, 0.8), (2, 0.95), (3, 0.1))
+
+
+def encoded(values: np.ndarray) -> str:
+    """The little-endian bytes of an array in base64."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()).decode()
+
+
+def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[float]) -> list[list[str | None]]:
+    """Phase of every (p_train, p_eval), [p_train][p_eval]; None where the results do not hold the point."""
+    rows = results[np.isclose(results["p_train"].to_numpy()[:, None], np.asarray(p_train)).any(axis=1)]
+    if rows.empty:
+        return [[None] * len(p_eval) for _ in p_train]
+    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
+    plane = observables.classify(observables.exponents(loss), loss, accuracy)
+    known = {(round(r.p_train, 6), round(r.p_eval, 6)): str(r.phase) for r in plane.itertuples()}
+    return [[known.get((round(a, 6), round(b, 6))) for b in p_eval] for a in p_train]
+
+
+def digit_payload(
+    results: pd.DataFrame, networks: LiveNetworks, data: MNIST, per_digit: int = 4, depth: int = 2, width: int = 100
+) -> dict[str, object]:
+    """Weights, images and phases.
+
+    Args:
+        results: tidy results, for the phase of each point.
+        networks: the networks to prune.
+        data: MNIST, whose first test images of each digit are shown.
+        per_digit: images of each digit.
+        depth: architecture whose phases are quoted; the networks' own by default.
+        width: likewise.
+
+    Raises:
+        ValueError: fewer images of a digit than asked for.
+    """
+    labels = data.test_labels.numpy()
+    chosen = [np.flatnonzero(labels == digit)[:per_digit] for digit in range(N_CLASSES)]
+    if min(map(len, chosen)) < per_digit:
+        raise ValueError(f"per_digit = {per_digit}: there are only {min(map(len, chosen))} images of some digit")
+    pixels = data.test_pixels[np.concatenate(chosen)].reshape(-1, 28, 28)[:, BORDER:-BORDER, BORDER:-BORDER]
+    results = observables.result_rows(results)
+    rows = results[(results["depth"] == depth) & (results["width"] == width)]
+    phases = phases_at(rows, networks.p_train, networks.p_eval)
+    return {
+        "side": SIDE,
+        "p_eval": plain(networks.p_eval, decimals=6),
+        "networks": [
+            {
+                "n_train": int(networks.n_train[k]),
+                "p_train": float(networks.p_train[k]),
+                "weights": [encoded(layer[k]) for layer in networks.weights],
+                "scales": [encoded(layer[k]) for layer in networks.scales],
+                "biases": [encoded(layer[k]) for layer in networks.biases],
+                "loss": plain(networks.loss[k], digits=3),
+                "accuracy": plain(networks.accuracy[k], decimals=3),
+                "phase": phases[k],
+            }
+            for k in range(len(networks.n_train))
+        ],
+        "anchors": [[k, p] for k, p in ANCHORS if k < len(networks.n_train)],
+        "images": encoded(pixels.numpy()),
+        "per_digit": per_digit,
+        "guessing": round(LOSS_OF_GUESSING, 6),
+        "colors": palette.scales(),
+    }
+
+
+def digit_figure(
+    results: pd.DataFrame,
+    networks: LiveNetworks | None = None,
+    data: MNIST | None = None,
+    per_digit: int = 4,
+    depth: int = 2,
+    width: int = 100,
+    masks: int = 200,
+) -> LiveFigure:
+    """The live figure of the pruned digit.
+
+    Args:
+        results: tidy results, for the phase of each point.
+        networks: the networks to prune; None: those of ``data/live_networks.npz``.
+        data: MNIST; None loads it.
+        per_digit: images of each digit.
+        depth: architecture whose phases are quoted.
+        width: likewise.
+        masks: random masks per image in the static picture.
+
+    Raises:
+        ValueError: as `digit_payload`.
+    """
+    networks, data = networks or load_networks(), data or load_mnist()
+    payload = digit_payload(results, networks, data, per_digit, depth, width)
+    first = [int(np.flatnonzero(data.test_labels.numpy() == digit)[0]) for digit in range(N_CLASSES)]
+    images, parameters = scaled(data.test_pixels[first]), networks.parameters()
+    figure, axes = panels(len(payload["anchors"]), columns=2, height=3.2, width=4.2)
+    for ax, (k, p_eval) in zip(axes, payload["anchors"], strict=True):
+        answers = predict(parameters.network(k, 0), 0, Training(), p_eval, masks, images).numpy()
+        share = (answers[..., None] == np.arange(N_CLASSES)).mean(axis=0)
+        one = payload["networks"][k]
+        title = f"N = {one['n_train']:,}".replace(",", "\u2009") + f", {one['p_train']:g} → {p_eval:g}"
+        digit_answers(images.numpy(), np.arange(N_CLASSES), share, ax, title)
+    return LiveFigure("digit", payload, rendered(figure), ALT)

@@ -1,0 +1,110 @@
+"""The phase diagram to point at: every point's exponent, accuracy and phase, its power law and the cuts through it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import observables
+from pruning_phases.observables import LOSS_OF_GUESSING, PHASES
+from pruning_phases.plotting import boundary_line, exponent_map, panels, phase_map
+from pruning_phases.plotting.plane import cell_edges
+from pruning_phases_book.live import palette
+from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+
+ALT = (
+    "Two maps over training dropout (horizontal) and evaluation dropout (vertical): the phases eumentia, dementia and amentia, "
+    "and the exponent alpha of the loss, with the border between eumentia and dementia."
+)
+
+
+class _Tables(NamedTuple):
+    loss: pd.DataFrame
+    accuracy: pd.DataFrame
+    plane: pd.DataFrame
+    border: pd.DataFrame
+    networks: int
+
+
+def _tables(results: pd.DataFrame, depth: int, width: int, n_min: int | None, z: float) -> _Tables:
+    results = observables.result_rows(results)
+    rows = results[(results["depth"] == depth) & (results["width"] == width)]
+    if rows.empty:
+        raise ValueError(f"no networks with depth = {depth} and width = {width} in the results")
+    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
+    plane = observables.classify(observables.exponents(loss, n_min=n_min), loss, accuracy, z=z)
+    networks = len(rows.drop_duplicates(["n_train", "p_train", "realization"]))
+    return _Tables(loss, accuracy, plane, observables.boundary(plane, z=z), networks)
+
+
+def phase_payload(
+    results: pd.DataFrame, depth: int = 2, width: int = 100, n_min: int | None = None, z: float = 2.0
+) -> dict[str, object]:
+    """Rounded averages over the plane of one architecture.
+
+    Arrays are indexed [p_train][p_eval] and, for loss and its standard error, [n_train]; numbers that do not exist are None.
+
+    Args:
+        results: tidy results.
+        depth: hidden layers.
+        width: neurons in each.
+        n_min: smallest N that enters the fit of alpha.
+        z: alpha counts as different from 0 beyond this many standard errors.
+
+    Raises:
+        ValueError: no rows of that architecture; see `observables`.
+    """
+    loss, accuracy, plane, border, networks = _tables(results, depth, width, n_min, z)
+    p_train, p_eval, n_train = (np.sort(loss[name].unique()) for name in ("p_train", "p_eval", "n_train"))
+
+    def over_plane(table: pd.DataFrame, column: str) -> np.ndarray:
+        return table.pivot(index="p_train", columns="p_eval", values=column).reindex(p_train, columns=p_eval).to_numpy()
+
+    def by_size(table: pd.DataFrame, column: str) -> np.ndarray:
+        return np.stack([over_plane(table[table["n_train"] == n], column) for n in n_train], axis=-1)
+
+    codes = over_plane(plane.assign(phase=plane["phase"].cat.codes), "phase")
+    return {
+        "depth": depth,
+        "width": width,
+        "networks": networks,
+        "p_train": plain(p_train, decimals=6),
+        "p_eval": plain(p_eval, decimals=6),
+        "edges": {"p_train": plain(cell_edges(p_train), decimals=6), "p_eval": plain(cell_edges(p_eval), decimals=6)},
+        "sizes": palette.sizes(n_train),
+        "phases": list(PHASES),
+        "phase": plain(codes),
+        "alpha": plain(over_plane(plane, "alpha"), decimals=4),
+        "alpha_error": plain(over_plane(plane, "alpha_error"), digits=2),
+        "amplitude": plain(over_plane(plane, "amplitude"), digits=5),
+        "chi2": plain(over_plane(plane, "chi2_reduced"), digits=2),
+        "n_fit": [int(n) for n in n_train if n_min is None or n >= n_min],
+        "z": z,
+        "loss": plain(by_size(loss, "mean"), digits=4),
+        "sem": plain(by_size(loss, "sem"), digits=2),
+        "accuracy": plain(by_size(accuracy, "mean")[..., -1], decimals=4),
+        "accuracy_n": int(n_train[-1]),
+        "guessing": round(LOSS_OF_GUESSING, 6),
+        "alpha_limit": _limit(plane["alpha"].dropna().abs()),
+        "boundary": {name: plain(border[name], decimals=4) for name in ("p_train", "p_c", "p_c_error")},
+        "colors": palette.scales(),
+    }
+
+
+def _limit(sizes: pd.Series) -> float:
+    """End of the colour scale of alpha: its 98 % quantile, as in `exponent_map`; 1 where there is no alpha."""
+    return float(plain(sizes.quantile(0.98), digits=3)) if sizes.any() else 1.0
+
+
+def phase_figure(
+    results: pd.DataFrame, depth: int = 2, width: int = 100, n_min: int | None = None, z: float = 2.0
+) -> LiveFigure:
+    """The live phase diagram of one architecture; arguments and errors as `phase_payload`."""
+    payload = phase_payload(results, depth, width, n_min, z)
+    tables = _tables(results, depth, width, n_min, z)
+    figure, (ax_phase, ax_exponent) = panels(2)
+    boundary_line(tables.border, phase_map(tables.plane, ax_phase))
+    boundary_line(tables.border, exponent_map(tables.plane, ax_exponent))
+    return LiveFigure("phase", payload, rendered(figure), ALT)

@@ -1,0 +1,275 @@
+"""Networks, how they are trained and tested: frozen, validated, hashable.
+
+A *network* is named by five numbers (`Network`); how it is trained is its protocol (`Training`); how it is tested is `Evaluation`;
+a `Sweep` joins a union of grids of networks with one protocol and one evaluation. Every field that the paper leaves open is a
+parameter here, with the paper's value or our choice as its default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from pruning_phases.config.checks import (
+    ConfigError,
+    axis,
+    choice,
+    flag,
+    impossible,
+    integer,
+    number,
+    rate,
+    sequence,
+    word,
+)
+from pruning_phases.datasets import DATASETS, DataSet
+
+DEPTHS = {"fc4": 2, "cnn5": 4}  # hidden layers of the architectures that leave no choice
+DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
+
+
+class Network(NamedTuple):
+    """Name of one trained network: its architecture, training-set size N, dropout rate and disorder realization."""
+
+    depth: int
+    width: int
+    n_train: int
+    p_train: float
+    realization: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """The training protocol (Sec. II): everything but the network's own name that determines its weights.
+
+    Raises ConfigError for a value outside the range given with each field.
+    """
+
+    learning_rate: float = 1e-3
+    """Adam's initial learning rate, in (0, 1) and a normal number of `precision`, like adam_epsilon."""
+    batch_size: int = 128
+    """Samples of one gradient step; the last mini-batch of an epoch may be smaller."""
+    beta1: float = 0.9
+    """Decay of Adam's mean of gradients, in [0, 1), also as a number of `precision`."""
+    beta2: float = 0.999
+    """Decay of Adam's mean of squared gradients, in [0, 1), also as a number of `precision`."""
+    adam_epsilon: float = 1e-8
+    """Adam's denominator offset, in (0, 1) and at least the smallest normal number of `precision` (float32: 1.2e-38)."""
+    scheduler_factor: float = 0.5
+    """The plateau scheduler multiplies the learning rate by this, in (0, 1)."""
+    scheduler_patience: int = 5
+    """Epochs without improvement that the scheduler forgives (as in torch's ReduceLROnPlateau)."""
+    scheduler_threshold: float = 1e-4
+    """Relative decrease of the validation loss that the scheduler counts as improvement, in [0, 1)."""
+    early_stopping_patience: int = 10
+    """Training stops after this many consecutive epochs without a new lowest validation loss."""
+    max_epochs: int = 200
+    """Training stops after this many epochs in any case."""
+    n_validation: int = 10_000
+    """Validation images, taken from the data set's training images and disjoint from every training subset of the realization."""
+    validation_dropout: bool = False
+    """Whether dropout at rate p_train acts in the validation pass as well."""
+    restore: str = "best"
+    """Weights kept after training: "best" validation loss or "last" epoch."""
+    precision: str = "float32"
+    """"float32", "float64" (tests), or "tf32": float32 with TF32 matrix products on a GPU."""
+    seed: int = 0
+    """Root of all random streams."""
+    dataset: str = "mnist"
+    """One of `datasets.DATASETS`."""
+    architecture: str = "mlp"
+    """"mlp": `depth` fully connected hidden layers of `width` neurons; "fc4": two of 3·`width` and `width`; "cnn5": two convolutional and
+    three fully connected layers, the last hidden one of `width`."""
+    activation: str = "relu"
+    """Of the hidden neurons: "relu", "sigmoid", "tanh" or "linear"."""
+    mask: str = "neuron"
+    """What dropout removes: "neuron", or "dropconnect": single weights."""
+    l2: float = 0.0
+    """λ of the penalty (λ/2)‖θ‖² on weights and biases, at least 0 (coupled, as in torch.optim.Adam's weight_decay)."""
+    experiment: str = "dropout"
+    """What happens between trainings: one of `experiments.EXPERIMENTS`."""
+    path: tuple[float, ...] = ()
+    """What the experiment visits, in order (epochs, fractions, penalties); empty: the experiment's own."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dataset", choice("dataset", self.dataset, DATASETS))
+        n_pool = self.images.n_pool
+        checked = {
+            "learning_rate": number("learning_rate", self.learning_rate, 0, 1),
+            "batch_size": integer("batch_size", self.batch_size, 1, n_pool),
+            "beta1": number("beta1", self.beta1, 0, 1, closed_low=True),
+            "beta2": number("beta2", self.beta2, 0, 1, closed_low=True),
+            "adam_epsilon": number("adam_epsilon", self.adam_epsilon, 0, 1),
+            "scheduler_factor": number("scheduler_factor", self.scheduler_factor, 0, 1),
+            "scheduler_patience": integer("scheduler_patience", self.scheduler_patience, 0),
+            "scheduler_threshold": number("scheduler_threshold", self.scheduler_threshold, 0, 1, closed_low=True),
+            "early_stopping_patience": integer("early_stopping_patience", self.early_stopping_patience, 1),
+            "max_epochs": integer("max_epochs", self.max_epochs, 1),
+            "n_validation": integer("n_validation", self.n_validation, 1, n_pool - 1),
+            "validation_dropout": flag("validation_dropout", self.validation_dropout),
+            "restore": choice("restore", self.restore, ("best", "last")),
+            "precision": choice("precision", self.precision, ("float32", "float64", "tf32")),
+            "seed": integer("seed", self.seed, 0, 2**63 - 1),
+            "architecture": choice("architecture", self.architecture, ("mlp", *DEPTHS)),
+            "activation": choice("activation", self.activation, ("relu", "sigmoid", "tanh", "linear")),
+            "mask": choice("mask", self.mask, ("neuron", "dropconnect")),
+            "l2": number("l2", self.l2, 0, math.inf, closed_low=True),
+            "experiment": word("experiment", self.experiment),
+            "path": sequence("path", self.path),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        kind = np.float64 if self.precision == "float64" else np.float32
+        for name in ("adam_epsilon", "learning_rate"):  # training takes denormal numbers for zero
+            if checked[name] < np.finfo(kind).tiny:
+                raise impossible(
+                    name, checked[name], f"it is 0 in {self.precision}: give at least {np.finfo(kind).tiny:.2g}"
+                )
+        for name in ("beta1", "beta2"):
+            if kind(checked[name]) == 1:
+                raise impossible(name, checked[name], f"it is 1 in {self.precision}: give a smaller number")
+
+    @property
+    def images(self) -> DataSet:
+        """The data set."""
+        return DATASETS[self.dataset]
+
+    @property
+    def protocol(self) -> str:
+        """Hash of the fields of the first format, and of the later ones that differ from their defaults: results with different
+        protocols are never mixed, and those stored before a field existed keep their hash.
+        """
+        fields = {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default or field.name in _HASHED_ALWAYS
+        }
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# Fields of the first format; a field that comes later never joins them, and its default never changes.
+_HASHED_ALWAYS = frozenset(
+    (
+        "learning_rate", "batch_size", "beta1", "beta2", "adam_epsilon", "scheduler_factor", "scheduler_patience", "scheduler_threshold",
+        "early_stopping_patience", "max_epochs", "n_validation", "validation_dropout", "restore", "precision", "seed",
+    )
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Test protocol: the p_eval grid and the number of noisy passes over the test images."""
+
+    p_eval: tuple[float, ...]
+    """Evaluation dropout rates, each in [0, 1)."""
+    passes: int = 4
+    """Independent dropout noises per trained network; every p_eval sees the same ones."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p_eval", axis("p_eval", self.p_eval, rate))
+        object.__setattr__(self, "passes", integer("passes", self.passes, 1, 10_000))
+
+
+_LARGEST_POOL = max(one.n_pool for one in DATASETS.values())  # `Sweep` compares with that of its own data set
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grid:
+    """All combinations of architectures, training-set sizes, dropout rates and realizations 0 … realizations − 1."""
+
+    depth: tuple[int, ...] = (2,)
+    """Numbers of hidden layers, each at least 1."""
+    width: tuple[int, ...] = (100,)
+    """Neurons in every hidden layer."""
+    n_train: tuple[int, ...]
+    """Training-set sizes N."""
+    p_train: tuple[float, ...]
+    """Training dropout rates, each in [0, 1)."""
+    realizations: int
+    """Number of disorder realizations."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", axis("depth", self.depth, lambda n, v: integer(n, v, 1, 50)))
+        object.__setattr__(self, "width", axis("width", self.width, lambda n, v: integer(n, v, 1, 10_000)))
+        object.__setattr__(self, "n_train", axis("n_train", self.n_train, lambda n, v: integer(n, v, 1, _LARGEST_POOL)))
+        object.__setattr__(self, "p_train", axis("p_train", self.p_train, rate))
+        object.__setattr__(self, "realizations", integer("realizations", self.realizations, 1, 100_000))
+
+    def networks(self) -> Iterable[Network]:
+        """Every network of the grid."""
+        axes = (self.depth, self.width, self.n_train, self.p_train, range(self.realizations))
+        return (Network(*values) for values in itertools.product(*axes))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A union of grids of networks, one training protocol and one evaluation: what a run computes."""
+
+    grids: tuple[Grid, ...]
+    evaluation: Evaluation
+    training: Training = Training()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "grids", tuple(self.grids))
+        if not self.grids:
+            raise ConfigError("a sweep needs at least one grid")
+        n_pool = self.training.images.n_pool
+        pool = n_pool - self.training.n_validation
+        largest = max(n for grid in self.grids for n in grid.n_train)
+        if largest > pool:
+            raise ConfigError(
+                f"n_train = {largest} is larger than the pool of {pool} images that n_validation = "
+                f"{self.training.n_validation} leaves of {n_pool}: give at most {pool}, or a smaller n_validation"
+            )
+
+        name = self.training.architecture
+        if name in DEPTHS and any(grid.depth != (DEPTHS[name],) for grid in self.grids):
+            raise ConfigError(f"architecture = {name!r} has {DEPTHS[name]} hidden layers: give depth = {DEPTHS[name]}")
+
+    def networks(self) -> list[Network]:
+        """Every network of the sweep once, sorted."""
+        return sorted(set(itertools.chain.from_iterable(grid.networks() for grid in self.grids)))
+
+    def override(self, **fields: object) -> Sweep:
+        """The same sweep with fields of its grids, evaluation or training replaced; None keeps a field.
+
+        A grid field (depth, width, n_train, p_train, realizations) replaces that axis in every grid. Raises ConfigError for an
+        unknown name.
+        """
+        given = {name: value for name, value in fields.items() if value is not None}
+        parts: dict[type, dict[str, object]] = {Grid: {}, Evaluation: {}, Training: {}}
+        for name, value in given.items():
+            owner = next((part for part in parts if name in part.__dataclass_fields__), None)
+            if owner is None:
+                known = sorted(field for part in parts for field in part.__dataclass_fields__)
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise ConfigError(f"unknown field {name!r}: {hint}known are {', '.join(known)}")
+            parts[owner][name] = value
+        grids = tuple(dict.fromkeys(dataclasses.replace(grid, **parts[Grid]) for grid in self.grids))
+        return Sweep(
+            grids=grids,
+            evaluation=dataclasses.replace(self.evaluation, **parts[Evaluation]),
+            training=dataclasses.replace(self.training, **parts[Training]),
+        )
+
+    def to_dict(self) -> dict:
+        """Plain dictionary of all fields, as stored with results."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Sweep:
+        """The sweep that `to_dict` was made of."""
+        return cls(
+            grids=tuple(Grid(**grid) for grid in fields["grids"]),
+            evaluation=Evaluation(**fields["evaluation"]),
+            training=Training(**fields["training"]),
+        )

@@ -1,0 +1,1 @@
+"""From a sweep to its results on disk: jobs, executors, progress, store, kept weights, verification, provenance."""

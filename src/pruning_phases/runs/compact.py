@@ -1,0 +1,77 @@
+"""Parts of a store joined into one file with its manifest: how results are shipped."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pruning_phases.config import Network, Sweep
+from pruning_phases.outputs import check_table, write_table
+from pruning_phases.runs.store import FORMAT, KEY, METADATA_KEY, SCHEMA, Part, Store, StoreError
+
+
+def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
+    """Join the parts of `sweep` into one zstd Parquet file (.parquet) with a manifest beside it (same name, .json); returns the manifest.
+
+    partial: take the networks that are there instead of asking for all. replace: if the file exists with other content, rename it, and
+    its manifest, to the name with the first eight digits of its SHA-256. Raises StoreError if networks are missing (with `partial`: if
+    none is there), if a file of one of the two names is not ours (`outputs.check_table`), or, without `replace`, if it has other content.
+    """
+    check_table(path)
+    done, wanted = store.done(sweep), sweep.networks()
+    if len(done) < (1 if partial else len(wanted)):
+        raise StoreError(
+            f"{len(wanted) - len(done)} of {len(wanted)} networks are missing from {store.folder}: run the sweep first"
+        )
+    table = store.read(sweep)
+    index = pd.MultiIndex.from_frame(table[list(Network._fields)])
+    table = table[index.isin(pd.MultiIndex.from_tuples(sorted(done), names=Network._fields))].reset_index(drop=True)
+    used = [
+        part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
+    ]
+    records = {
+        Network(*(one[field] for field in Network._fields)): {"batch": [part.path.stem[-16:], k], **one}
+        for part in used
+        for k, one in enumerate(part.metadata["networks"])
+    }
+    metadata = {METADATA_KEY: json.dumps([records[one] for one in sorted(done)])}
+    buffer = io.BytesIO()
+    arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
+    pq.write_table(
+        arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20
+    )
+    content = buffer.getvalue()
+    manifest = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": len(table),
+        "networks": len(done),
+        "networks_of_sweep": len(wanted),
+        "diverged": len(store.diverged(sweep)),
+        "protocol": sweep.training.protocol,
+        "sweep": sweep.to_dict(),
+        "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in used), 1),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "computed_by": origins(used),
+    }
+    write_table(path, content, manifest, replace)
+    return manifest
+
+
+def origins(parts: Iterable[Part]) -> list[dict]:
+    """Distinct versions and devices that computed the parts (a compact file among them lists its own)."""
+    fields = ("version", "git_commit", "torch", "python", "device")
+    found = []
+    for part in parts:
+        for origin in part.metadata.get("computed_by") or [{field: part.metadata.get(field) for field in fields}]:
+            if origin not in found:
+                found.append(origin)
+    return found

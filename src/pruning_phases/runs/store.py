@@ -1,0 +1,354 @@
+"""Results on disk: immutable Parquet parts, resume, and one compact file with its manifest.
+
+A part holds what one batch of networks produced. It is serialised in memory, written to a temporary name, fsynced and renamed to
+`part-<first 16 digits of its SHA-256>.parquet`: a name that a reader can check, that two writers can only share for identical bytes,
+and that never appears before its content is complete. Rows are in `COLUMNS`; the file's metadata (JSON under `METADATA_KEY`) names the
+networks, the protocol, and where the part came from. A network that diverged is named there, with that stop reason, and has no rows:
+it is done, and every loss in a file is finite. A compact file is read like a part when it lies in the folder with its manifest:
+so a sweep can go on from published results.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import uuid
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pruning_phases.config import DIVERGED, Evaluation, Network, Sweep, Training
+from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.paths import expanded
+
+FORMAT = 1
+METADATA_KEY = b"pruning_phases"
+COLUMNS = {
+    "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),
+    "p_eval": pa.float64(), "eval_pass": pa.int16(), "loss": pa.float32(), "n_correct": pa.uint16(),
+}  # fmt: skip
+KEY = list(COLUMNS)[:7]
+SCHEMA = pa.schema(list(COLUMNS.items()))
+# What reading a file raises that is not one of ours: not Parquet or JSON, no such key, a value of another type
+_NOT_OURS = (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError)
+_PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
+
+
+class StoreWarning(UserWarning):
+    """A part cannot be used; its networks count as missing."""
+
+
+class DivergedWarning(UserWarning):
+    """Networks diverged in training: they count as done and have no rows, so averages are over the others."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What the metadata of a part say: its networks, protocol, evaluation and origin."""
+
+    path: Path
+    training: dict
+    protocol: str
+    evaluation: Evaluation
+    networks: tuple[Network, ...]
+    metadata: dict
+
+    def covers(self) -> set[tuple[float, int]]:
+        """The (p_eval, eval_pass) pairs of each of its networks."""
+        return {(p, k) for p in self.evaluation.p_eval for k in range(self.evaluation.passes)}
+
+    @property
+    def diverged(self) -> set[Network]:
+        """Networks that have no rows because they diverged."""
+        return diverged(self.metadata["networks"])
+
+
+def diverged(records: Iterable[dict]) -> set[Network]:
+    """Networks that diverged, from training records."""
+    return {
+        Network(*(one[field] for field in Network._fields)) for one in records if one.get("stop_reason") == DIVERGED
+    }
+
+
+def tidy(networks: Iterable[Network], evaluation: Evaluation, loss: np.ndarray, n_correct: np.ndarray) -> pd.DataFrame:
+    """Tidy table of one batch: loss and n_correct [M, E, passes] become one row for each network, p_eval and pass."""
+    networks = tuple(networks)
+    _, n_p, n_passes = loss.shape
+    names = np.repeat(np.array(networks, dtype=object), n_p * n_passes, axis=0)
+    columns = {name: names[:, k] for k, name in enumerate(Network._fields)}
+    columns["p_eval"] = np.tile(np.repeat(evaluation.p_eval, n_passes), len(networks))
+    columns["eval_pass"] = np.tile(np.arange(n_passes), len(networks) * n_p)
+    columns["loss"], columns["n_correct"] = loss.ravel(), n_correct.ravel()
+    return pd.DataFrame(columns).astype({name: kind.to_pandas_dtype() for name, kind in COLUMNS.items()})
+
+
+class Store:
+    """A folder of parts. Any number of processes may write to it at the same time."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = expanded(folder)
+
+    def write(
+        self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping
+    ) -> Path:
+        """Add a part; returns its path. `networks` holds the name and training record of each network, `run` its provenance.
+
+        Rows of networks whose record says that they diverged are left out. Raises StoreError if the folder cannot be written or
+        another loss is not finite.
+        """
+        table = _without(table, diverged(networks))
+        if bad := int((~np.isfinite(table["loss"])).sum()):
+            raise StoreError(
+                f"{bad} losses are not finite and nothing is stored of them: mark their networks as diverged"
+            )
+        metadata = {
+            "format": FORMAT,
+            "protocol": training.protocol,
+            "training": dataclasses.asdict(training),
+            "evaluation": dataclasses.asdict(evaluation),
+            "networks": networks,
+            **run,
+        }
+        arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
+        buffer = io.BytesIO()
+        pq.write_table(arrow.replace_schema_metadata({METADATA_KEY: json.dumps(metadata)}), buffer, compression="zstd")
+        content = buffer.getvalue()
+        path = self.folder / f"part-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        write_durably(path, content)
+        return path
+
+    def check_writable(self) -> None:
+        """Raise StoreError, before any work is done, if the folder cannot be written."""
+        probe = self.folder / f".{uuid.uuid4().hex}.tmp"
+        write_durably(probe, b"")
+        probe.unlink()
+
+    def parts(self) -> list[Part]:
+        """Every readable part; one that is damaged is set aside (renamed to *.damaged) with a StoreWarning.
+
+        Files that are not ours are left alone; one that is named like a part is told of in a StoreWarning.
+        """
+        if not self.folder.exists():
+            return []
+        if not self.folder.is_dir():
+            raise StoreError(f"{self.folder} is not a folder: name another store")
+        parts = []
+        for path in sorted(self.folder.glob("part-*.parquet")):
+            if not (match := _PART.fullmatch(path.name)):
+                continue
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:  # set aside by another process in the meantime
+                continue
+            except OSError as error:
+                raise StoreError(f"cannot read {path}: {error.strerror}: repair it or move it away") from error
+            if hashlib.sha256(content).hexdigest()[:16] != match[1]:
+                set_aside(path)
+                continue
+            try:
+                record = json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
+                networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
+                parts.append(_part(path, record, record["training"], record["evaluation"], networks))
+            except _NOT_OURS:
+                _leave_out(path, "is not a part of a store, or of a newer version")
+        return parts + self._compact_files()
+
+    def _compact_files(self) -> list[Part]:
+        parts = []
+        for manifest_path in sorted(self.folder.glob("*.json")):
+            path = manifest_path.with_suffix(".parquet")
+            if not path.exists():
+                continue
+            try:
+                manifest, content = verified(path)
+                records = _records(content)
+                names = [tuple(one[field] for field in Network._fields) for one in records]
+                sweep = manifest["sweep"]
+                record = {**manifest, "networks": records}
+                parts.append(_part(path, record, sweep["training"], sweep["evaluation"], names))
+            except StoreError as error:
+                _leave_out(path, str(error))
+            except _NOT_OURS:
+                _leave_out(path, "is not a compact file of results")
+        return parts
+
+    def read(self, sweep: Sweep) -> pd.DataFrame:
+        """Tidy table of the networks of `sweep` that are here, restricted to its p_eval and passes; sorted, each row once.
+
+        Networks that diverged have no rows; a DivergedWarning tells how many these are.
+        """
+        wanted, parts = set(sweep.networks()), self.parts()
+        warn_of_diverged(_diverged(parts, sweep), len(wanted))
+        tables = []
+        for part in parts:
+            if part.protocol == sweep.training.protocol and wanted.intersection(part.networks):
+                tables.append(read_table(part.path))
+        return select(pd.concat(tables, ignore_index=True) if tables else empty(), sweep)
+
+    def coverage(self, training: Training) -> dict[Network, set[tuple[float, int]]]:
+        """Networks of this protocol with the (p_eval, eval_pass) pairs that are here."""
+        covered: dict[Network, set] = {}
+        for part in self.parts():
+            if part.protocol == training.protocol:
+                cover = part.covers()
+                for one in part.networks:
+                    covered[one] = covered.get(one, set()) | cover
+        return covered
+
+    def done(self, sweep: Sweep) -> set[Network]:
+        """Networks of `sweep` for which every p_eval and pass it asks for is here."""
+        covered = self.coverage(sweep.training)
+        wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
+        return {one for one in sweep.networks() if wanted <= covered.get(one, set())}
+
+    def diverged(self, sweep: Sweep) -> set[Network]:
+        """Networks of `sweep` that lack rows it asks for because they diverged."""
+        return _diverged(self.parts(), sweep)
+
+    def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
+        """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
+        asked, first = (
+            dataclasses.asdict(training),
+            dataclasses.asdict(Training()),
+        )  # a field that a part lacks is younger
+        differing = {}
+        for part in self.parts():
+            if part.protocol != training.protocol:
+                there = {**first, **part.training}  # a field that it lacks is younger
+                fields = {k: (there[k], asked.get(k)) for k in there if there[k] != asked.get(k)}
+                differing[part.protocol] = dict(sorted(fields.items()))
+        return differing
+
+
+def _diverged(parts: Iterable[Part], sweep: Sweep) -> set[Network]:
+    wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
+    here = [part for part in parts if part.protocol == sweep.training.protocol and wanted & part.covers()]
+    return set(sweep.networks()) & set().union(*(part.diverged for part in here))
+
+
+def warn_of_diverged(networks: Iterable[Network], total: int) -> None:
+    """A DivergedWarning with the number of these networks and one of their names; nothing where there are none."""
+    if not (names := sorted(networks)):
+        return
+    example = ", ".join(f"{name} = {value:g}" for name, value in names[0]._asdict().items())
+    warnings.warn(
+        f"{len(names)} of {total} networks diverged in training (such as {example}): they have no rows, averages are over the others",
+        DivergedWarning,
+        stacklevel=3,
+    )
+
+
+def warn_of_diverged_in(manifest: Mapping) -> None:
+    """A DivergedWarning if the manifest of a compact file says that networks diverged."""
+    if n := manifest.get("diverged"):
+        warnings.warn(
+            f"{n} of {manifest['networks']} networks diverged in training: they have no rows, averages are over the others",
+            DivergedWarning,
+            stacklevel=3,
+        )
+
+
+def _without(table: pd.DataFrame, networks: set[Network]) -> pd.DataFrame:
+    """The rows of all other networks."""
+    if not networks:
+        return table
+    names = pd.MultiIndex.from_frame(table[list(Network._fields)])
+    return table[~names.isin(sorted(networks))].reset_index(drop=True)
+
+
+def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+    """Rows of a tidy table that belong to a sweep, sorted by key, each once."""
+    wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(
+        table.dtypes[list(Network._fields)].to_dict()
+    )
+    rows = table[table["p_eval"].isin(sweep.evaluation.p_eval) & (table["eval_pass"] < sweep.evaluation.passes)]
+    rows = rows.merge(wanted, on=list(Network._fields))
+    return rows.drop_duplicates(KEY).sort_values(KEY, ignore_index=True)
+
+
+def empty() -> pd.DataFrame:
+    """A tidy table without rows."""
+    return _numpy_backed(SCHEMA.empty_table())
+
+
+def read_compact(path: Path, target: str = "reference") -> tuple[pd.DataFrame, dict]:
+    """Tidy table and manifest of a compact file. Raises StoreError if either is missing or the checksum differs."""
+    manifest, content = verified(path, target)
+    return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
+
+
+def training_records(path: Path, with_batch: bool = False) -> pd.DataFrame:
+    """How each network of a compact file was trained: its name, epochs, best_epoch, stop_reason and last learning_rate.
+
+    with_batch: also (name, place) of the batch it was computed in, where the file has it.
+    """
+    records = pd.DataFrame(_records(verified(path)[1]))
+    return records if with_batch else records.drop(columns="batch", errors="ignore")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Tidy table of a part."""
+    return _numpy_backed(pq.read_table(path))
+
+
+def verified(path: Path, target: str = "reference") -> tuple[dict, bytes]:
+    """Manifest and content of a table that has one. Raises StoreError if the checksum differs or one is missing (made by `make target`)."""
+    try:
+        manifest = json.loads(path.with_suffix(".json").read_text())
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"{error.filename} is missing: run `make {target}`, or take it from the repository") from error
+    except ValueError as error:
+        raise StoreError(
+            f"the manifest {path.with_suffix('.json')} cannot be read: take it from its source again"
+        ) from error
+    if not isinstance(manifest, dict) or hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
+        raise StoreError(f"{path} does not match the checksum in its manifest: take both from the repository again")
+    return manifest, content
+
+
+def _records(content: bytes) -> list[dict]:
+    return json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
+
+
+def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: Iterable[tuple]) -> Part:
+    return Part(
+        path=path,
+        training=training,
+        protocol=record["protocol"],
+        evaluation=Evaluation(**evaluation),
+        networks=tuple(Network(*one) for one in networks),
+        metadata=record,
+    )
+
+
+def _leave_out(path: Path, why: str) -> None:
+    warnings.warn(f"{path} is left out: it {why}" if why.startswith("is") else why, StoreWarning, stacklevel=4)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file to *.damaged, with a StoreWarning; where that is not allowed it is left out."""
+    aside = path.with_name(f"{path.name}.damaged")
+    try:
+        path.rename(aside)
+        action = f"set aside as {aside.name}"
+    except OSError:
+        action = "left out"
+    warnings.warn(
+        f"{path} is damaged (its checksum differs from its name): {action}, its networks count as missing",
+        StoreWarning,
+        stacklevel=3,
+    )
+
+
+def _numpy_backed(table: pa.Table) -> pd.DataFrame:
+    return table.cast(SCHEMA).to_pandas()

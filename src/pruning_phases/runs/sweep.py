@@ -1,0 +1,291 @@
+"""From a sweep to its results: plan the missing networks, hand them to an executor, go on where workers were lost."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
+from pruning_phases.datasets import data_folder, prepare
+from pruning_phases.paths import REPOSITORY, expanded
+from pruning_phases.runs import store as stores
+from pruning_phases.runs import weights
+from pruning_phases.runs.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
+from pruning_phases.runs.jobs import BatchReport, Job, Plan, measure, plan, run_batches
+from pruning_phases.runs.progress import LOG, Progress
+from pruning_phases.runs.store import Store, StoreWarning
+
+SHIPPED = REPOSITORY / "data" / "reference.parquet"
+SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_batch.parquet"}
+"""Compact file of each of `config.PROTOCOLS`."""
+STORE_VARIABLE = "PRUNING_PHASES_STORE"
+MAX_FRUITLESS = 5  # times in a row that workers may die before any batch is finished
+WORTH_MEASURING = 2e12  # FLOP for one worker, about a minute: a shorter sweep starts without measuring its speed first
+
+
+def default_store() -> Path:
+    """Folder used when none is named: $PRUNING_PHASES_STORE, or `store` in the current folder."""
+    return expanded(os.environ.get(STORE_VARIABLE) or "store")
+
+
+def run(
+    sweep: Sweep,
+    store: Store | str | os.PathLike[str] | None = None,
+    executor: str = "auto",
+    device: str = "auto",
+    keep_weights: bool = False,
+    both_weights: bool = False,
+    shard: tuple[int, int] = (1, 1),
+) -> int:
+    """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
+
+    executor: where, see `executors`. On a CPU each worker process uses one thread: networks are independent, so N processes waste
+    nothing on waiting for each other. keep_weights: store the weights too, so that other p_eval or more passes need no training later.
+    both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
+    shard: (k, n), 1 ≤ k ≤ n: only the k-th of n parts of the sweep (`jobs.networks_of_shard`).
+    Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
+
+    A DivergedWarning tells how many of the networks computed now diverged; they count as done.
+
+    Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
+    """
+    store = store if isinstance(store, Store) else Store(store or default_store())
+    device, choice = _where(device, executor)
+    if both_weights and (sweep.training.restore != "best" or keep_weights):
+        raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
+    if keep_weights:
+        weights.check_available()
+    todo = plan(sweep, store, device, shard)
+    if not todo.jobs:
+        return 0
+    prepare(
+        data_folder(), sweep.training.dataset
+    )  # a missing or damaged data file, and a read-only store, show here, before any work
+    store.check_writable()
+    if todo.retrained:
+        warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
+    total, fruitless = todo.n_networks, 0
+    asked = {one for job in todo.jobs for one in job.networks}
+    while todo.jobs:
+        before = todo.n_networks
+        options = {"keep_weights": keep_weights, "both_weights": both_weights}
+        lost = _carry_out(todo.jobs, sweep, store, choice, device, options)
+        if lost is None:
+            break
+        todo = plan(sweep, store, device, shard)
+        fruitless = fruitless + 1 if todo.n_networks == before else 0
+        if fruitless == MAX_FRUITLESS:
+            raise ExecutorError(
+                f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
+                "finished batches are stored, the same command goes on from there"
+            ) from lost
+    stores.warn_of_diverged(store.diverged(sweep) & asked, total)
+    return total
+
+
+def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
+    """Why networks of a plan are trained although the store has them."""
+    covered = store.coverage(sweep.training)
+    p_eval = sorted({p for one in todo.retrained for p in sweep.evaluation.p_eval if (p, 0) not in covered[one]})
+    lacking = f"p_eval = {', '.join(f'{p:g}' for p in p_eval)}" if p_eval else f"{sweep.evaluation.passes} passes"
+    return (
+        f"{len(todo.retrained)} networks are in {store.folder} without {lacking}, and their weights were not kept: "
+        "they are trained again (keep weights, and later only the evaluation is run)"
+    )
+
+
+def _where(device: str, executor: str) -> tuple[str, Choice]:
+    """Device name and executor choice from the two options."""
+    if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdecimal()):
+        raise ConfigError(f"device = {device!r} is not possible: give auto, cpu, cuda or cuda:N")
+    choice = parse_executor(executor)
+    if choice.kind in ("slurm", "dask"):  # the workers' GPUs count, not those of this machine
+        return device, choice
+    n_gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
+    if device.startswith("cuda") and n_gpus <= int(device[5:] or 0):
+        raise ConfigError(f"device = {device!r} is not possible: {n_gpus} GPUs are visible here")
+    choice = parse_executor(executor, n_gpus if device in ("auto", "cuda") else min(n_gpus, 1))
+    if device == "auto":
+        device = "cuda" if n_gpus else "cpu"
+    return device, choice
+
+
+def _carry_out(
+    jobs: Sequence[Job], sweep: Sweep, store: Store, choice: Choice, device: str, options: dict[str, object]
+) -> BaseException | None:
+    """Run jobs until all are finished or lost; returns an error of a lost one, if any."""
+    if choice.kind in ("loky", "gpu") and min(choice.workers, len(jobs)) == 1:
+        choice = Choice("in-process")
+    options = {**options, "threads": None if choice.kind == "in-process" else 1}
+    if choice.kind != "gpu":
+        options["device"] = device
+    costs = [job.cost(sweep.training) for job in jobs]
+    lost = None
+    with open_executor(choice, len(jobs), store.folder / "slurm") as pool:
+        progress = Progress(costs, [len(job.networks) for job in jobs], pool.capacity, store.folder / LOG)
+        try:
+            if (
+                device == "cpu"
+                and choice.kind in ("in-process", "loky")
+                and sum(costs) / pool.capacity > WORTH_MEASURING
+            ):
+                progress.seconds_per_flop = _measured(pool, jobs[0], sweep, options["threads"])
+            arguments = (sweep.training, str(store.folder.resolve()))
+            for members, future in _futures(pool, jobs, arguments, options, progress):
+                try:
+                    reports: list[BatchReport] = future.result()
+                except Exception as error:
+                    if not is_worker_lost(error):
+                        raise _described(error) from error
+                    lost = error
+                    progress.write(f"worker lost: {type(error).__name__}")
+                    continue
+                for k, report in zip(members, reports, strict=True):
+                    progress.batch_finished(k, report.wall_time_s, report.sample_steps, report.line())
+        finally:
+            progress.close()
+    if lost is None and not progress.finished.all():
+        lost = ExecutorError("the pool of workers broke")
+    return lost
+
+
+def _futures(
+    pool: Executor, jobs: Sequence[Job], arguments: tuple, options: dict, progress: Progress
+) -> Iterator[tuple[list[int], Future]]:
+    """Finished futures with the indices of their jobs. Jobs are submitted as workers become free, to Slurm all at once."""
+    if hasattr(pool, "submit_array"):
+        dealt = [list(range(k, len(jobs), pool.capacity)) for k in range(pool.capacity)]
+        bound = [([jobs[k] for k in members], *arguments) for members in dealt]
+        work = functools.partial(run_batches, **options)
+        pending = dict(zip(pool.submit_array(work, bound), dealt, strict=True))
+        waiting: Iterator[int] = iter(())
+    else:
+        pending, waiting = {}, iter(range(len(jobs)))
+    window = 1 if pool.capacity == 1 else 2 * pool.capacity
+    broken = False
+    while True:
+        while not broken and len(pending) < window and (k := next(waiting, None)) is not None:
+            try:
+                pending[pool.submit(run_batches, [jobs[k]], *arguments, **options)] = [k]
+            except Exception as error:
+                if not is_worker_lost(error):
+                    raise
+                broken = True  # the pool takes no more; what it has left comes back as lost
+        if not pending:
+            return
+        finished, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+        progress.show()
+        for future in finished:
+            yield pending.pop(future), future
+            broken = broken or isinstance(future.exception(), BrokenExecutor)
+
+
+def _measured(pool: Executor, job: Job, sweep: Sweep, threads: int | None) -> float | None:
+    futures = [pool.submit(measure, job.networks, sweep.training, threads) for _ in range(pool.capacity)]
+    try:
+        return sum(future.result() for future in futures) / pool.capacity
+    except Exception as error:
+        if not is_worker_lost(error):
+            raise
+        return None  # a worker died: the first finished batch will tell the speed
+
+
+def _described(error: Exception) -> Exception:
+    """The error to raise for a failed job: its own, or for a Slurm job the last line of its traceback."""
+    if type(error).__module__.startswith("submitit"):
+        trace = re.search(r"-{10,}\n(.*?)\n-{10,}", str(error), re.DOTALL)
+        said = (trace[1] if trace else str(error)).strip().splitlines()[-1]
+        return ExecutorError(f"a Slurm job failed: {said}; finished batches are stored")
+    return error
+
+
+def shipped_protocols() -> list[str]:
+    """Names of the protocols whose results come with the repository, the book's own first."""
+    return [name for name, path in SHIPPED_FILES.items() if path.exists()]
+
+
+def sweep_of(name: str, **overrides: object) -> Sweep:
+    """The sweep of a preset with fields overridden (`Sweep.override`); also how notebook parameters become a sweep."""
+    return preset(name).override(**overrides)
+
+
+def results(
+    preset: str = "shipped",
+    *,
+    protocol: str = "base",
+    store: str | os.PathLike[str] | None = None,
+    **overrides: object,
+) -> pd.DataFrame:
+    """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
+
+    preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
+    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "large_batch" (learning rate 0.003, mini-batches of 512).
+    overrides: fields of the sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
+    Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
+    """
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
+    if preset != "shipped":
+        sweep = sweep_of(preset, **{**PROTOCOLS[protocol], **overrides})
+        where = Store(store or default_store())
+        run(sweep, where)
+        return where.read(sweep)
+    table, manifest = stores.read_compact(SHIPPED_FILES[protocol], SHIPPED_FILES[protocol].stem)
+    stores.warn_of_diverged_in(manifest)
+    return _restrict(table, Sweep.from_dict(manifest["sweep"]), overrides)
+
+
+def _restrict(table: pd.DataFrame, shipped: Sweep, overrides: Mapping[str, object]) -> pd.DataFrame:
+    """The rows that `overrides` select: checked like fields of a sweep, then everything that they name must be there."""
+    asked = shipped.override(**overrides)
+    chosen = [name for name, value in overrides.items() if value is not None]
+    elsewhere = "or another preset to compute them"
+    for name in chosen:
+        if name in Training.__dataclass_fields__ and getattr(asked.training, name) != getattr(shipped.training, name):
+            one = getattr(shipped.training, name)
+            raise ConfigError(
+                f"the shipped results have one value of {name}, {one!r}: choose another preset to compute with "
+                f"{name} = {getattr(asked.training, name)!r}"
+            )
+    if asked.evaluation.passes > (most := shipped.evaluation.passes):
+        raise ConfigError(f"the shipped results have {most} passes: give at most {most}, {elsewhere}")
+    named = {name: getattr(asked.grids[0], name) for name in chosen if name in Network._fields}
+    if "p_eval" in chosen:
+        named["p_eval"] = asked.evaluation.p_eval
+    whole = table
+    for name, values in named.items():
+        there = sorted(whole[name].unique().tolist())
+        if lacking := sorted(set(values) - set(there)):
+            raise ConfigError(
+                f"the shipped results have no {name} = {lacking}: choose from {', '.join(f'{v:g}' for v in there)}, {elsewhere}"
+            )
+        table = table[table[name].isin(values)]
+    networks = table[list(Network._fields)].drop_duplicates()
+    axes = [name for name in named if name != "p_eval"]
+    if axes:
+        lacking = set(itertools.product(*(named[name] for name in axes))) - set(
+            networks[axes].itertuples(index=False, name=None)
+        )
+        if lacking:
+            example = ", ".join(f"{name} = {value:g}" for name, value in zip(axes, min(lacking), strict=True))
+            raise ConfigError(f"the shipped results have no networks with {example}: leave out a value, {elsewhere}")
+    if "realizations" in chosen:
+        wanted = asked.grids[0].realizations
+        count = networks.groupby(list(Network._fields[:4]))["realization"].nunique()
+        if (fewest := int(count.min())) < wanted:
+            example = ", ".join(f"{n} = {v:g}" for n, v in zip(count.index.names, count.idxmin(), strict=True))
+            raise ConfigError(
+                f"the shipped results have no realizations = {wanted} of each of these networks ({fewest} with {example}): "
+                f"give at most {fewest}, choose networks with more (the most is {int(count.max())}), {elsewhere}"
+            )
+        table = table[table["realization"] < wanted]
+    return table[table["eval_pass"] < asked.evaluation.passes].reset_index(drop=True)
