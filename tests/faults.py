@@ -144,9 +144,8 @@ def full_disk(folder: Path, reference: str) -> dict:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
     first = [one for one in SWEEP.networks() if one.realization < 3]
-    jobs.run_batch(
-        jobs.Job(tuple(one for one in first if one[2:5:2] == (100, 0)), SWEEP.evaluation), SWEEP.training, folder
-    )
+    batch = tuple(one for one in first if one[2:5:2] == (100, 0))
+    jobs.run_batch(jobs.Job(batch, SWEEP.evaluation), jobs.Settings(SWEEP.training, str(folder)))
     before = len(Store(folder).done(SWEEP))
     code, message = command(folder, before=limit)
     kept = len(Store(folder).done(SWEEP))

@@ -85,8 +85,7 @@ def stand_in(monkeypatch):
         return [BatchReport(job.networks, "none", 1, 1, 0.01) for job in jobs]
 
     monkeypatch.setattr(sweeps, "run_batches", run_batches)
-    monkeypatch.setattr(sweeps, "prepare", lambda _: None)
-    monkeypatch.setattr(sweeps, "WORTH_MEASURING", float("inf"))
+    monkeypatch.setattr(sweeps, "prepare", lambda *_: None)
     monkeypatch.setattr(
         sweeps, "_where", lambda device, executor, real=sweeps._where: (real(device, executor)[0], IN_PROCESS)
     )

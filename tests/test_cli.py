@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from pruning_phases.cli import main
@@ -55,6 +58,34 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, cap
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["sweep", "--help"], ["--version"], ["notebooks", "--list"]])
+def test_what_needs_no_library_does_not_wait_for_one(words):
+    script = f"""import resource, sys
+from pruning_phases.cli import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+used = resource.getrusage(resource.RUSAGE_SELF)
+slow = {{"torch", "pandas", "matplotlib", "scipy", "seaborn"}} & sys.modules.keys()
+print(used.ru_utime + used.ru_stime, *slow)"""
+    last = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[-1]
+    seconds, *slow = last.split()
+    assert not slow
+    assert float(seconds) < 0.5
+
+
+def test_names_of_the_package_are_loaded_when_asked_for():
+    import pruning_phases
+
+    assert set(pruning_phases.__all__) <= set(dir(pruning_phases))
+    assert all(getattr(pruning_phases, name) is not None for name in pruning_phases.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        pruning_phases.no_such_name  # noqa: B018
 
 
 def test_unknown_options_are_refused():

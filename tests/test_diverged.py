@@ -14,17 +14,17 @@ from pruning_phases.engine import MLP, train
 from pruning_phases.observables import averages
 from pruning_phases.runs import jobs, weights
 from pruning_phases.runs.compact import compact
-from pruning_phases.runs.jobs import plan
+from pruning_phases.runs.planning import plan
 from pruning_phases.runs.store import (
     DivergedWarning,
     Store,
     StoreError,
     read_compact,
     read_table,
-    tidy,
     training_records,
 )
 from pruning_phases.runs.sweep import run
+from pruning_phases.runs.tables import tidy
 from pruning_phases.runs.verification import deviating, verify
 
 SWEEP = Sweep(

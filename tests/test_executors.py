@@ -32,6 +32,7 @@ from pruning_phases.runs.executors import (
 )
 from pruning_phases.runs.store import Store
 from pruning_phases.runs.sweep import run
+from pruning_phases.runs.tables import KEY
 
 SWEEP = Sweep(
     grids=(Grid(width=(8,), n_train=(100, 150), p_train=(0.0, 0.5), realizations=12),),
@@ -49,7 +50,7 @@ def undisturbed(tmp_path_factory) -> pd.DataFrame:
 
 def assert_same(store: Store, undisturbed: pd.DataFrame) -> None:
     table = store.read(SWEEP)
-    pd.testing.assert_frame_equal(table[sweeps.stores.KEY], undisturbed[sweeps.stores.KEY])
+    pd.testing.assert_frame_equal(table[KEY], undisturbed[KEY])
     np.testing.assert_allclose(table.loss, undisturbed.loss, rtol=1e-5)  # threads may add in another order
 
 

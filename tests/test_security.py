@@ -14,7 +14,7 @@ from pruning_phases.parameters import Parameter, parse_parameters
 from pruning_phases.runs import store as stores
 from pruning_phases.runs.store import Store
 
-SOURCE = Path(stores.__file__).parent
+SOURCE = Path(stores.__file__).parents[1]
 FILES = sorted(SOURCE.rglob("*.py"))
 FORBIDDEN_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal", "jsonpickle"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

@@ -16,7 +16,8 @@ import pytest
 from pruning_phases.config import Evaluation, Grid, Network, Sweep, Training
 from pruning_phases.runs import store as stores
 from pruning_phases.runs.compact import compact
-from pruning_phases.runs.store import Store, StoreError, StoreWarning, read_compact, tidy
+from pruning_phases.runs.store import Store, StoreError, StoreWarning, read_compact
+from pruning_phases.runs.tables import KEY, tidy
 
 EVALUATION = Evaluation(p_eval=(0.0, 0.5), passes=3)
 SWEEP = Sweep(grids=(Grid(n_train=(100, 200), p_train=(0.0, 0.3), realizations=2),), evaluation=EVALUATION)
@@ -91,7 +92,7 @@ def test_rows_present_twice_are_read_once(store):
     fill(store, networks[:3])
     fill(store, networks[2:5])
     table = store.read(SWEEP)
-    assert not table.duplicated(stores.KEY).any()
+    assert not table.duplicated(KEY).any()
     assert len(table) == 5 * 6
 
 
@@ -207,7 +208,7 @@ def test_a_partial_compact_file_holds_what_is_done_and_a_sweep_goes_on_from_it(s
     whole = compact(following, SWEEP, tmp_path / "all.parquet")
     assert whole["wall_time_s"] == 3.0
     table = read_compact(tmp_path / "all.parquet")[0]
-    first = table.merge(store.read(SWEEP)[stores.KEY], on=stores.KEY)
+    first = table.merge(store.read(SWEEP)[KEY], on=KEY)
     assert len(first) == len(store.read(SWEEP))
 
 

@@ -13,11 +13,12 @@ from pruning_phases import streams
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
 from pruning_phases.engine import train
-from pruning_phases.runs import jobs
+from pruning_phases.runs import jobs, planning
 from pruning_phases.runs import sweep as sweeps
 from pruning_phases.runs.progress import cost
 from pruning_phases.runs.store import Store
 from pruning_phases.runs.sweep import plan, results, run
+from pruning_phases.runs.tables import KEY
 
 SWEEP = Sweep(
     grids=(Grid(width=(20,), n_train=(200, 400), p_train=(0.0, 0.5), realizations=2),),
@@ -67,8 +68,8 @@ def test_large_groups_are_split_evenly(tmp_path):
 def test_on_a_gpu_whole_realizations_share_a_batch_up_to_its_memory(tmp_path, monkeypatch):
     grid = Grid(width=(20, 50), n_train=(200, 400), p_train=(0.0, 0.5, 0.9), realizations=9)
     sweep = Sweep(grids=(grid,), evaluation=SWEEP.evaluation, training=SWEEP.training)
-    one = jobs.gpu_bytes([Network(2, 50, 200, p, 0) for p in grid.p_train], sweep.training)
-    monkeypatch.setattr(jobs, "GPU_MEMORY", 4 * one / jobs.GPU_MEMORY_SHARE)
+    one = planning.gpu_bytes([Network(2, 50, 200, p, 0) for p in grid.p_train], sweep.training)
+    monkeypatch.setattr(planning, "GPU_MEMORY", 4 * one / planning.GPU_MEMORY_SHARE)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     batches = [job.networks for job in plan(sweep, Store(tmp_path), "cuda").jobs]
     assert sorted(one for batch in batches for one in batch) == sweep.networks()
@@ -97,7 +98,7 @@ def test_memory_of_a_gpu_batch_is_what_its_buffers_take(mnist, monkeypatch):
     for batch in (members[:1], members):
         train(batch, training, mnist)
     measured = held[1] - held[0]
-    estimate = jobs.gpu_bytes(members, training) - jobs.gpu_bytes(members[:1], training)
+    estimate = planning.gpu_bytes(members, training) - planning.gpu_bytes(members[:1], training)
     assert measured < estimate < 2 * measured
 
 
@@ -141,7 +142,7 @@ def test_worker_processes_compute_the_same(tmp_path, complete):
     store = Store(tmp_path)
     assert run(SWEEP, store, executor="loky:2", device="cpu") == 8
     ours, theirs = store.read(SWEEP), complete.read(SWEEP)
-    pd.testing.assert_frame_equal(ours[sweeps.stores.KEY], theirs[sweeps.stores.KEY])
+    pd.testing.assert_frame_equal(ours[KEY], theirs[KEY])
     np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
 
 
@@ -233,9 +234,9 @@ def test_shipped_results_take_every_kind_of_number():
 @pytest.mark.parametrize("name", ["smoke", "reference"])
 def test_shards_are_disjoint_complete_and_cost_about_the_same(name, n):
     sweep = preset(name)
-    shards = [jobs.networks_of_shard(sweep, (k, n)) for k in range(1, n + 1)]
+    shards = [planning.networks_of_shard(sweep, (k, n)) for k in range(1, n + 1)]
     assert sorted(one for shard in shards for one in shard) == sweep.networks()
-    assert shards == [jobs.networks_of_shard(sweep, (k, n)) for k in range(1, n + 1)]
+    assert shards == [planning.networks_of_shard(sweep, (k, n)) for k in range(1, n + 1)]
     groups = [{(one.depth, one.width, one.n_train, one.realization) for one in shard} for shard in shards]
     assert sum(map(len, groups)) == len(set().union(*groups)), "networks that share their draws stay together"
     if name == "reference" and n <= 7:
@@ -248,7 +249,7 @@ def test_shards_are_disjoint_complete_and_cost_about_the_same(name, n):
 )
 def test_a_shard_that_is_none_is_refused_by_name(text, tmp_path, capsys):
     with pytest.raises(ConfigError, match="shard = "):
-        jobs.parse_shard(text)
+        planning.parse_shard(text)
     assert main(["sweep", "--preset=smoke", f"--shard={text}", f"--store={tmp_path / 's'}"]) == 2
     assert "give K/N, the K-th of N parts" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
@@ -279,5 +280,5 @@ def test_the_shards_of_a_sweep_computed_one_by_one_are_the_sweep(tmp_path, capsy
 
 def test_dry_run_counts_the_networks_of_the_shard(tmp_path, capsys):
     assert main(["sweep", "--preset=smoke", "--dry-run", "--shard=1/2", f"--store={tmp_path}"]) == 0
-    n = len(jobs.networks_of_shard(preset("smoke"), (1, 2)))
+    n = len(planning.networks_of_shard(preset("smoke"), (1, 2)))
     assert f"{n} of {n} networks to do" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pruning_phases.cli import COMMANDS
 from pruning_phases.config import preset
 from pruning_phases.paths import expanded
 from pruning_phases.runs.store import Store
@@ -27,7 +28,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-@pytest.mark.parametrize("name", ["sweep", "status", "compact", "verify", "notebooks", "verdicts"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_every_command_whatever_the_encoding(name, encoding, monkeypatch, capsys):
     with open(os.devnull, "w", encoding=encoding) as stream:  # strict, as Python opens stdout
         from pruning_phases.cli import main
@@ -108,6 +109,43 @@ def test_a_stopped_sweep_keeps_its_batches_and_ends_its_workers_at_once(tmp_path
     store = Store(tmp_path / "store")
     sweep = preset("smoke").override(width=8, p_train=0, n_train=100, max_epochs=1, realizations=300)
     assert 0 < len(store.done(sweep)) < 300
+    assert not list(store.folder.glob("*.damaged"))
+
+
+def answers(process: subprocess.Popen, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(mask >> (number - 1) & 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for handlers in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_at_any_moment_is_one_line_and_loses_nothing(tmp_path, number):
+    """From the first moment a command answers, through imports (torch is late), to training."""
+    words = [*COMMAND, "sweep", "--preset=smoke", "--executor=in-process", "--device=cpu", "--max-epochs=40"]
+    store, counts = Store(tmp_path / "store"), [0]
+    sweep = preset("smoke").override(max_epochs=40)
+    for delay in (0, 0.2, 0.6, 1.5, 3, 5):  # seconds
+        process = subprocess.Popen(
+            [*words, f"--store={store.folder}"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+        until(lambda process=process: answers(process, signal.SIGTERM) or process.poll() is not None, 60)
+        time.sleep(delay)
+        process.send_signal(number)
+        out, error = process.communicate(timeout=60)
+        assert "Traceback" not in error + out
+        if process.returncode == 0:  # it was done before
+            break
+        assert process.returncode == 128 + number, (delay, error)
+        said = error.strip().splitlines()[-1]
+        assert said.startswith(
+            f"pruning-phases: {'interrupted' if number == signal.SIGINT else 'stopped by the system'}"
+        )
+        assert "To go on: pruning-phases sweep" in said
+        counts.append(len(store.done(sweep)))
+    assert counts == sorted(counts), "what is finished stays"
     assert not list(store.folder.glob("*.damaged"))
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from pruning_phases.cli import main
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
 from pruning_phases.runs import jobs, weights
-from pruning_phases.runs.jobs import plan
+from pruning_phases.runs.planning import plan
 from pruning_phases.runs.store import Store, StoreError, StoreWarning
 from pruning_phases.runs.sweep import run
 
@@ -38,7 +38,7 @@ def store(tmp_path) -> Store:
 def test_new_p_eval_and_passes_reuse_the_weights(store, fresh, monkeypatch):
     todo = plan(MORE, store)
     assert (todo.n_networks, todo.n_evaluated, todo.retrained) == (4, 4, ())
-    monkeypatch.setattr(jobs, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("pruning_phases.experiments.dropout.train", lambda *_, **__: pytest.fail("trained again"))
     assert run(MORE, store, executor="in-process", device="cpu") == 4
     pd.testing.assert_frame_equal(store.read(MORE), fresh)
     assert plan(MORE, store).jobs == ()

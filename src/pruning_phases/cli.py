@@ -172,6 +172,13 @@ def _add_method_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=_path, help="folder for the tables; earlier ones are renamed (default: data)")
 
 
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    from pruning_phases.datasets import DATASETS
+
+    known = ", ".join(DATASETS)
+    parser.add_argument("name", nargs="*", help=f"of {known} (default: mnist)")
+
+
 COMMANDS = {  # name → grammar, function of `commands`, help
     "sweep": (_add_sweep, "sweep", "train, evaluate and store the networks that a store lacks"),
     "status": (_sweep_arguments, "status", "show what a store has and lacks of a sweep"),
@@ -186,7 +193,7 @@ COMMANDS = {  # name → grammar, function of `commands`, help
     "sensitivity": (_add_study, "study", "train and judge again with one choice of ours changed at a time"),
     "atlas": (_add_study, "study", "train and judge again under the protocols of the atlas"),
     "method-check": (_add_method_check, "method_check", "test the collapse on data with known truth again"),
-    "data": (lambda _: None, "data", "unpack MNIST and check it"),
+    "data": (_add_data, "data", "unpack or download data sets and check them"),
 }
 
 

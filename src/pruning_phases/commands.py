@@ -10,7 +10,6 @@ import math
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruning_phases.config import ConfigError, Sweep
@@ -35,7 +34,7 @@ def _sweep_and_store(arguments: argparse.Namespace) -> tuple[Sweep, Store]:
 def sweep(arguments: argparse.Namespace) -> None:
     """Train, evaluate and store what is missing."""
     with loading():
-        from pruning_phases.runs.jobs import networks_of_shard, parse_shard, plan
+        from pruning_phases.runs.planning import networks_of_shard, parse_shard, plan
         from pruning_phases.runs.sweep import run, why_again
 
     (sweep, store), shard = _sweep_and_store(arguments), parse_shard(arguments.shard)
@@ -176,11 +175,14 @@ def method_check(arguments: argparse.Namespace) -> None:
     make(arguments.study, arguments.sets, arguments.out)
 
 
-def data(_: argparse.Namespace) -> None:
-    """Unpack MNIST and check it."""
+def data(arguments: argparse.Namespace) -> None:
+    """Unpack or download data sets and check them."""
     with loading():
+        from pruning_phases.datasets import DATASETS
         from pruning_phases.datasets.files import data_folder, prepare
 
-    root: Path = data_folder()
-    prepare(root)
-    print(f"MNIST is ready in {root / 'MNIST' / 'raw'} (checksums verified)")
+    root = data_folder()
+    for name in arguments.name or ["mnist"]:
+        prepare(root, name)
+        where = root / DATASETS[name].torchvision / "raw"
+        print(f"{DATASETS[name].title} is ready in {where} (checksums verified)")

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import Network, Sweep
+from pruning_phases.experiments import steps_of
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.runs.store import FORMAT, KEY, METADATA_KEY, SCHEMA, Part, Store, StoreError
+from pruning_phases.runs.store import FORMAT, METADATA_KEY, Part, Store, StoreError
+from pruning_phases.runs.tables import key_of, schema_of
 
 
 def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
@@ -38,15 +40,21 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
         part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
     ]
     records = {
-        Network(*(one[field] for field in Network._fields)): {"batch": [part.path.stem[-16:], k], **one}
+        (Network(*(one[field] for field in Network._fields)), one.get("step", 0)): {
+            "batch": [part.path.stem[-16:], k],
+            **one,
+        }
         for part in used
         for k, one in enumerate(part.metadata["networks"])
     }
-    metadata = {METADATA_KEY: json.dumps([records[one] for one in sorted(done)])}
+    steps = steps_of(sweep.training)
+    metadata = {METADATA_KEY: json.dumps([records[one, step] for one in sorted(done) for step in steps])}
     buffer = io.BytesIO()
-    arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
+    arrow = pa.Table.from_pandas(table, schema=schema_of(table.columns), preserve_index=False).replace_schema_metadata(
+        metadata
+    )
     pq.write_table(
-        arrow, buffer, compression="zstd", compression_level=19, use_dictionary=list(KEY), row_group_size=2**20
+        arrow, buffer, compression="zstd", compression_level=19, use_dictionary=key_of(table), row_group_size=2**20
     )
     content = buffer.getvalue()
     manifest = {
@@ -58,6 +66,7 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
         "diverged": len(store.diverged(sweep)),
         "protocol": sweep.training.protocol,
         "sweep": sweep.to_dict(),
+        **({"steps": steps} if steps != (0,) else {}),
         "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in used), 1),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "computed_by": origins(used),

@@ -7,8 +7,12 @@ import functools
 import platform
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from pruning_phases import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 
 @functools.cache
@@ -36,6 +40,8 @@ def cpu_model() -> str:
 
 def device_name(device: torch.device) -> str:
     """The hardware that computed a part, in words."""
+    import torch  # records of notebooks need the rest of this module, without waiting for it
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{cpu_model()}, {torch.get_num_threads()} thread(s)"
@@ -43,7 +49,7 @@ def device_name(device: torch.device) -> str:
 
 def provenance(device: torch.device) -> dict[str, object]:
     """Package version, git commit, torch version and device of this process."""
-    from pruning_phases import __version__
+    import torch
 
     return {
         "version": __version__,

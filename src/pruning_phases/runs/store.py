@@ -13,12 +13,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
 import uuid
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +28,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Sweep, Training
+from pruning_phases.experiments import steps_of
 from pruning_phases.outputs import StoreError, write_durably
 from pruning_phases.paths import expanded
+from pruning_phases.runs.tables import (
+    joined,
+    numpy_backed,
+    schema_of,
+    select,
+)
 
 FORMAT = 1
 METADATA_KEY = b"pruning_phases"
-COLUMNS = {
-    "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),
-    "p_eval": pa.float64(), "eval_pass": pa.int16(), "loss": pa.float32(), "n_correct": pa.uint16(),
-}  # fmt: skip
-KEY = list(COLUMNS)[:7]
-SCHEMA = pa.schema(list(COLUMNS.items()))
 # What reading a file raises that is not one of ours: not Parquet or JSON, no such key, a value of another type
 _NOT_OURS = (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError)
 _PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
@@ -62,14 +64,23 @@ class Part:
     networks: tuple[Network, ...]
     metadata: dict
 
-    def covers(self) -> set[tuple[float, int]]:
-        """The (p_eval, eval_pass) pairs of each of its networks."""
-        return {(p, k) for p in self.evaluation.p_eval for k in range(self.evaluation.passes)}
+    def covers(self) -> set[tuple[int, float, int]]:
+        """The (step, p_eval, eval_pass) of each of its networks."""
+        return _keys(self.metadata.get("steps", (0,)), self.evaluation)
 
     @property
     def diverged(self) -> set[Network]:
         """Networks that have no rows because they diverged."""
         return diverged(self.metadata["networks"])
+
+
+def _keys(steps: Iterable[int], evaluation: Evaluation) -> set[tuple[int, float, int]]:
+    return set(itertools.product(steps, evaluation.p_eval, range(evaluation.passes)))
+
+
+def wanted(sweep: Sweep) -> set[tuple[int, float, int]]:
+    """The (step, p_eval, eval_pass) that a sweep asks of each network."""
+    return _keys(steps_of(sweep.training), sweep.evaluation)
 
 
 def diverged(records: Iterable[dict]) -> set[Network]:
@@ -79,18 +90,6 @@ def diverged(records: Iterable[dict]) -> set[Network]:
     }
 
 
-def tidy(networks: Iterable[Network], evaluation: Evaluation, loss: np.ndarray, n_correct: np.ndarray) -> pd.DataFrame:
-    """Tidy table of one batch: loss and n_correct [M, E, passes] become one row for each network, p_eval and pass."""
-    networks = tuple(networks)
-    _, n_p, n_passes = loss.shape
-    names = np.repeat(np.array(networks, dtype=object), n_p * n_passes, axis=0)
-    columns = {name: names[:, k] for k, name in enumerate(Network._fields)}
-    columns["p_eval"] = np.tile(np.repeat(evaluation.p_eval, n_passes), len(networks))
-    columns["eval_pass"] = np.tile(np.arange(n_passes), len(networks) * n_p)
-    columns["loss"], columns["n_correct"] = loss.ravel(), n_correct.ravel()
-    return pd.DataFrame(columns).astype({name: kind.to_pandas_dtype() for name, kind in COLUMNS.items()})
-
-
 class Store:
     """A folder of parts. Any number of processes may write to it at the same time."""
 
@@ -98,7 +97,7 @@ class Store:
         self.folder = expanded(folder)
 
     def write(
-        self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: list[dict], run: Mapping
+        self, table: pd.DataFrame, training: Training, evaluation: Evaluation, networks: Sequence[dict], run: Mapping
     ) -> Path:
         """Add a part; returns its path. `networks` holds the name and training record of each network, `run` its provenance.
 
@@ -118,7 +117,9 @@ class Store:
             "networks": networks,
             **run,
         }
-        arrow = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
+        if "step" in table:
+            metadata["steps"] = sorted({one["step"] for one in networks})
+        arrow = pa.Table.from_pandas(table, schema=schema_of(table.columns), preserve_index=False)
         buffer = io.BytesIO()
         pq.write_table(arrow.replace_schema_metadata({METADATA_KEY: json.dumps(metadata)}), buffer, compression="zstd")
         content = buffer.getvalue()
@@ -159,7 +160,7 @@ class Store:
                 networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
                 parts.append(_part(path, record, record["training"], record["evaluation"], networks))
             except _NOT_OURS:
-                _leave_out(path, "is not a part of a store, or of a newer version")
+                _leave_out(f"{path} is left out: it is not a part of a store, or of a newer version")
         return parts + self._compact_files()
 
     def _compact_files(self) -> list[Part]:
@@ -176,9 +177,9 @@ class Store:
                 record = {**manifest, "networks": records}
                 parts.append(_part(path, record, sweep["training"], sweep["evaluation"], names))
             except StoreError as error:
-                _leave_out(path, str(error))
+                _leave_out(str(error))
             except _NOT_OURS:
-                _leave_out(path, "is not a compact file of results")
+                _leave_out(f"{path} is left out: it is not a compact file of results")
         return parts
 
     def read(self, sweep: Sweep) -> pd.DataFrame:
@@ -186,16 +187,16 @@ class Store:
 
         Networks that diverged have no rows; a DivergedWarning tells how many these are.
         """
-        wanted, parts = set(sweep.networks()), self.parts()
-        warn_of_diverged(_diverged(parts, sweep), len(wanted))
+        networks, parts = set(sweep.networks()), self.parts()
+        warn_of_diverged(_diverged(parts, sweep), len(networks))
         tables = []
         for part in parts:
-            if part.protocol == sweep.training.protocol and wanted.intersection(part.networks):
+            if part.protocol == sweep.training.protocol and networks.intersection(part.networks):
                 tables.append(read_table(part.path))
-        return select(pd.concat(tables, ignore_index=True) if tables else empty(), sweep)
+        return select(joined(tables), sweep)
 
-    def coverage(self, training: Training) -> dict[Network, set[tuple[float, int]]]:
-        """Networks of this protocol with the (p_eval, eval_pass) pairs that are here."""
+    def coverage(self, training: Training) -> dict[Network, set[tuple[int, float, int]]]:
+        """Networks of this protocol with the (step, p_eval, eval_pass) that are here."""
         covered: dict[Network, set] = {}
         for part in self.parts():
             if part.protocol == training.protocol:
@@ -205,10 +206,10 @@ class Store:
         return covered
 
     def done(self, sweep: Sweep) -> set[Network]:
-        """Networks of `sweep` for which every p_eval and pass it asks for is here."""
+        """Networks of `sweep` for which every step, p_eval and pass it asks for is here."""
         covered = self.coverage(sweep.training)
-        wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
-        return {one for one in sweep.networks() if wanted <= covered.get(one, set())}
+        asked = wanted(sweep)
+        return {one for one in sweep.networks() if asked <= covered.get(one, set())}
 
     def diverged(self, sweep: Sweep) -> set[Network]:
         """Networks of `sweep` that lack rows it asks for because they diverged."""
@@ -216,10 +217,7 @@ class Store:
 
     def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
         """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
-        asked, first = (
-            dataclasses.asdict(training),
-            dataclasses.asdict(Training()),
-        )  # a field that a part lacks is younger
+        asked, first = (json.loads(json.dumps(dataclasses.asdict(one))) for one in (training, Training()))
         differing = {}
         for part in self.parts():
             if part.protocol != training.protocol:
@@ -230,8 +228,8 @@ class Store:
 
 
 def _diverged(parts: Iterable[Part], sweep: Sweep) -> set[Network]:
-    wanted = {(p, k) for p in sweep.evaluation.p_eval for k in range(sweep.evaluation.passes)}
-    here = [part for part in parts if part.protocol == sweep.training.protocol and wanted & part.covers()]
+    asked = wanted(sweep)
+    here = [part for part in parts if part.protocol == sweep.training.protocol and asked & part.covers()]
     return set(sweep.networks()) & set().union(*(part.diverged for part in here))
 
 
@@ -265,25 +263,10 @@ def _without(table: pd.DataFrame, networks: set[Network]) -> pd.DataFrame:
     return table[~names.isin(sorted(networks))].reset_index(drop=True)
 
 
-def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
-    """Rows of a tidy table that belong to a sweep, sorted by key, each once."""
-    wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(
-        table.dtypes[list(Network._fields)].to_dict()
-    )
-    rows = table[table["p_eval"].isin(sweep.evaluation.p_eval) & (table["eval_pass"] < sweep.evaluation.passes)]
-    rows = rows.merge(wanted, on=list(Network._fields))
-    return rows.drop_duplicates(KEY).sort_values(KEY, ignore_index=True)
-
-
-def empty() -> pd.DataFrame:
-    """A tidy table without rows."""
-    return _numpy_backed(SCHEMA.empty_table())
-
-
 def read_compact(path: Path, target: str = "reference") -> tuple[pd.DataFrame, dict]:
     """Tidy table and manifest of a compact file. Raises StoreError if either is missing or the checksum differs."""
     manifest, content = verified(path, target)
-    return _numpy_backed(pq.read_table(io.BytesIO(content))), manifest
+    return numpy_backed(pq.read_table(io.BytesIO(content))), manifest
 
 
 def training_records(path: Path, with_batch: bool = False) -> pd.DataFrame:
@@ -297,7 +280,7 @@ def training_records(path: Path, with_batch: bool = False) -> pd.DataFrame:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Tidy table of a part."""
-    return _numpy_backed(pq.read_table(path))
+    return numpy_backed(pq.read_table(path))
 
 
 def verified(path: Path, target: str = "reference") -> tuple[dict, bytes]:
@@ -326,13 +309,13 @@ def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: 
         training=training,
         protocol=record["protocol"],
         evaluation=Evaluation(**evaluation),
-        networks=tuple(Network(*one) for one in networks),
+        networks=tuple(dict.fromkeys(Network(*one) for one in networks)),
         metadata=record,
     )
 
 
-def _leave_out(path: Path, why: str) -> None:
-    warnings.warn(f"{path} is left out: it {why}" if why.startswith("is") else why, StoreWarning, stacklevel=4)
+def _leave_out(message: str) -> None:
+    warnings.warn(message, StoreWarning, stacklevel=4)
 
 
 def set_aside(path: Path) -> None:
@@ -348,7 +331,3 @@ def set_aside(path: Path) -> None:
         StoreWarning,
         stacklevel=3,
     )
-
-
-def _numpy_backed(table: pa.Table) -> pd.DataFrame:
-    return table.cast(SCHEMA).to_pandas()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import itertools
 import os
 import re
@@ -16,11 +16,13 @@ import torch
 
 from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
 from pruning_phases.datasets import data_folder, prepare
+from pruning_phases.experiments import steps_of
 from pruning_phases.paths import REPOSITORY, expanded
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
-from pruning_phases.runs.jobs import BatchReport, Job, Plan, measure, plan, run_batches
+from pruning_phases.runs.jobs import BatchReport, Settings, run_batches
+from pruning_phases.runs.planning import Job, Plan, plan
 from pruning_phases.runs.progress import LOG, Progress
 from pruning_phases.runs.store import Store, StoreWarning
 
@@ -29,7 +31,7 @@ SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_ba
 """Compact file of each of `config.PROTOCOLS`."""
 STORE_VARIABLE = "PRUNING_PHASES_STORE"
 MAX_FRUITLESS = 5  # times in a row that workers may die before any batch is finished
-WORTH_MEASURING = 2e12  # FLOP for one worker, about a minute: a shorter sweep starts without measuring its speed first
+WORTH_WORKERS = 2e12  # FLOP, about a minute: for less, worker processes take longer to start than they save
 
 
 def default_store() -> Path:
@@ -62,27 +64,28 @@ def run(
     device, choice = _where(device, executor)
     if both_weights and (sweep.training.restore != "best" or keep_weights):
         raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
-    if keep_weights:
+    if keep_weights or len(steps_of(sweep.training)) > 1:
         weights.check_available()
     todo = plan(sweep, store, device, shard)
     if not todo.jobs:
         return 0
     prepare(
         data_folder(), sweep.training.dataset
-    )  # a missing or damaged data file, and a read-only store, show here, before any work
+    )  # a missing or damaged file, and a read-only store, show here, before any work
     store.check_writable()
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
+    settings = Settings(
+        sweep.training, str(store.folder.resolve()), device, keep_weights=keep_weights, both_weights=both_weights
+    )
     total, fruitless = todo.n_networks, 0
     asked = {one for job in todo.jobs for one in job.networks}
     while todo.jobs:
-        before = todo.n_networks
-        options = {"keep_weights": keep_weights, "both_weights": both_weights}
-        lost = _carry_out(todo.jobs, sweep, store, choice, device, options)
+        lost = _carry_out(todo.jobs, settings, choice)
         if lost is None:
             break
-        todo = plan(sweep, store, device, shard)
-        fruitless = fruitless + 1 if todo.n_networks == before else 0
+        before, todo = todo, plan(sweep, store, device, shard)
+        fruitless = fruitless + 1 if todo.jobs == before.jobs else 0
         if fruitless == MAX_FRUITLESS:
             raise ExecutorError(
                 f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
@@ -95,7 +98,9 @@ def run(
 def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
     """Why networks of a plan are trained although the store has them."""
     covered = store.coverage(sweep.training)
-    p_eval = sorted({p for one in todo.retrained for p in sweep.evaluation.p_eval if (p, 0) not in covered[one]})
+    p_eval = sorted(
+        {p for one in todo.retrained for p in sweep.evaluation.p_eval if p not in {q for _, q, _ in covered[one]}}
+    )
     lacking = f"p_eval = {', '.join(f'{p:g}' for p in p_eval)}" if p_eval else f"{sweep.evaluation.passes} passes"
     return (
         f"{len(todo.retrained)} networks are in {store.folder} without {lacking}, and their weights were not kept: "
@@ -119,28 +124,17 @@ def _where(device: str, executor: str) -> tuple[str, Choice]:
     return device, choice
 
 
-def _carry_out(
-    jobs: Sequence[Job], sweep: Sweep, store: Store, choice: Choice, device: str, options: dict[str, object]
-) -> BaseException | None:
+def _carry_out(jobs: Sequence[Job], settings: Settings, choice: Choice) -> BaseException | None:
     """Run jobs until all are finished or lost; returns an error of a lost one, if any."""
     if choice.kind in ("loky", "gpu") and min(choice.workers, len(jobs)) == 1:
         choice = Choice("in-process")
-    options = {**options, "threads": None if choice.kind == "in-process" else 1}
-    if choice.kind != "gpu":
-        options["device"] = device
-    costs = [job.cost(sweep.training) for job in jobs]
-    lost = None
-    with open_executor(choice, len(jobs), store.folder / "slurm") as pool:
-        progress = Progress(costs, [len(job.networks) for job in jobs], pool.capacity, store.folder / LOG)
+    settings = dataclasses.replace(settings, threads=None if choice.kind == "in-process" else 1)
+    folder, lost = Path(settings.folder), None
+    with open_executor(choice, len(jobs), folder / "slurm") as pool:
+        costs = [job.cost(settings.training) for job in jobs]
+        progress = Progress(costs, [len(job.networks) for job in jobs], folder / LOG)
         try:
-            if (
-                device == "cpu"
-                and choice.kind in ("in-process", "loky")
-                and sum(costs) / pool.capacity > WORTH_MEASURING
-            ):
-                progress.seconds_per_flop = _measured(pool, jobs[0], sweep, options["threads"])
-            arguments = (sweep.training, str(store.folder.resolve()))
-            for members, future in _futures(pool, jobs, arguments, options, progress):
+            for members, future in _futures(pool, jobs, settings, progress):
                 try:
                     reports: list[BatchReport] = future.result()
                 except Exception as error:
@@ -159,14 +153,13 @@ def _carry_out(
 
 
 def _futures(
-    pool: Executor, jobs: Sequence[Job], arguments: tuple, options: dict, progress: Progress
+    pool: Executor, jobs: Sequence[Job], settings: Settings, progress: Progress
 ) -> Iterator[tuple[list[int], Future]]:
     """Finished futures with the indices of their jobs. Jobs are submitted as workers become free, to Slurm all at once."""
     if hasattr(pool, "submit_array"):
         dealt = [list(range(k, len(jobs), pool.capacity)) for k in range(pool.capacity)]
-        bound = [([jobs[k] for k in members], *arguments) for members in dealt]
-        work = functools.partial(run_batches, **options)
-        pending = dict(zip(pool.submit_array(work, bound), dealt, strict=True))
+        bound = [([jobs[k] for k in members], settings) for members in dealt]
+        pending = dict(zip(pool.submit_array(run_batches, bound), dealt, strict=True))
         waiting: Iterator[int] = iter(())
     else:
         pending, waiting = {}, iter(range(len(jobs)))
@@ -175,7 +168,7 @@ def _futures(
     while True:
         while not broken and len(pending) < window and (k := next(waiting, None)) is not None:
             try:
-                pending[pool.submit(run_batches, [jobs[k]], *arguments, **options)] = [k]
+                pending[pool.submit(run_batches, [jobs[k]], settings)] = [k]
             except Exception as error:
                 if not is_worker_lost(error):
                     raise
@@ -187,16 +180,6 @@ def _futures(
         for future in finished:
             yield pending.pop(future), future
             broken = broken or isinstance(future.exception(), BrokenExecutor)
-
-
-def _measured(pool: Executor, job: Job, sweep: Sweep, threads: int | None) -> float | None:
-    futures = [pool.submit(measure, job.networks, sweep.training, threads) for _ in range(pool.capacity)]
-    try:
-        return sum(future.result() for future in futures) / pool.capacity
-    except Exception as error:
-        if not is_worker_lost(error):
-            raise
-        return None  # a worker died: the first finished batch will tell the speed
 
 
 def _described(error: Exception) -> Exception:
@@ -225,7 +208,7 @@ def results(
     store: str | os.PathLike[str] | None = None,
     **overrides: object,
 ) -> pd.DataFrame:
-    """Tidy table of results (columns `store.COLUMNS`), computing what is missing.
+    """Tidy table of results (columns `tables.COLUMNS`), computing what is missing.
 
     preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
     lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "large_batch" (learning rate 0.003, mini-batches of 512).

@@ -18,10 +18,13 @@ import pandas as pd
 import torch
 
 from pruning_phases.config import ConfigError, Evaluation, Network, Training
+from pruning_phases.experiments import steps_of
 from pruning_phases.paths import expanded
 from pruning_phases.runs import store as stores
-from pruning_phases.runs.jobs import Job, compute
-from pruning_phases.runs.store import KEY, Store, StoreError
+from pruning_phases.runs.jobs import compute
+from pruning_phases.runs.planning import Job
+from pruning_phases.runs.store import Store, StoreError
+from pruning_phases.runs.tables import joined, key_of
 
 # Of ln(loss), rms over p_eval. 90 networks (N = 32 000 and 50 000) trained with sums in another order: median 0.018, largest 0.21.
 TOLERANCE = 0.25
@@ -38,6 +41,8 @@ class Batch:
     threads: int
     known_grouping: bool
     """Whether `networks` are the whole batch in its order."""
+    steps: tuple[int, ...] = (0,)
+    """Those of its experiment that `table` has."""
     diverged: frozenset[Network] = frozenset()
     """Those that diverged and have no rows; computed again they must diverge as well."""
 
@@ -83,7 +88,8 @@ def _from_store(folder: Path) -> list[Batch]:
             table = stores.read_table(part.path)
             threads, failed = _threads([part.metadata]), frozenset(part.diverged)
             training = Training(**part.training)
-            batches.append(Batch(part.networks, training, part.evaluation, table, threads, True, failed))
+            steps = tuple(part.metadata.get("steps", (0,)))
+            batches.append(Batch(part.networks, training, part.evaluation, table, threads, True, steps, failed))
         else:
             batches += _from_compact(part.path)
     return batches
@@ -98,6 +104,9 @@ def _from_compact(path: Path) -> list[Batch]:
     records = stores.training_records(path, with_batch=True)
     sweep = manifest["sweep"]
     training, evaluation = Training(**sweep["training"]), Evaluation(**sweep["evaluation"])
+    steps = steps_of(training)
+    if "step" in records:  # of a chain, the batches of its last step
+        records = records[records["step"] == steps[-1]]
     known = "batch" in records and records["batch"].notna().all()
     if known:
         records[["batch", "place"]] = records["batch"].tolist()
@@ -110,7 +119,9 @@ def _from_compact(path: Path) -> list[Batch]:
         networks = tuple(Network(*row) for row in members[list(Network._fields)].itertuples(index=False))
         first = networks[0]
         rows = table[(table[["depth", "width", "n_train"]] == list(first[:3])).all(axis=1)]
-        batches.append(Batch(networks, training, evaluation, rows, _threads(manifest["computed_by"]), known, failed))
+        batches.append(
+            Batch(networks, training, evaluation, rows, _threads(manifest["computed_by"]), known, steps, failed)
+        )
     return batches
 
 
@@ -124,22 +135,26 @@ def _compare(batch: Batch, device: str) -> list[Comparison]:
     before = torch.get_num_threads()
     torch.set_num_threads(batch.threads)
     try:
-        done = compute(Job(batch.networks, batch.evaluation), batch.training, device)
+        done = [
+            step
+            for step in compute(Job(batch.networks, batch.evaluation, batch.steps), batch.training, device)
+            if step.at.step in batch.steps
+        ]
     finally:
         torch.set_num_threads(before)
-    again = stores.tidy(done.networks, batch.evaluation, done.loss, done.n_correct)
-    both = again.merge(batch.table, on=KEY, suffixes=("_again", ""))
-    found, failed = [], stores.diverged(done.records)
-    for one in done.networks:
+    again = joined([step.table(batch.evaluation) for step in done])
+    both = again.merge(batch.table, on=key_of(again), suffixes=("_again", ""))
+    found, failed = [], stores.diverged(record for step in done for record in step.records)
+    for one in batch.networks:
         if one in failed or one in batch.diverged:
             same = one in failed and one in batch.diverged
             found.append(Comparison(one, same, 0.0 if same else np.inf, batch.known_grouping))
             continue
         rows = both[(both[list(Network._fields)] == list(one)).all(axis=1)]
-        if len(rows) < len(batch.evaluation.p_eval) * batch.evaluation.passes:
+        if len(rows) < len(batch.steps) * len(batch.evaluation.p_eval) * batch.evaluation.passes:
             raise StoreError(f"rows of {one} are missing from the stored table")
         identical = (rows.loss == rows.loss_again).all() and (rows.n_correct == rows.n_correct_again).all()
-        means = rows.groupby("p_eval")[["loss", "loss_again"]].mean()
+        means = rows.groupby([name for name in key_of(rows)[5:] if name != "eval_pass"])[["loss", "loss_again"]].mean()
         deviation = float(np.sqrt(np.mean(np.log(means.loss_again / means.loss) ** 2)))
         found.append(Comparison(one, bool(identical), deviation, batch.known_grouping))
     return found

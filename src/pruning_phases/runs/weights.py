@@ -1,8 +1,10 @@
-"""Trained weights beside the results (`--keep-weights`), one safetensors file for each batch: new p_eval or passes need no training.
+"""Trained weights beside the results, one safetensors file for each batch.
 
-The file is named `weights-<first 16 digits of its SHA-256>.safetensors`; its header holds the protocol and the training records of
-its networks, its tensors are `weight0`, `bias0`, … as in `engine.Parameters` (M networks: [M, 1, out, in] and [M, 1, out, 1]). It is
-written before the part with the results, so a batch that was killed in between is only evaluated again.
+`weights-<first 16 digits of its SHA-256>.safetensors` (`--keep-weights`): new p_eval or passes need no training. `chain-….safetensors`:
+the state after the last stored step of a chain that is not finished; it goes on from there. The header holds the protocol, the step and
+the training records of the networks; the tensors are `weight0`, `bias0`, … as in `engine.Parameters` (M networks: [M, 1, out, in] and
+[M, 1, out, 1]), of a chain also Adam's moments (`mean_weight0`, `square_weight0`, …). A file is written before the part with the results,
+so a batch that was killed in between is only evaluated again.
 """
 
 from __future__ import annotations
@@ -10,18 +12,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine import Parameters, State
 from pruning_phases.runs.store import Store, StoreError, set_aside, write_durably
 
-_NAME = re.compile(r"weights-([0-9a-f]{16})\.safetensors")
+_NAME = re.compile(r"(?:weights|chain)-([0-9a-f]{16})\.safetensors")
+_MOMENTS = ("mean_", "square_")
 _HEADER_LIMIT = 2**24  # bytes: a longer header is not ours
 
 
@@ -32,6 +36,7 @@ class Kept:
     path: Path
     protocol: str
     records: tuple[dict, ...]
+    step: int = 0
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -49,38 +54,73 @@ def check_available() -> None:
         ) from error
 
 
-def keep(store: Store, training: Training, parameters: Parameters, records: list[dict]) -> Path:
+def keep(store: Store, training: Training, parameters: Parameters, records: Sequence[dict], step: int = 0) -> Path:
     """Write the weights of a batch; returns the path. Raises StoreError if the folder cannot be written."""
+    return _write(store, "weights", _named(parameters), training, records, step)
+
+
+def keep_state(store: Store, training: Training, state: State, records: Sequence[dict], step: int) -> Path:
+    """Write what a chain goes on from after a step; returns the path."""
+    tensors = _named(state.parameters)
+    for name, moment in zip(_MOMENTS, state.moments or (), strict=False):
+        tensors |= _named(moment, name)
+    more = {"steps": json.dumps(state.steps), "epoch": str(state.epoch)}
+    return _write(store, "chain", tensors, training, records, step, more)
+
+
+def _named(parameters: Parameters, prefix: str = "") -> dict[str, torch.Tensor]:
+    groups = (("weight", parameters.weights), ("bias", parameters.biases))
+    return {f"{prefix}{name}{k}": t.contiguous().cpu() for name, group in groups for k, t in enumerate(group)}
+
+
+def _write(
+    store: Store,
+    kind: str,
+    tensors: Mapping[str, torch.Tensor],
+    training: Training,
+    records: Sequence[dict],
+    step: int,
+    more: Mapping[str, str] | None = None,
+) -> Path:
     from safetensors.torch import save
 
-    named = [("weight", parameters.weights), ("bias", parameters.biases)]
-    tensors = {f"{name}{k}": t.contiguous().cpu() for name, group in named for k, t in enumerate(group)}
-    content = save(tensors, {"protocol": training.protocol, "networks": json.dumps(records)})
-    path = store.folder / f"weights-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+    header = {"protocol": training.protocol, "networks": json.dumps(list(records)), "step": str(step), **(more or {})}
+    content = save(dict(tensors), header)
+    path = store.folder / f"{kind}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
     write_durably(path, content)
     return path
 
 
-def kept(store: Store, training: Training) -> list[Kept]:
-    """Files of weights of this protocol; what cannot be read is passed over here, and checked in full by `load`."""
+def forget(store: Store, training: Training, networks: Iterable[Network], before: float = math.inf) -> None:
+    """Remove the states, of steps before `before`, of chains that hold no other networks than these."""
+    ours = set(networks)
+    for file in kept(store, training, "chain"):
+        if file.step < before and ours.issuperset(file.networks):
+            file.path.unlink(missing_ok=True)
+
+
+def kept(store: Store, training: Training, kind: str = "weights") -> list[Kept]:
+    """Files ("weights" or "chain") of this protocol; what cannot be read is passed over here, and checked in full by `load`."""
     found = []
-    for path in sorted(store.folder.glob("weights-*.safetensors")):
-        if _NAME.fullmatch(path.name) and (one := _header(path)) is not None and one.protocol == training.protocol:
-            found.append(one)
+    for path in sorted(store.folder.glob(f"{kind}-*.safetensors")):
+        if _NAME.fullmatch(path.name) and (file := _header(path)) is not None and file[0].protocol == training.protocol:
+            found.append(file[0])
     return found
 
 
-def _header(path: Path) -> Kept | None:
+def _header(path: Path) -> tuple[Kept, dict] | None:
+    """What the header says, and its metadata."""
     try:
         with open(path, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length)) if length < _HEADER_LIMIT else {}
         metadata = header["__metadata__"]
-        found = Kept(path, metadata["protocol"], tuple(json.loads(metadata["networks"])))
+        records = tuple(json.loads(metadata["networks"]))
+        found = Kept(path, metadata["protocol"], records, int(metadata.get("step", 0)))
         _ = found.networks
     except (OSError, struct.error, ValueError, LookupError, TypeError):
         return None
-    return found
+    return found, metadata
 
 
 def intact(one: Kept) -> bool:
@@ -97,6 +137,32 @@ def intact(one: Kept) -> bool:
 
 def load(path: Path, networks: Iterable[Network], device: str | torch.device = "cpu") -> tuple[Parameters, list[dict]]:
     """Weights and training records of the named networks. Raises StoreError if the file is damaged or lacks one of them."""
+    tensors, records, *_ = _checked(path, networks, device)
+    return _parameters(tensors), records
+
+
+def load_state(
+    path: Path, networks: Iterable[Network], device: str | torch.device = "cpu"
+) -> tuple[int, State, list[dict]]:
+    """Step, state and training records of networks of a chain. Raises as `load`."""
+    tensors, records, metadata, rows = _checked(path, networks, device)
+    moments = tuple(_parameters(tensors, name) for name in _MOMENTS) if f"{_MOMENTS[0]}weight0" in tensors else None
+    steps = json.loads(metadata["steps"])
+    steps = None if steps is None else tuple(steps[k] for k in rows)
+    return int(metadata["step"]), State(_parameters(tensors), moments, steps, int(metadata["epoch"])), records
+
+
+def _parameters(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> Parameters:
+    groups = []
+    for name in ("weight", "bias"):
+        number = sum(bool(re.fullmatch(rf"{prefix}{name}\d+", key)) for key in tensors)
+        groups.append(tuple(tensors[f"{prefix}{name}{k}"] for k in range(number)))
+    return Parameters(*groups)
+
+
+def _checked(
+    path: Path, networks: Iterable[Network], device: str | torch.device
+) -> tuple[dict[str, torch.Tensor], list[dict], dict, list[int]]:
     from safetensors.torch import load as parse
 
     header = _header(path)
@@ -105,12 +171,11 @@ def load(path: Path, networks: Iterable[Network], device: str | torch.device = "
         raise StoreError(
             f"{path} is damaged: its checksum differs from its name; run the sweep again to train its networks"
         )
-    places = {one: k for k, one in enumerate(header.networks)}
+    file, metadata = header
+    places = {one: k for k, one in enumerate(file.networks)}
     try:
         rows = [places[one] for one in networks]
     except KeyError as error:
         raise StoreError(f"{path} does not hold the weights of {error.args[0]}") from error
     tensors = {name: tensor[rows].to(device) for name, tensor in parse(content).items()}
-    layers = range(len(tensors) // 2)
-    parameters = Parameters(tuple(tensors[f"weight{k}"] for k in layers), tuple(tensors[f"bias{k}"] for k in layers))
-    return parameters, [header.records[k] for k in rows]
+    return tensors, [file.records[k] for k in rows], metadata, rows

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 
-import joblib
+import loky
 import numpy as np
 import pandas as pd
 
@@ -76,9 +77,13 @@ def judge(
     """
     chosen = list(CLAIMS if claims is None else claims)
     names, blocks = zip(*_protocols(rows), strict=True)
-    work = joblib.delayed(verdicts.judge)
-    n_jobs = max(1, min(len(blocks) // PROTOCOLS_PER_PROCESS, joblib.cpu_count()))
-    tables = joblib.Parallel(n_jobs=n_jobs)(work(block, chosen, n_bootstrap=n_bootstrap, seed=seed) for block in blocks)
+    work = functools.partial(verdicts.judge, claims=chosen, n_bootstrap=n_bootstrap, seed=seed)
+    n_workers = min(len(blocks) // PROTOCOLS_PER_PROCESS, loky.cpu_count())
+    if n_workers > 1:
+        with loky.ProcessPoolExecutor(n_workers) as pool:
+            tables = list(pool.map(work, blocks))
+    else:
+        tables = list(map(work, blocks))
     labelled = [pd.DataFrame({**values, **table}) for values, table in zip(names, tables, strict=True)]
     return pd.concat(labelled, ignore_index=True)
 

@@ -57,7 +57,7 @@ def run(
             report(f"{changed}, {n} realizations ({k} of {len(sweeps_to_train)})")
             work = sum(cost(one, asked.training, asked.evaluation) for one in asked.networks())
             # so little work takes less time than the start of worker processes
-            where = "in-process" if executor == "auto" and work < sweeps.WORTH_MEASURING else executor
+            where = "in-process" if executor == "auto" and work < sweeps.WORTH_WORKERS else executor
             trained += sweeps.run(asked, store, where, device, both_weights=both)
             if both:  # trained before without their last weights: those networks are trained again
                 trained += sweeps.run(asked.override(restore="last"), store, where, device)

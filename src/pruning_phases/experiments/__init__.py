@@ -1,0 +1,89 @@
+"""What happens between trainings: chains of steps, each with weights to evaluate.
+
+An experiment is a module with two functions:
+
+- ``steps(training)``: the keys of its steps, increasing integers, as stored in the column `step`;
+- ``chain(networks, training, data, device, start)``: its steps in this order, after `start` if one is given.
+
+Everything else (batches, storing, resuming, verifying, progress) is the same for all. A further experiment is a module and an entry in
+`EXPERIMENTS`; what it visits is `Training.path`, further options are fields of `Training`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.datasets.files import Images
+from pruning_phases.engine import Parameters, State, TrainedBatch
+
+EXPERIMENTS = {
+    "dropout": "pruning_phases.experiments.dropout",
+    "epochs": "pruning_phases.experiments.epochs",
+}
+"""Module of each experiment, by the name that `Training.experiment` has. A frozen name: it is in the hash of the protocol."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One step of a chain of M networks."""
+
+    step: int
+    parameters: Parameters
+    """Weights [M, 1, …] to evaluate."""
+    records: tuple[dict, ...]
+    """How each network got there: plain values, `stop_reason` among them."""
+    state: State | None = None
+    """What the next step goes on from; None: the chain ends here."""
+    last: Parameters | None = None
+    """Weights after the last epoch, where `parameters` may be others."""
+    measures: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Further columns of the results: a number for each network, [M]."""
+
+
+class Experiment(Protocol):
+    """What a module of `EXPERIMENTS` has."""
+
+    def steps(self, training: Training) -> tuple[int, ...]:
+        """Keys of the steps, increasing. Raises ConfigError for a `path` that the experiment cannot visit."""
+
+    def chain(
+        self,
+        networks: Sequence[Network],
+        training: Training,
+        data: Images,
+        device: str,
+        start: tuple[int, State] | None = None,
+    ) -> Iterator[Step]:
+        """The steps of networks trained together; start: an earlier step and its state, so that only later ones follow."""
+
+
+def experiment_of(training: Training) -> Experiment:
+    """The experiment of a protocol. Raises ConfigError if there is none of that name."""
+    if training.experiment not in EXPERIMENTS:
+        near = difflib.get_close_matches(training.experiment, EXPERIMENTS, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(
+            f"experiment = {training.experiment!r} is not possible: {hint}choose one of {', '.join(EXPERIMENTS)}"
+        )
+    return importlib.import_module(EXPERIMENTS[training.experiment])
+
+
+def steps_of(training: Training) -> tuple[int, ...]:
+    """Keys of the steps of a protocol's experiment."""
+    return experiment_of(training).steps(training)
+
+
+def records_of(batch: TrainedBatch) -> tuple[dict, ...]:
+    """Training record of each network of a batch."""
+    fields = (batch.epochs, batch.best_epochs, batch.stop_reasons, batch.learning_rates)
+    return tuple(
+        {"epochs": epochs, "best_epoch": best, "stop_reason": reason, "learning_rate": rate}
+        for epochs, best, reason, rate in zip(*fields, strict=True)
+    )

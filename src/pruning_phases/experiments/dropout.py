@@ -1,0 +1,31 @@
+"""Train once, then evaluate with dropout over the p_eval grid: the experiment of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.datasets.files import Images
+from pruning_phases.engine import State, train
+from pruning_phases.experiments import Step, records_of
+
+
+def steps(training: Training) -> tuple[int, ...]:
+    """One step, 0."""
+    if training.path:
+        raise ConfigError(
+            f"path = {training.path} is not possible: the experiment dropout has one step, leave it empty"
+        )
+    return (0,)
+
+
+def chain(
+    networks: Sequence[Network],
+    training: Training,
+    data: Images,
+    device: str,
+    start: tuple[int, State] | None = None,
+) -> Iterator[Step]:
+    """The trained networks."""
+    batch = train(networks, training, data, device, l2=training.l2)
+    yield Step(0, batch.parameters, records_of(batch), last=batch.last.parameters)

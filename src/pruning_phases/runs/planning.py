@@ -1,0 +1,196 @@
+"""Which batches a sweep still needs, from what its store has."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+
+from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
+from pruning_phases.engine.loop import VALIDATION_CHUNK
+from pruning_phases.engine.parameters import DTYPES
+from pruning_phases.runs import store as stores
+from pruning_phases.runs import weights
+from pruning_phases.runs.progress import cost
+from pruning_phases.runs.store import Store
+
+NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
+GPU_NETWORKS_PER_BATCH = 1_000  # enough to occupy a GPU; more only means that an interruption loses more
+GPU_MEMORY_SHARE = 0.5  # of the free memory: what is counted below leaves out the libraries' workspaces
+GPU_MEMORY = 8 * 2**30  # bytes free, assumed of GPUs that are not in this machine
+
+Lacking = dict[Network, set[tuple[int, float, int]]]  # the (step, p_eval, eval_pass) that each network lacks
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A batch to train, to go on with (`start`) or (`weights`) to evaluate only."""
+
+    networks: tuple[Network, ...]
+    evaluation: Evaluation
+    steps: tuple[int, ...] = (0,)
+    """Steps of the experiment to evaluate and store."""
+    weights: str | None = None
+    """File of kept weights of these networks, of the one step."""
+    start: str | None = None
+    """File of the state after an earlier step of their chain."""
+
+    def cost(self, training: Training) -> float:
+        """Expected work in FLOP."""
+        epochs = 0 if self.weights else None
+        passes = dataclasses.replace(self.evaluation, passes=min(self.evaluation.passes * len(self.steps), 10_000))
+        return sum(cost(one, training, passes, epochs) for one in self.networks)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a sweep still needs."""
+
+    jobs: tuple[Job, ...]
+    """Longest first."""
+    retrained: tuple[Network, ...]
+    """Networks that were trained before, but without a p_eval or pass now asked for and without keeping weights."""
+
+    @property
+    def n_networks(self) -> int:
+        """Networks to train or evaluate."""
+        return sum(len(job.networks) for job in self.jobs)
+
+    @property
+    def n_evaluated(self) -> int:
+        """Networks of these that need no training, as their weights were kept."""
+        return sum(len(job.networks) for job in self.jobs if job.weights)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"2/5"`` → (2, 5): the second of five parts of a sweep. Raises ConfigError for what is not such a part."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    k, n = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= k <= n:
+        raise ConfigError(
+            f"shard = {text!r} is not possible: give K/N, the K-th of N parts, such as 1/4, 2/4, 3/4 or 4/4"
+        )
+    return k, n
+
+
+def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Network]:
+    """The networks of the k-th of n disjoint parts of a sweep, shard = (k, n); together the n parts are the sweep.
+
+    The networks of a realization that share their draws stay together: each such group goes, the longest first, to the part that has
+    least to do. What a part holds depends on the sweep and (k, n) alone, not on a store or a machine: whole numbers order the groups.
+    """
+    k, n = shard
+    groups: dict[tuple, list[Network]] = {}
+    for one in sweep.networks():
+        groups.setdefault(_group(one), []).append(one)
+
+    def work(name: tuple) -> int:
+        depth, width, n_train, _ = name
+        weights_of_one = sweep.training.images.n_pixels * width + (depth - 1) * width**2
+        return len(groups[name]) * (n_train + sweep.training.n_validation) * weights_of_one
+
+    loads = [(0, part) for part in range(n)]  # a heap
+    mine = []
+    for name in sorted(groups, key=lambda name: (-work(name), name)):
+        load, part = loads[0]
+        heapq.heapreplace(loads, (load + work(name), part))
+        if part == k - 1:
+            mine += groups[name]
+    return sorted(mine)
+
+
+def plan(sweep: Sweep, store: Store, device: str = "cpu", shard: tuple[int, int] = (1, 1)) -> Plan:
+    """What `store` lacks of `sweep` (or of one of its parts), in batches of one depth, width and n_train, longest first.
+
+    On a CPU a batch has at most 20 networks of one realization; on a GPU ("cuda…") as many whole realizations as its memory takes, up to
+    1 000 networks. Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
+    """
+    covered, asked = store.coverage(sweep.training), stores.wanted(sweep)
+    lacking = {one: asked - covered.get(one, set()) for one in networks_of_shard(sweep, shard)}
+    lacking = {one: keys for one, keys in lacking.items() if keys}
+    jobs = [*_to_evaluate(lacking, sweep, store), *_to_go_on(lacking, sweep, store)] if lacking else []
+    missing = lacking.keys()
+    groups = [
+        list(group) for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group)
+    ]
+    if device.startswith("cuda"):
+        free = torch.cuda.mem_get_info(device)[0] if torch.cuda.is_available() else GPU_MEMORY
+        batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free)
+    else:
+        batches = _split(groups)
+    jobs += [Job(tuple(batch), sweep.evaluation, _steps(lacking, batch)) for batch in batches]
+    jobs.sort(key=lambda job: -job.cost(sweep.training))
+    again = [one for one in missing if {s for s, *_ in lacking[one]} & {s for s, *_ in covered.get(one, ())}]
+    return Plan(tuple(jobs), tuple(sorted(again)))
+
+
+def _steps(lacking: Lacking, networks: Iterable[Network]) -> tuple[int, ...]:
+    return tuple(sorted({step for one in networks for step, *_ in lacking[one]}))
+
+
+def _to_evaluate(lacking: Lacking, sweep: Sweep, store: Store) -> Iterator[Job]:
+    """Jobs for networks whose weights were kept; what these do is taken out of `lacking`."""
+    for file in weights.kept(store, sweep.training):
+        here = [one for one in file.networks if any(step == file.step for step, *_ in lacking.get(one, ()))]
+        if here and weights.intact(file):
+            p_eval = {p for one in here for step, p, _ in lacking[one] if step == file.step}
+            evaluation = Evaluation(p_eval=tuple(p_eval), passes=sweep.evaluation.passes)
+            yield Job(tuple(here), evaluation, (file.step,), weights=str(file.path))
+            for one in here:
+                lacking[one] = {key for key in lacking[one] if key[0] != file.step}
+                if not lacking[one]:
+                    del lacking[one]
+
+
+def _to_go_on(lacking: Lacking, sweep: Sweep, store: Store) -> Iterator[Job]:
+    """Jobs for networks whose chain was interrupted, each from its latest step; these are taken out of `lacking`."""
+    for file in sorted(weights.kept(store, sweep.training, "chain"), key=lambda file: -file.step):
+        here = [one for one in file.networks if one in lacking and min(lacking[one])[0] > file.step]
+        if here and weights.intact(file):
+            yield Job(tuple(here), sweep.evaluation, _steps(lacking, here), start=str(file.path))
+            for one in here:
+                del lacking[one]
+
+
+def _split(groups: Iterable[list[Network]]) -> Iterator[list[Network]]:
+    """Parts of each group, as equal as possible."""
+    for members in groups:
+        n_batches = -(-len(members) // NETWORKS_PER_BATCH)
+        yield from (members[k::n_batches] for k in range(n_batches))
+
+
+def _joined(groups: Iterable[list[Network]], training: Training, budget: float) -> Iterator[list[Network]]:
+    """Groups of one architecture and N joined while they need less than `budget` bytes; at least one group each."""
+    batch: list[Network] = []
+    used = 0
+    for members in groups:
+        need = gpu_bytes(members, training)
+        fits = used + need <= budget and len(batch) + len(members) <= GPU_NETWORKS_PER_BATCH
+        if batch and (batch[0][:3] != members[0][:3] or not fits):
+            yield batch
+            batch, used = [], 0
+        batch, used = batch + members, used + need
+    if batch:
+        yield batch
+
+
+def gpu_bytes(members: Sequence[Network], training: Training) -> int:
+    """Memory that training the networks of one realization takes: parameters, activations, validation images, in bytes."""
+    one = members[0]
+    n_pixels, n_classes = training.images.n_pixels, training.images.n_classes
+    neurons = one.depth * one.width + n_classes
+    parameters = (n_pixels + 1) * one.width + ((one.depth - 1) * one.width + n_classes) * (one.width + 1)
+    # value, gradient, two moments, what is kept of a network (initial, best, last, its moments), two temporaries of the update;
+    # h, δ and mask of a mini-batch, h in validation
+    per_network = 11 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
+    return DTYPES[training.precision].itemsize * (
+        len(members) * per_network + training.n_validation * (n_pixels + one.width)
+    )
+
+
+def _group(one: Network) -> tuple:
+    return (one.depth, one.width, one.n_train, one.realization)

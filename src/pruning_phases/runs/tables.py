@@ -1,0 +1,92 @@
+"""The results table: its columns and types, one row for each network, p_eval and pass (and step of a chain)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pruning_phases.config import Evaluation, Network, Sweep
+
+COLUMNS = {
+    "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),
+    "p_eval": pa.float64(), "eval_pass": pa.int16(), "loss": pa.float32(), "n_correct": pa.uint16(),
+}  # fmt: skip
+OPTIONAL = {"step": pa.int32()}  # 0 where a file does not have it
+KEY = list(COLUMNS)[:7]
+SCHEMA = pa.schema(list(COLUMNS.items()))
+
+
+def key_of(table: pd.DataFrame) -> list[str]:
+    """Columns that name a row: `KEY`, and `step` in the table of an experiment with several."""
+    return [*KEY[:5], "step", *KEY[5:]] if "step" in table else KEY
+
+
+def tidy(
+    networks: Iterable[Network],
+    evaluation: Evaluation,
+    loss: np.ndarray,
+    n_correct: np.ndarray,
+    step: int | None = None,
+    measures: Mapping[str, np.ndarray] | None = None,
+) -> pd.DataFrame:
+    """Tidy table of one batch: loss and n_correct [M, E, passes] become one row for each network, p_eval and pass.
+
+    step: of a chain, a further column, as are `measures` [M].
+    """
+    networks = tuple(networks)
+    _, n_p, n_passes = loss.shape
+    names = np.repeat(np.array(networks, dtype=object), n_p * n_passes, axis=0)
+    columns = {name: names[:, k] for k, name in enumerate(Network._fields)}
+    columns["p_eval"] = np.tile(np.repeat(evaluation.p_eval, n_passes), len(networks))
+    columns["eval_pass"] = np.tile(np.arange(n_passes), len(networks) * n_p)
+    columns["loss"], columns["n_correct"] = loss.ravel(), n_correct.ravel()
+    if step is not None:
+        columns["step"] = np.full(len(names), step)
+    for name, values in (measures or {}).items():
+        columns[name] = np.repeat(values, n_p * n_passes)
+    table = pd.DataFrame(columns)
+    return table.astype({name: kind.to_pandas_dtype() for name, kind in zip(*_columns(table.columns), strict=True)})
+
+
+def _columns(names: Iterable[str]) -> tuple[list[str], list[pa.DataType]]:
+    """Columns of a table with these names, in the order of files, and their types: a name that is not ours is an observable."""
+    names = [*COLUMNS, *(name for name in names if name not in COLUMNS)]
+    return names, [COLUMNS.get(name, OPTIONAL.get(name, pa.float64())) for name in names]
+
+
+def schema_of(names: Iterable[str]) -> pa.Schema:
+    """Types of a table with columns of these names."""
+    return pa.schema(list(zip(*_columns(names), strict=True)))
+
+
+def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+    """Rows of a tidy table that belong to a sweep, sorted by key, each once."""
+    wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(
+        table.dtypes[list(Network._fields)].to_dict()
+    )
+    rows = table[table["p_eval"].isin(sweep.evaluation.p_eval) & (table["eval_pass"] < sweep.evaluation.passes)]
+    rows = rows.merge(wanted, on=list(Network._fields))
+    key = key_of(rows)
+    return rows.drop_duplicates(key).sort_values(key, ignore_index=True)
+
+
+def empty() -> pd.DataFrame:
+    """A tidy table without rows."""
+    return numpy_backed(SCHEMA.empty_table())
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables one below the other; where some have a step and others not, these are of step 0."""
+    if not tables:
+        return empty()
+    table = pd.concat(tables, ignore_index=True)
+    return table.fillna({"step": 0}).astype({"step": "int32"}) if "step" in table else table
+
+
+def numpy_backed(table: pa.Table) -> pd.DataFrame:
+    """The table with the types of ours. Raises pa.ArrowException or KeyError for another table."""
+    schema = schema_of(table.column_names)
+    return table.select(schema.names).cast(schema).to_pandas()
