@@ -57,7 +57,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test unit nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas bench lint format lock clean
+.PHONY: help env data test quick unit nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -92,14 +92,17 @@ endif
 data: env ## unpack MNIST from data/mnist (or download it) and check it
 	@$(BIN)/pruning-phases data
 
-test: env data ## everything: unit tests, notebooks against their stored outputs, the book, then tests of the built book
-	$(MAKE) --no-print-directory unit nbval book
-	$(PYTEST) -m book tests
+test: env data ## everything: unit tests, the book, its notebooks against their stored outputs, tests of the built book
+	$(MAKE) --no-print-directory unit book
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m book tests
+
+quick: lint ## for the daily loop: lint, and the tests that take less than a few seconds
+	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'not book and not slow' tests
 
 unit: env ## unit tests, among them notebooks run with changed parameters
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
 
-nbval: env ## execute every notebook and compare with its stored outputs
+nbval: env ## execute every notebook by nbval and compare with its stored outputs (`make test` compares those of the book)
 	@$(BIN)/python -c 'import matplotlib.font_manager' 2> /dev/null  # makes its list of fonts, which it would tell in a notebook
 	$(PYTEST) -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 

@@ -302,12 +302,19 @@ def test_statements_are_sorted_into_those_that_need_a_protocol_and_those_that_do
 
 def test_map_shows_every_verdict(judged):
     ax = plotting.statement_map(judged, counted=STATEMENTS[:2], framed=[STEADY])
-    cells = {(round(cell.get_x() + 0.5), round(cell.get_y() + 0.5)): cell.get_facecolor() for cell in ax.patches[:-1]}
-    assert len(cells) == len(judged)
     columns = [DRIFTING, FLAT, STEADY]  # by learning rate, mini-batch, weights
+    claims = list(dict.fromkeys(judged["claim"]))
+    (mesh,) = ax.collections
+    fills = mesh.get_facecolors().reshape(len(claims), len(columns), 4)
+    marks = {tuple(text.get_position()): text.get_text() for text in ax.texts if text.get_transform() == ax.transData}
+    assert len(marks) == len(judged)
     for row in judged.itertuples():
-        place = columns.index(row.variant), list(dict.fromkeys(judged["claim"])).index(row.claim)
-        assert cells[place] == mpl.colors.to_rgba(plotting.protocols.VERDICT_STYLES[row.verdict][0])
+        x, y = columns.index(row.variant), claims.index(row.claim)
+        fill, mark = plotting.protocols.VERDICT_STYLES[row.verdict]
+        assert tuple(fills[y, x]) == mpl.colors.to_rgba(fill)
+        assert marks[x + 0.5, y + 0.5] == mark
+    (frame,) = ax.patches
+    assert (frame.get_x(), frame.get_width()) == (columns.index(STEADY), 1)
     assert [label.get_fontweight() for label in ax.get_yticklabels()[:3]] == ["bold", "bold", "normal"]
     with pytest.raises(ValueError, match="unknown verdicts"):
         plotting.statement_map(judged.assign(verdict="maybe"))

@@ -175,7 +175,9 @@ def test_digit_answers_show_frequencies_and_refuse_wrong_shapes():
     images = np.zeros((3, 28, 28))
     ax = plotting.digit_answers(images, np.array([7, 1, 2]), frequencies)
     np.testing.assert_allclose(ax.collections[0].get_array(), frequencies)
-    assert [text.get_text() for text in ax.texts] == ["55"] * 3
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["55"] * 3
+    boxes = [(box.get_x(), box.get_y()) for box in ax.patches]
+    assert boxes == [(7, 0), (1, 1), (2, 2)]  # the true classes
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # first digit on top
     with pytest.raises(ValueError, match="3 labels need images"):
         plotting.digit_answers(images[:2], np.array([7, 1, 2]), frequencies)

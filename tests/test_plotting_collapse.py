@@ -54,6 +54,15 @@ def drawn(ax):
     return np.concatenate([line.get_ydata() for line in ax.lines if len(line.get_ydata())])
 
 
+def bars_of(collection):
+    """Lower and upper ends of vertical lines."""
+    return [tuple(segment[:, 1]) for segment in collection.get_segments()]
+
+
+def ends_of(table, name):
+    return list(zip(table[f"{name}_low"], table[f"{name}_high"], strict=True))
+
+
 def test_style_is_left_alone_and_axes_are_used(fits):
     before = dict(mpl.rcParams)
     _, axes = panels(2)
@@ -170,7 +179,8 @@ def test_stability_map_says_status_and_numbers():
     assert ["closed ●", f"{row.p_c:.2f}", f"{row.nu:.2f}", f"{row.chi_squared:.2f}"] in shown
     framed = [patch for patch in ax.patches if patch.get_linewidth() > 2]
     assert len(framed) == 1
-    assert framed[0].get_x() + 0.47 == pytest.approx(sorted(of_bkt["n_min"].unique()).index(regime.n_min))
+    assert framed[0].get_x() == sorted(of_bkt["n_min"].unique()).index(regime.n_min)
+    assert ax.get_yticklabels()[int(framed[0].get_y())].get_text() == f"±{regime.half_width:g}"
     with pytest.raises(ValueError, match="one map shows one ansatz, got BKT, algebraic"):
         pc.stability_grid(table)
 
@@ -193,24 +203,56 @@ def test_crossings_with_laws_have_a_panel_for_every_rate(lines):
         pc.hypothesis_panels({})
 
 
-def test_tables_are_drawn(fits, lines):
+def test_exponents_are_drawn_with_their_intervals(fits, lines):
     table = fit_table(fits)
-    assert set(table.nu) <= set(drawn(pc.nu_and_quality(table, reference=0.5)))
-    assert set(table.p_c) <= set(drawn(pc.nu_and_quality(table, column="p_c")))
+    for column in ("nu", "p_c"):
+        ax = pc.nu_and_quality(table, reference=0.5, column=column)
+        assert set(table[column]) <= set(drawn(ax))
+        assert bars_of(ax.collections[0]) == ends_of(table, f"{column}_contour")
+        assert bars_of(ax.collections[1]) == ends_of(table, f"{column}_bootstrap")
     relation = relation_table(fits, fit_lines(lines, Algebraic(), n_bootstrap=20))
-    assert set(relation.predicted) <= set(drawn(pc.nu_relation_curves(relation)))
+    ax = pc.nu_relation_curves(relation)
+    assert set(relation.predicted) <= set(drawn(ax))
+    line, _, (bars,) = ax.containers[0]
+    np.testing.assert_allclose(line.get_ydata(orig=False), relation.nu_algebraic)
+    top = np.maximum(relation.predicted * relation.ratio_high, relation.nu_algebraic)
+    np.testing.assert_allclose([segment[1, 1] for segment in bars.get_segments()], top)
     compared = compare_lines(lines, (BKT(), Algebraic()), n_bootstrap=5)
-    assert set(compared.prediction_error) <= set(drawn(pc.comparison_strip(compared, "prediction_error")))
-    pc.comparison_strip(compared, "log_likelihood", legend=False)
+    for criterion in ("prediction_error", "log_likelihood"):
+        ax = pc.comparison_strip(compared, criterion, legend=False)
+        for rows in (group for _, group in compared.groupby("ansatz") if group[criterion].notna().any()):
+            (line,) = (found for found in ax.lines if found.get_label() == rows["ansatz"].iloc[0])
+            np.testing.assert_allclose(line.get_ydata(orig=False), rows[criterion])
+            assert abs(line.get_xdata(orig=False) - rows["p_train"]).max() < 0.1  # beside its p_train
+        assert ax.get_yscale() == ("linear" if criterion == "log_likelihood" else "log")
 
 
-def test_crossings_and_scans_are_drawn(lines):
+def test_crossings_are_drawn_sure_ones_filled(lines):
     crossings = pair_crossings(lines[0.0], n_bootstrap=20)
-    pc.crossing_drift_line(crossings, crossing_drift(lines[0.0], 20, min_significance=0.0))
+    drift = crossing_drift(lines[0.0], 20, min_significance=0.0)
+    ax = pc.crossing_drift_line(crossings, drift)
+    sure = crossings["significance"] >= 2
+    points = {
+        found.get_markerfacecolor() == "white": set(zip(*found.get_data(), strict=True))
+        for found in ax.lines
+        if found.get_marker() == "o"
+    }
+    for unsure, part in ((False, crossings[sure]), (True, crossings[~sure & crossings["p_star"].notna()])):
+        assert set(zip(part["n_mean"], part["p_star"], strict=True)) <= points.get(unsure, set())
+    n, p = ax.lines[-1].get_data()
+    np.testing.assert_allclose(p, drift.intercept + drift.slope * np.log(n / 1000))
     ax = pc.crossing_drift_line(crossing_lines(lines, n_bootstrap=20))
     assert set(crossings.p_star.round(6)) <= set(drawn(ax).astype(float).round(6))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "0.2"]
+
+
+def test_scans_are_drawn_with_their_intervals():
     data = synthetic_collapse(noise=0.1)
-    assert len(pc.scan_curves(scan_l0(data, (0.1, 1.0)), "l0").collections) >= 2
+    scan = scan_l0(data, (0.1, 1.0))
+    intervals, points = pc.scan_curves(scan, "l0").collections[:2]
+    assert bars_of(intervals) == ends_of(scan, "nu_contour")
+    assert points.get_offsets().tolist() == scan[["l0", "nu"]].to_numpy().tolist()
+    assert points.get_array().tolist() == scan["chi_squared"].tolist()
     windows = scan_windows(data, BKT(), p_windows=[None, (0.3, 0.6)])
     ax = pc.scan_curves(windows, "p_window", column="p_c")
     assert [t.get_text() for t in ax.get_xticklabels()] == ["all", "0.3–0.6"]
@@ -219,6 +261,9 @@ def test_crossings_and_scans_are_drawn(lines):
 def test_known_system_shows_every_observable():
     data = synthetic_collapse(noise=0.1, n_train=(8, 16, 32, 64))
     figure = pc.known_system({"a": data, "b": data}, {"a": "first", "b": "second"}, (0.2, 0.7), "T")
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["8", "16", "32", "64"]
+    assert len({container[0].get_color() for container in figure.axes[0].containers}) == 4
     assert [ax.get_ylabel() for ax in figure.axes[:2]] == ["first", "second"]
 
 
@@ -226,6 +271,9 @@ def test_calibration_is_drawn():
     table = coverage_table(coverage_fits([SyntheticCase("BKT", 1.0, 0.1, 0.05)], 3, 5))
     ax = pc.coverage_strip(table)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["BKT ν=1, noise 0.1, Δp=0.05"]
+    shares = {line.get_label(): line.get_xdata()[0] for line in ax.lines[:-1]}
+    assert shares["$p_c$, contour"] == table["p_c_contour_coverage"].iloc[0]
+    assert shares[r"$\nu$, bootstrap"] == table["nu_bootstrap_coverage"].iloc[0]
     bias = chi_squared_bias((0.01, 0.1), (0.05,), n_sets=3)
     assert set(bias.chi_squared) <= set(drawn(pc.bias_curves(bias)))
 

@@ -19,8 +19,6 @@ from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.search import Interval, Search, check_bootstrap
 
-__all__ = ["CollapseFit", "Search", "fit_collapse", "landscape"]
-
 CONTOUR_LEVEL = 1.3
 """Error contour of the paper: chi^2_nu = 1.3 min chi^2_nu, the convention of its authors' package."""
 _UNKNOWN = (np.nan, np.nan)

@@ -16,13 +16,11 @@ from pruning_phases.plotting.collapse import (
     landscape_map,
     transition_figure,
 )
-from pruning_phases.plotting.crossings import hypothesis_panels
+from pruning_phases.plotting.crossings import crossing_drift_line, crossing_hypotheses, hypothesis_panels
 from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
 from pruning_phases.plotting.exponents import (
     comparison_strip,
-    crossing_drift_line,
-    crossing_hypotheses,
     nu_and_quality,
     nu_relation_curves,
     scan_curves,
@@ -31,9 +29,10 @@ from pruning_phases.plotting.performance import contestants, speed_curve
 from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
 from pruning_phases.plotting.protocols import against_learning_rate, learning_rate_grid, statement_map
 from pruning_phases.plotting.schematic import network_schematic
+from pruning_phases.plotting.series import size_color, size_marker
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width
 from pruning_phases.plotting.stability import stability_grid, stability_panels
-from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, size_color, size_marker, vector_output
+from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
 
 __all__ = [
     "ALPHA_CMAP",

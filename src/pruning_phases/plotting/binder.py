@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 from pruning_phases.observables import ENSEMBLES, compare_with_gaussian
 from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.plane import P_EVAL
-from pruning_phases.plotting.style import (
-    axes_or_new,
-    legend_below,
-    log_axis,
-    size_color,
-    size_label,
-    size_marker,
-    styled,
-)
+from pruning_phases.plotting.series import Look, error_curves, size_label, size_looks
+from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+
+SOURCES = {
+    "between": (Look("#c0392b", "o", "between networks"), "-"),
+    "within": (Look("#2f6db3", "s", "between passes of a network"), "--"),
+    "counting": (Look("black", "", r"counting: $\sqrt{A(1-A)/10\,000}$"), ":"),
+}
+"""Of the accuracy's variance: look and line."""
 
 
 @styled
@@ -49,17 +49,11 @@ def binder_curves(
         ax.axhspan(*band, color="#dddddd", zorder=0, linewidth=0, label="Gaussian, 95 %")
         ax.axhline(smallest["gaussian_median"], color="#777777", linewidth=1, linestyle="--", zorder=0)
     ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
-    for n_train, curve in part.sort_values("p_eval").groupby("n_train", sort=True):
-        _, _, bars = ax.errorbar(
-            curve["p_eval"],
-            curve["binder"],
-            curve["binder_error"].fillna(0),
-            color=size_color(n_train),
-            marker=size_marker(n_train),
-            label=size_label(n_train),
-            linestyle="none",
-            elinewidth=0.8,
-        )
+    looks = size_looks(part["n_train"])
+    drawn = error_curves(
+        ax, part, "p_eval", "binder", "binder_error", looks, "n_train", linestyle="none", elinewidth=0.8
+    )
+    for _, _, bars in drawn:
         bars[0].set_alpha(0.4)  # many and long where networks are few: behind the values they belong to
     ax.set_xlabel(P_EVAL)
     if not part["binder"].notna().any():
@@ -95,14 +89,9 @@ def variance_curves(
     if part.empty:
         raise ValueError(f"n_train = {n_train} is not in the table; it has {sorted(variance['n_train'].unique())}")
     ax = axes_or_new(ax)
-    for column, label, line in (
-        ("between", "between networks", "o-"),
-        ("within", "between passes of a network", "s--"),
-        ("counting", r"counting: $\sqrt{A(1-A)/10\,000}$", ":"),
-    ):
+    for column, (look, line) in SOURCES.items():
         deviation = np.sqrt(part[column].clip(lower=0)).replace(0, np.nan)
-        color = {"between": "#c0392b", "within": "#2f6db3", "counting": "black"}[column]
-        ax.plot(part["p_eval"], deviation, line, color=color, label=label)
+        ax.plot(part["p_eval"], deviation, color=look.color, marker=look.marker, linestyle=line, label=look.label)
     log_axis(ax.yaxis)
     ax.set_xlabel(P_EVAL)
     ax.set_ylabel("st. dev. of the accuracy")

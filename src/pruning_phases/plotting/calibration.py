@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.plotting.exponents import BKT_COLOR
+from pruning_phases.plotting.series import Look, error_curves, ordered_looks
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+
+KINDS = {
+    "p_c_contour": Look(BKT_COLOR, "o", "$p_c$, contour", "white"),
+    "nu_contour": Look(BKT_COLOR, "s", r"$\nu$, contour", "white"),
+    "p_c_bootstrap": Look(BKT_COLOR, "o", "$p_c$, bootstrap"),
+    "nu_bootstrap": Look(BKT_COLOR, "s", r"$\nu$, bootstrap"),
+}
 
 
 @styled
@@ -22,24 +27,17 @@ def coverage_strip(table: pd.DataFrame, ax: Axes | None = None, nominal: float =
         nominal: coverage that the bootstrap promises (dashed).
     """
     ax = axes_or_new(ax)
-    y = np.arange(len(table))
-    kinds: Mapping[str, tuple[str, str]] = {
-        "p_c_contour": ("o", "white"),
-        "nu_contour": ("s", "white"),
-        "p_c_bootstrap": ("o", BKT_COLOR),
-        "nu_bootstrap": ("s", BKT_COLOR),
-    }
-    names = {"p_c": "$p_c$", "nu": r"$\nu$"}
-    for kind, (marker, face) in kinds.items():
-        name, interval = kind.rsplit("_", 1)
+    y = range(len(table))
+    for kind, look in KINDS.items():
+        face = look.face or look.color
         ax.plot(
             table[f"{kind}_coverage"],
             y,
-            marker,
-            color=BKT_COLOR,
+            look.marker,
+            color=look.color,
             markerfacecolor=face,
             markersize=7,
-            label=f"{names[name]}, {interval}",
+            label=look.label,
         )
     ax.axvline(nominal, color="black", linestyle="--", linewidth=1, zorder=0)
     labels = [
@@ -63,14 +61,8 @@ def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax: axes to draw on (None: a new figure).
     """
     ax = axes_or_new(ax)
-    for k, (spacing, curve) in enumerate(table.groupby("spacing", sort=True)):
-        ax.errorbar(
-            curve["sigma"],
-            curve["chi_squared"],
-            curve["chi_squared_error"],
-            fmt=f"{'osD^'[k % 4]}-",
-            label=f"{spacing:g}",
-        )
+    looks = ordered_looks(table["spacing"])
+    error_curves(ax, table, "sigma", "chi_squared", "chi_squared_error", looks, "spacing")
     ax.axhline(1, color="black", linestyle=":", linewidth=1, zorder=0)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)

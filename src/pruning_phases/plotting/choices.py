@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.claims.studies.sensitivity import ANCHORS
-from pruning_phases.plotting.style import MARKERS, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, legend_below, styled
+from pruning_phases.plotting.series import MARKERS, Look, ordered_looks
+from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, legend_below, styled
 
 
 @styled
@@ -32,20 +31,23 @@ def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None
     choices = list(dict.fromkeys(shifts["words"]))
     chosen = shifts[shifts["quantity"] == quantity]
     points = chosen.groupby(["p_train", "p_eval"], sort=True, dropna=False)
+    rates = ordered_looks(chosen["p_train"])
+    phases = {point: name.partition(",")[0] for name, point in ANCHORS.items()}
     for k, ((p_train, p_eval), block) in enumerate(points):
-        phase = next((name for name, point in ANCHORS.items() if point == (p_train, p_eval)), "")
+        look = rates[p_train]
         if quantity == "alpha":
-            color, label = PHASE_COLORS.get(phase.partition(",")[0], "black"), f"({p_train:g}, {p_eval:g})"
-        else:
-            color, label = mpl.colormaps[SEQUENTIAL_CMAP](0.85 * k / max(1, points.ngroups - 1)), f"{p_train:g}"
-        y = np.array([choices.index(words) for words in block["words"]])
-        y = y + 0.6 * ((k + 0.5) / points.ngroups - 0.5)  # markers of one row one below the other
-        style = {"color": color, "linestyle": "none", "capsize": 0, "linewidth": 1.2}
-        ax.errorbar(block["difference"], y, xerr=block["difference_half_width"], marker="none", **style)
-        marker = MARKERS[k % len(MARKERS)]
-        faces = np.where(block["beyond"], mpl.colors.to_hex(color), "white")
-        ax.scatter(block["difference"], y, s=30, marker=marker, c=faces, edgecolors=[color], zorder=3)
-        ax.plot([], [], marker, color=color, label=label)
+            color = PHASE_COLORS.get(phases.get((p_train, p_eval)), "black")
+            look = Look(color, MARKERS[k % len(MARKERS)], f"({p_train:g}, {p_eval:g})")
+        y = block["words"].map(choices.index) + 0.6 * (
+            (k + 0.5) / points.ngroups - 0.5
+        )  # of one row one below the other
+        ax.hlines(
+            y, block["difference"] - block["difference_half_width"], block["difference"] + block["difference_half_width"],
+            color=look.color, linewidth=1.2,
+        )  # fmt: skip
+        faces = [look.color if beyond else "white" for beyond in block["beyond"]]
+        ax.scatter(block["difference"], y, s=30, marker=look.marker, c=faces, edgecolors=[look.color], zorder=3)
+        ax.plot([], [], look.marker, color=look.color, label=look.label)
     ax.axvline(0, color="black", linewidth=1, zorder=0)
     for row in range(1, len(choices), 2):
         ax.axhspan(row - 0.5, row + 0.5, color="#f2f2f2", zorder=-1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -13,17 +14,8 @@ from matplotlib.figure import Figure
 from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table
 from pruning_phases.plotting.exponents import nu_and_quality
 from pruning_phases.plotting.plane import P_EVAL
-from pruning_phases.plotting.style import (
-    SEQUENTIAL_CMAP,
-    axes_or_new,
-    legend_below,
-    log_axis,
-    panels,
-    size_label,
-    size_marker,
-    styled,
-)
-from pruning_phases.plotting.style import size_color as training_size_color
+from pruning_phases.plotting.series import error_curves, size_label, size_looks
+from pruning_phases.plotting.style import SEQUENTIAL_CMAP, axes_or_new, legend_below, log_axis, panels, styled
 
 LOSS = r"test loss $\langle L\rangle$ (nats)"
 X_LABELS = {
@@ -32,36 +24,12 @@ X_LABELS = {
 }
 
 
-def _colors(sizes: Sequence[float]) -> dict[float, tuple]:
-    """The book's colour of every training-set size; lattices, which are smaller, spread over the same colours."""
-    if max(sizes) >= 500:
-        return {size: training_size_color(size) for size in sizes}
-    low, high = np.log(min(sizes)), np.log(max(sizes))
-    spread = np.log(500) + (np.log(sizes) - low) / (high - low) * np.log(100)
-    return {size: training_size_color(np.exp(s)) for size, s in zip(sizes, spread, strict=True)}
-
-
-def _markers(sizes: Sequence[float]) -> dict[float, str]:
-    return {s: size_marker(s if max(sizes) >= 500 else 500 * 2**i) for i, s in enumerate(sizes)}
-
-
 def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, markersize: float | None = None) -> None:
     """Points of every size with error bars."""
-    colors, markers = _colors(data.sizes), _markers(data.sizes)
-    for size in data.sizes:
-        i = np.flatnonzero(data.n_train == size)
-        i = i[np.argsort(x[i], kind="stable")]
-        ax.errorbar(
-            x[i],
-            data.y[i],
-            None if data.sigma is None else data.sigma[i],
-            color=colors[size],
-            marker=markers[size],
-            markersize=markersize,
-            linestyle="-" if line else "none",
-            elinewidth=0.8,
-            label=size_label(int(size)),
-        )
+    table = pd.DataFrame({"size": data.n_train, "x": x, "y": data.y, "sigma": data.sigma})
+    error = None if data.sigma is None else "sigma"
+    style = {"linestyle": "-" if line else "none", "markersize": markersize, "elinewidth": 0.8}
+    error_curves(ax, table, "x", "y", error, size_looks(data.sizes), "size", **style)
 
 
 def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:

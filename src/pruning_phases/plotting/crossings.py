@@ -1,17 +1,125 @@
-"""Crossings of every p_train with the laws they may follow."""
+"""Crossings of neighbouring sizes against their mean size, and the laws they may follow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pruning_phases.collapse import HYPOTHESES, CollapseData, fit_crossings, pair_crossings, significant_crossings
-from pruning_phases.plotting.exponents import crossing_drift_line, crossing_hypotheses
-from pruning_phases.plotting.style import panels, styled
+from pruning_phases.collapse import (
+    HYPOTHESES,
+    CollapseData,
+    CrossingFit,
+    Drifting,
+    fit_crossings,
+    pair_crossings,
+    significant_crossings,
+)
+from pruning_phases.plotting.exponents import ANSATZ_COLORS, OTHER_COLOR
+from pruning_phases.plotting.plane import P_TRAIN
+from pruning_phases.plotting.series import Look, error_curves, ordered_looks
+from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, panels, styled
 
 FITTED = 3
 """Crossings that a law with two parameters needs to be drawn."""
+
+
+@styled
+def crossing_drift_line(
+    crossings: pd.DataFrame,
+    drift: Drifting | None = None,
+    ax: Axes | None = None,
+    ylabel: str = r"crossing $p^*(N_i,N_j)$",
+    xlabel: str = r"$\sqrt{N_iN_j}$",
+) -> Axes:
+    """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
+
+    Args:
+        crossings: from `pair_crossings`, or several of them with a column p_train.
+        drift: straight line in ln N to draw, from `crossing_drift`.
+        ax: axes to draw on (None: a new figure).
+        ylabel: of the vertical axis.
+        xlabel: of the horizontal axis.
+    """
+    ax = axes_or_new(ax)
+    several = "p_train" in crossings
+    looks = ordered_looks(crossings["p_train"]) if several else {0.0: Look("black", "o", "")}
+    table = crossings if several else crossings.assign(p_train=0.0)
+    sure = table["significance"] >= 2
+    line = {"linestyle": "-" if several else "none", "markersize": 6}
+    error_curves(ax, table[sure], "n_mean", "p_star", "p_star_error", looks, "p_train", **line)
+    unnamed = {p_train: replace(look, label="") for p_train, look in looks.items()}
+    error_curves(
+        ax, table[~sure], "n_mean", "p_star", None, unnamed, "p_train", linestyle="none", markerfacecolor="white"
+    )
+    if drift is not None:
+        n = np.array([crossings["n_mean"].min(), crossings["n_mean"].max()])
+        ax.plot(n, drift.intercept + drift.slope * np.log(n / 1000), color="#c0392b")
+    log_axis(ax.xaxis)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if several:
+        legend_below(ax, P_TRAIN, columns=5)
+    return ax
+
+
+@styled
+def crossing_hypotheses(
+    table: pd.DataFrame,
+    fits: Sequence[CrossingFit],
+    ax: Axes | None = None,
+    n_max: float = 1e6,
+    ylabel: str = r"crossing $p^*(N_i,N_j)$",
+) -> Axes:
+    """Crossings against their mean size and the laws fitted to them, with bands, carried on to sizes without data.
+
+    Filled markers: the crossings fitted. Open ones: below the onset, where neighbouring curves do not cross surely.
+    Grey: beyond the data.
+
+    Args:
+        table: from `pair_crossings`, of one p_train, which a column p_train would name.
+        fits: of the same crossings, from `fit_crossings`.
+        ax: axes to draw on (None: a new figure).
+        n_max: where the curves end.
+        ylabel: of the vertical axis.
+
+    Raises:
+        ValueError: no fits; crossings of several p_train.
+    """
+    if not fits:
+        raise ValueError("no fits to draw; pass those of fit_crossings")
+    if "p_train" in table and table["p_train"].nunique() > 1:
+        raise ValueError(f"one p_train has one panel, got {sorted(table['p_train'].unique())}")
+    ax = axes_or_new(ax)
+    points = fits[0].crossings
+    last = points.n_mean.max()
+    n = np.geomspace(table["n_mean"].min(), n_max, 200)
+    fitted = n >= 0.999 * points.n_mean.min()  # a law says nothing of what lies below the onset
+    shown = [table["p_star"].dropna().to_numpy()]
+    for fit, style in zip(fits, ("-", "--", "-.", ":"), strict=False):
+        color = ANSATZ_COLORS.get(fit.hypothesis.label, OTHER_COLOR)
+        value, low, high = fit.predict(n[fitted])
+        ax.fill_between(n[fitted], low, high, color=color, alpha=0.18, linewidth=0)
+        ax.plot(n[fitted], value, style, color=color, label=fit.hypothesis.label)
+        shown.append(value)
+    used = table["n_mean"].isin(points.n_mean)
+    ax.plot(table.loc[~used, "n_mean"], table.loc[~used, "p_star"], "o", color="black", markerfacecolor="none")
+    ax.errorbar(points.n_mean, points.p_star, points.errors, fmt="o", color="black", markersize=6, zorder=3)
+    ax.axvspan(last, n_max, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
+    low, high = np.concatenate(shown).min(), np.concatenate(shown).max()
+    ax.set_ylim(max(low - 0.05, 0.0), min(high + 0.05, 1.0))  # bands of free laws would squeeze everything else
+    log_axis(ax.xaxis)
+    ax.set_xlim(n[0] / 1.15, n_max)
+    ax.set_xlabel(r"$\sqrt{N_iN_j}$")
+    ax.set_ylabel(ylabel)
+    if "p_train" in table:
+        ax.set_title(rf"$p_\mathrm{{train}}={table['p_train'].iloc[0]:g}$", loc="left")
+    legend_below(ax, "", columns=3)
+    return ax
 
 
 @styled

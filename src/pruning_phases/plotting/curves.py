@@ -12,16 +12,8 @@ from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.scaling import AVERAGE_COLUMNS
 from pruning_phases.observables.tables import PLANE, checked
 from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
-from pruning_phases.plotting.style import (
-    PHASE_COLORS,
-    axes_or_new,
-    legend_below,
-    log_axis,
-    size_color,
-    size_label,
-    size_marker,
-    styled,
-)
+from pruning_phases.plotting.series import MARKERS, error_curves, size_looks
+from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, legend_below, log_axis, styled
 
 LABELS = {"p_train": P_TRAIN, "p_eval": P_EVAL}
 
@@ -57,19 +49,11 @@ def size_curves(
     if varying:
         raise ValueError(f"{', '.join(varying)} varies; select one value of it before drawing curves against {x}")
     ax = axes_or_new(ax)
-    for n_train, curve in averages.sort_values(x).groupby("n_train", sort=True):
-        ax.errorbar(
-            curve[x],
-            curve["mean"],
-            curve["sem"].fillna(0),
-            color=size_color(n_train),
-            marker=size_marker(n_train),
-            label=size_label(n_train),
-            capsize=1.5,
-            elinewidth=1,
-            markevery=max(1, len(curve) // 20),  # about twenty markers at most, so that neighbours stay apart
-            errorevery=max(1, len(curve) // 20),
-        )
+    every = max(1, averages[x].nunique() // 20)  # about twenty markers at most, so that neighbours stay apart
+    looks = size_looks(averages["n_train"])
+    error_curves(
+        ax, averages, x, "mean", "sem", looks, "n_train", capsize=1.5, elinewidth=1, markevery=every, errorevery=every
+    )
     if guessing is not None:
         ax.axhline(guessing, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
     if log:
@@ -114,7 +98,7 @@ def scaling_fits(
             curve["mean"],
             curve["sem"].fillna(0),
             color=color,
-            marker="osD^v"[index % 5],
+            marker=MARKERS[index % len(MARKERS)],
             markersize=7,
             markeredgecolor="black",
             markeredgewidth=0.7,
@@ -133,8 +117,8 @@ def scaling_fits(
 
 
 def _with_error(value: float, error: float) -> str:
-    """Value and error, as many decimals as give the error two digits, at most four."""
+    """Value and error, as many decimals as give the error two digits, at most six."""
     if not np.isfinite(error) or error <= 0:
         return f"{value:.2f}"
-    digits = int(np.clip(1 - np.floor(np.log10(error)), 1, 4))
+    digits = int(np.clip(1 - np.floor(np.log10(error)), 1, 6))
     return rf"{value:.{digits}f}\pm{error:.{digits}f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
@@ -35,37 +36,14 @@ def digit_answers(
     if not np.allclose(frequencies.sum(axis=1), 1, atol=1e-4):
         raise ValueError("frequencies must sum to 1 in every row")
     ax = axes_or_new(ax)
-    ax.pcolormesh(
-        np.arange(11) - 0.5,
-        np.arange(n + 1) - 0.5,
-        frequencies,
-        cmap="Greys",
-        vmin=0,
-        vmax=1,
-        edgecolors="#dddddd",
-        linewidth=0.8,
-    )
+    shares = np.where(frequencies >= 0.1, np.char.mod("%.0f", 100 * frequencies), "")
+    look = {"cmap": "Greys", "vmin": 0, "vmax": 1, "linewidths": 0.8, "linecolor": "#dddddd", "cbar": False}
+    sns.heatmap(frequencies, annot=shares, fmt="", annot_kws={"fontsize": 8}, ax=ax, yticklabels=False, **look)
     for row, (image, label) in enumerate(zip(images.reshape(n, 28, 28), labels, strict=True)):
-        ax.imshow(image, cmap="gray_r", extent=(-1.75, -0.8, row + 0.475, row - 0.475), aspect="auto", vmin=0, vmax=1)
-        ax.add_patch(Rectangle((label - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#c0392b", linewidth=2))
-        for answer in np.flatnonzero(frequencies[row] >= 0.1):
-            share = frequencies[row, answer]
-            ax.text(
-                answer,
-                row,
-                f"{100 * share:.0f}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="w" if share > 0.5 else "k",
-            )
-    ax.set_xlim(-1.85, 9.55)
-    ax.set_ylim(n - 0.45, -0.55)
-    ax.set_xticks(range(10))
-    ax.set_yticks([])
+        ax.imshow(image, cmap="gray_r", extent=(-1.25, -0.3, row + 0.975, row + 0.025), aspect="auto", vmin=0, vmax=1)
+        ax.add_patch(Rectangle((label, row), 1, 1, fill=False, edgecolor="#c0392b", linewidth=2))
+    ax.set(xlim=(-1.35, 10.05), ylim=(n + 0.05, -0.05), xlabel="answer (% of the masks)")
     ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel("answer (% of the masks)")
     if title:
         ax.set_title(title)
     return ax

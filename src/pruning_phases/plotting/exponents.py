@@ -1,25 +1,19 @@
-"""Figures of many fits: exponents, relation of the two exponents, crossings, scans, comparisons."""
+"""Figures of many fits: exponents, relation of the two exponents, scans, comparisons."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from pruning_phases.collapse import CrossingFit, Drifting
 from pruning_phases.plotting.plane import P_TRAIN
+from pruning_phases.plotting.series import Look, error_curves
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
 
 BKT_COLOR, ALGEBRAIC_COLOR, QUALITY_COLOR = "#2f6db3", "#c0392b", "#3c8d40"
 ANSATZ_COLORS = {"BKT": BKT_COLOR, "algebraic": ALGEBRAIC_COLOR}
-_OTHER_COLOR = "#666666"
-
-
-def _interval(ax: Axes, x: float, low: float, high: float, width: float, color: str, label: str | None = None) -> None:
-    ax.plot([x, x], [low, high], color=color, linewidth=width, solid_capstyle="butt", label=label)
+OTHER_COLOR = "#666666"
 
 
 @styled
@@ -49,14 +43,12 @@ def nu_and_quality(
     other.plot(table["p_train"], table["chi_squared"], "s", color=QUALITY_COLOR, markersize=4, label=r"$\chi^2_\nu$")
     ax.set_zorder(other.get_zorder() + 1)  # what is measured lies above its quality
     ax.patch.set_visible(False)
-    for i, row in enumerate(table.itertuples()):
-        contour = (getattr(row, f"{column}_contour_low"), getattr(row, f"{column}_contour_high"))
-        boot = (getattr(row, f"{column}_bootstrap_low"), getattr(row, f"{column}_bootstrap_high"))
-        _interval(ax, row.p_train, *contour, 1, BKT_COLOR, "1.3 × contour" if i == 0 else None)
-        _interval(ax, row.p_train, *boot, 4, BKT_COLOR, "bootstrap 68 %" if i == 0 else None)
+    for kind, width, label in (("contour", 1, "1.3 × contour"), ("bootstrap", 4, "bootstrap 68 %")):
+        ends = table[f"{column}_{kind}_low"], table[f"{column}_{kind}_high"]
+        ax.vlines(table["p_train"], *ends, color=BKT_COLOR, linewidth=width, label=label)
     _fits(ax, table, column, "o", BKT_COLOR, 7)
     if beside is not None:
-        _fits(ax, beside, column, "D", _OTHER_COLOR, 5, "all sizes")
+        _fits(ax, beside, column, "D", OTHER_COLOR, 5, "all sizes")
     if reference is not None:
         ax.axhline(reference, color="black", linestyle="--", linewidth=1, zorder=0)
     ax.set_xlabel(P_TRAIN)
@@ -98,121 +90,15 @@ def nu_relation_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     ax.plot(table["p_train"], table["predicted"], "o-", color=BKT_COLOR, label=r"$\nu_{BKT}\langle\ln(N/l_0)\rangle$")
-    low = table["nu_algebraic"] - table["predicted"] * table["ratio_low"]
-    high = table["predicted"] * table["ratio_high"] - table["nu_algebraic"]
-    ax.errorbar(
-        table["p_train"],
-        table["nu_algebraic"],
-        np.clip(np.nan_to_num([low, high]), 0, None),
-        fmt="s",
-        color=ALGEBRAIC_COLOR,
-        markerfacecolor="none",
-        markersize=8,
-        label=r"$\nu_{alg}$ fitted",
+    table = table.assign(
+        low=table["predicted"] * table["ratio_low"], high=table["predicted"] * table["ratio_high"], form="algebraic"
     )
+    fitted = {"algebraic": Look(ALGEBRAIC_COLOR, "s", r"$\nu_{alg}$ fitted", "none")}
+    error_curves(ax, table, "p_train", "nu_algebraic", ("low", "high"), fitted, "form", linestyle="none", markersize=8)
     log_axis(ax.yaxis)
     ax.set_xlabel(P_TRAIN)
     ax.set_ylabel(r"algebraic exponent $\nu$")
     legend_below(ax, "", columns=2)
-    return ax
-
-
-@styled
-def crossing_drift_line(
-    crossings: pd.DataFrame,
-    drift: Drifting | None = None,
-    ax: Axes | None = None,
-    ylabel: str = r"crossing $p^*(N_i,N_j)$",
-    xlabel: str = r"$\sqrt{N_iN_j}$",
-) -> Axes:
-    """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
-
-    Args:
-        crossings: from `pair_crossings`, or several of them with a column p_train.
-        drift: straight line in ln N to draw, from `crossing_drift`.
-        ax: axes to draw on (None: a new figure).
-        ylabel: of the vertical axis.
-        xlabel: of the horizontal axis.
-    """
-    ax = axes_or_new(ax)
-    several = "p_train" in crossings
-    groups = list(crossings.groupby("p_train")) if several else [(None, crossings)]
-    for k, (p_train, group) in enumerate(groups):
-        color = f"C{k}" if several else "black"
-        sure = group["significance"] >= 2
-        ax.errorbar(
-            group.loc[sure, "n_mean"],
-            group.loc[sure, "p_star"],
-            group.loc[sure, "p_star_error"],
-            fmt="o-" if several else "o",
-            color=color,
-            label=None if p_train is None else f"{p_train:g}",
-            markersize=6,
-        )
-        ax.plot(group.loc[~sure, "n_mean"], group.loc[~sure, "p_star"], "o", color=color, markerfacecolor="none")
-    if drift is not None:
-        n = np.array([crossings["n_mean"].min(), crossings["n_mean"].max()])
-        ax.plot(n, drift.intercept + drift.slope * np.log(n / 1000), color="#c0392b")
-    log_axis(ax.xaxis)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    if several:
-        legend_below(ax, P_TRAIN, columns=5)
-    return ax
-
-
-@styled
-def crossing_hypotheses(
-    table: pd.DataFrame,
-    fits: Sequence[CrossingFit],
-    ax: Axes | None = None,
-    n_max: float = 1e6,
-    ylabel: str = r"crossing $p^*(N_i,N_j)$",
-) -> Axes:
-    """Crossings against their mean size and the laws fitted to them, with bands, carried on to sizes without data.
-
-    Filled markers: the crossings fitted. Open ones: below the onset, where neighbouring curves do not cross surely.
-    Grey: beyond the data.
-
-    Args:
-        table: from `pair_crossings`, of one p_train, which a column p_train would name.
-        fits: of the same crossings, from `fit_crossings`.
-        ax: axes to draw on (None: a new figure).
-        n_max: where the curves end.
-        ylabel: of the vertical axis.
-
-    Raises:
-        ValueError: no fits; crossings of several p_train.
-    """
-    if not fits:
-        raise ValueError("no fits to draw; pass those of fit_crossings")
-    if "p_train" in table and table["p_train"].nunique() > 1:
-        raise ValueError(f"one p_train has one panel, got {sorted(table['p_train'].unique())}")
-    ax = axes_or_new(ax)
-    points = fits[0].crossings
-    last = points.n_mean.max()
-    n = np.geomspace(table["n_mean"].min(), n_max, 200)
-    fitted = n >= 0.999 * points.n_mean.min()  # a law says nothing of what lies below the onset
-    shown = [table["p_star"].dropna().to_numpy()]
-    for fit, style in zip(fits, ("-", "--", "-.", ":"), strict=False):
-        color = ANSATZ_COLORS.get(fit.hypothesis.label, _OTHER_COLOR)
-        value, low, high = fit.predict(n[fitted])
-        ax.fill_between(n[fitted], low, high, color=color, alpha=0.18, linewidth=0)
-        ax.plot(n[fitted], value, style, color=color, label=fit.hypothesis.label)
-        shown.append(value)
-    used = table["n_mean"].isin(points.n_mean)
-    ax.plot(table.loc[~used, "n_mean"], table.loc[~used, "p_star"], "o", color="black", markerfacecolor="none")
-    ax.errorbar(points.n_mean, points.p_star, points.errors, fmt="o", color="black", markersize=6, zorder=3)
-    ax.axvspan(last, n_max, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
-    low, high = np.concatenate(shown).min(), np.concatenate(shown).max()
-    ax.set_ylim(max(low - 0.05, 0.0), min(high + 0.05, 1.0))  # bands of free laws would squeeze everything else
-    log_axis(ax.xaxis)
-    ax.set_xlim(n[0] / 1.15, n_max)
-    ax.set_xlabel(r"$\sqrt{N_iN_j}$")
-    ax.set_ylabel(ylabel)
-    if "p_train" in table:
-        ax.set_title(rf"$p_\mathrm{{train}}={table['p_train'].iloc[0]:g}$", loc="left")
-    legend_below(ax, "", columns=3)
     return ax
 
 
@@ -267,7 +153,7 @@ def comparison_strip(
     step = np.min(np.diff(np.unique(table["p_train"]))) if table["p_train"].nunique() > 1 else 0.1
     groups = [(label, g) for label, g in table.groupby("ansatz", sort=False) if g[criterion].notna().any()]
     for i, (label, group) in enumerate(groups):
-        color = ANSATZ_COLORS.get(label, _OTHER_COLOR)
+        color = ANSATZ_COLORS.get(label, OTHER_COLOR)
         x = group["p_train"] + (i - (len(groups) - 1) / 2) * 0.18 * step
         ax.vlines(x, group[f"{criterion}_low"], group[f"{criterion}_high"], color=color, linewidth=2, alpha=0.5)
         ax.plot(x, group[criterion], "osD"[i % 3], color=color, label=label)

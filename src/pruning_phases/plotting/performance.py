@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
 from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, log_axis, styled
@@ -44,25 +46,21 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
         raise ValueError(f"no rate of {', '.join(CONTESTANTS)} in the record: give what `make bench` wrote")
     if each:
         one["engine"] = record["engine_one_process"]
-    names = sorted(one, key=one.__getitem__)
-    ax = axes_or_new(ax)
-    places = range(len(names))
-    half = 0.4 if each else 0.8
-    shift = half / 2 if each else 0.0
-    ax.barh(
-        [k + shift for k in places],
-        [one[name] / 1e3 for name in names],
-        half,
-        color=PHASE_COLORS["eumentia"],
-        label="one process, all cores",
+    names = sorted(one, key=one.__getitem__, reverse=True)
+    measured = {"one process, all cores": one, "a process on each core": each}
+    bars = pd.DataFrame(
+        [(CONTESTANTS[n], of[n] / 1e3, kind) for kind, of in measured.items() for n in names if n in of],
+        columns=["name", "rate", "kind"],
     )
+    ax = axes_or_new(ax)
+    palette = [PHASE_COLORS["eumentia"], PHASE_COLORS["dementia"]][: bars["kind"].nunique()]
+    sns.barplot(bars, x="rate", y="name", hue="kind", palette=palette, saturation=1, legend=bool(each), ax=ax)
     if each:
-        lower = [(k - shift, each[name] / 1e3) for k, name in enumerate(names) if name in each]
-        color = PHASE_COLORS["dementia"]
-        ax.barh(*zip(*lower, strict=True), half, color=color, hatch="//", label="a process on each core")
-        ax.legend(loc="lower right")
-    ax.set_yticks(places, [CONTESTANTS[name] for name in names])
-    ax.set_xlabel("1000 samples·networks per second")
+        for bar in ax.containers[1]:
+            bar.set_hatch("//")
+        sns.move_legend(ax, "lower right", title=None)
+    ax.set_ylabel("")
+    ax.set_xlabel("1000 samples·networks per second", loc="right")  # longer than the axes are wide
     return ax
 
 
@@ -82,7 +80,7 @@ def speed_curve(points: Sequence[Mapping[str, float]], name: str, ax: Axes | Non
         raise ValueError(f"name = {name!r}: choose one of {', '.join(AXIS_LABELS)}")
     ax = axes_or_new(ax)
     rates = [point["flop_per_s"] / 1e9 for point in points]
-    ax.plot([point["value"] for point in points], rates, "o-", color=PHASE_COLORS["eumentia"])
+    sns.lineplot(x=[point["value"] for point in points], y=rates, marker="o", color=PHASE_COLORS["eumentia"], ax=ax)
     if name != "depth":
         log_axis(ax.xaxis)
     ax.set(xlabel=AXIS_LABELS[name], ylabel="GFLOP/s", ylim=(0, 1.15 * max(rates)))

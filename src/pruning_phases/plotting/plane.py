@@ -16,7 +16,8 @@ from scipy import ndimage
 
 from pruning_phases.observables import PHASES
 from pruning_phases.observables.tables import POINT, checked
-from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, size_label, styled
+from pruning_phases.plotting.series import size_label
+from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, styled
 
 P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
 
@@ -41,6 +42,19 @@ def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.
         raise ValueError(f"several rows per point of the plane; select one value of {', '.join(several) or 'the rest'}")
     grid = table.pivot(index="p_eval", columns="p_train", values=column).sort_index().sort_index(axis=1)
     return cell_edges(grid.columns.to_numpy(dtype=float)), cell_edges(grid.index.to_numpy(dtype=float)), grid
+
+
+def _map(
+    table: pd.DataFrame, column: str, ax: Axes | None, label: str | None, extend: str = "neither", **colors
+) -> Axes:
+    """Cells of one number, as wide as the rates are apart (seaborn's heatmap has cells of one size); `label`: of the colour bar."""
+    x, y, grid = _grid(table, column)
+    ax = axes_or_new(ax)
+    values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
+    image = ax.pcolormesh(x, y, values, edgecolors="face", linewidth=0.7, **colors)
+    if label:
+        ax.figure.colorbar(image, ax=ax, label=label, extend=extend)
+    return _label(ax)
 
 
 def _label(ax: Axes) -> Axes:
@@ -132,21 +146,17 @@ def exponent_map(
     Raises:
         ValueError: missing columns, more than one architecture, limit not positive.
     """
-    x, y, grid = _grid(exponents, "alpha")
-    alpha = grid.to_numpy(dtype=float)
+    exponents = checked(exponents, ("alpha",), "the table to draw")
+    alpha = exponents["alpha"].to_numpy(dtype=float)
     if limit is None:
         limit = float(np.nanquantile(np.abs(alpha), 0.98)) if np.isfinite(alpha).any() else 1.0
     if not limit > 0:
         raise ValueError(f"limit = {limit} must be positive: it is the largest abs(alpha) of the colour scale")
-    ax = axes_or_new(ax)
-    image = ax.pcolormesh(
-        x, y, np.ma.masked_invalid(alpha), cmap=ALPHA_CMAP, vmin=-limit, vmax=limit, edgecolors="face", linewidth=0.7
-    )
-    if colorbar:
-        beyond = (bool(np.nanmin(alpha) < -limit), bool(np.nanmax(alpha) > limit))
-        extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
-        ax.figure.colorbar(image, ax=ax, label=r"exponent $\alpha$", extend=extend)
-    return _label(ax)
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[
+        int((alpha < -limit).any()), int((alpha > limit).any())
+    ]
+    label = r"exponent $\alpha$" if colorbar else None
+    return _map(exponents, "alpha", ax, label, extend, cmap=ALPHA_CMAP, vmin=-limit, vmax=limit)
 
 
 @styled
@@ -169,13 +179,9 @@ def accuracy_map(
     n_train = int(sizes[-1]) if n_train is None else n_train
     if n_train not in sizes:
         raise ValueError(f"n_train = {n_train} is not in the table; it has {', '.join(map(str, sizes))}")
-    x, y, grid = _grid(averages_accuracy[averages_accuracy["n_train"] == n_train], "mean")
-    ax = axes_or_new(ax)
-    values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
-    image = ax.pcolormesh(x, y, values, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.7)
-    if colorbar:
-        ax.figure.colorbar(image, ax=ax, label=rf"accuracy, $N={size_label(n_train)}$")
-    return _label(ax)
+    part = averages_accuracy[averages_accuracy["n_train"] == n_train]
+    label = rf"accuracy, $N={size_label(n_train)}$" if colorbar else None
+    return _map(part, "mean", ax, label, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1)
 
 
 @styled
@@ -190,13 +196,8 @@ def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None, colorbar: bool
     Raises:
         ValueError: missing columns or more than one architecture.
     """
-    x, y, grid = _grid(exponents, "chi2_reduced")
-    ax = axes_or_new(ax)
-    values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
-    image = ax.pcolormesh(x, y, values, cmap="Greys", norm=LogNorm(0.1, 1000), edgecolors="face", linewidth=0.7)
-    if colorbar:
-        ax.figure.colorbar(image, ax=ax, label=r"power-law fit, $\chi^2$/d.o.f.", extend="both")
-    return _label(ax)
+    label = r"power-law fit, $\chi^2$/d.o.f." if colorbar else None
+    return _map(exponents, "chi2_reduced", ax, label, "both", cmap="Greys", norm=LogNorm(0.1, 1000))
 
 
 @styled

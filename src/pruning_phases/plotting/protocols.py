@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-import matplotlib as mpl
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
-from pruning_phases.plotting.style import MARKERS, SEQUENTIAL_CMAP, axes_or_new, legend_below, log_axis, panels, styled
+from pruning_phases.plotting.series import Look, error_curves, ordered_looks
+from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, panels, styled
 
 VERDICT_STYLES = {
-    "reproduced": ("#0b4f6c", "white", "✓"),
-    "not reproduced": ("#f2a65a", "black", "✗"),
-    "undecided": ("#ffffff", "black", "?"),
-    "no fit": ("#c8c8c8", "black", "–"),
+    "reproduced": ("#0b4f6c", "✓"),
+    "not reproduced": ("#f2a65a", "✗"),
+    "undecided": ("#ffffff", "?"),
+    "no fit": ("#c8c8c8", "–"),
 }
-"""Fill, colour of the mark, mark: dark, middle, white and light grey stay apart without colour, and each has its mark."""
+"""Fill and mark: dark, middle, white and light grey stay apart without colour, and each has its mark."""
 PROTOCOL_AXES = ["learning_rate", "batch_size", "weights"]
 LABELS = {
     "drift": r"drift of $p^*$ per $\ln N$",
@@ -65,47 +65,44 @@ def statement_map(
     claims = list(dict.fromkeys(judged["claim"]))
     if ax is None:
         ax = panels(1, width=7.2 / 1.4, height=1.6 + 0.29 * len(claims))[1][0]
-    places = {variant: k for k, variant in enumerate(protocols["variant"])}
-    for row, claim in enumerate(claims):
-        for variant, found in judged.loc[judged["claim"] == claim, ["variant", verdict]].itertuples(index=False):
-            fill, color, mark = VERDICT_STYLES[found]
-            ax.add_patch(
-                Rectangle((places[variant] - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="#888888", linewidth=0.4)
-            )
-            ax.text(places[variant], row, mark, color=color, ha="center", va="center", fontsize=10)
+    found = judged.pivot(index="claim", columns="variant", values=verdict).reindex(claims, columns=protocols["variant"])
+    codes = found.map(list(VERDICT_STYLES).index, na_action="ignore").astype(float)
+    marks = found.map(lambda name: VERDICT_STYLES[name][1], na_action="ignore").fillna("")
+    fills = [fill for fill, _ in VERDICT_STYLES.values()]
+    look = {"cmap": fills, "vmin": 0, "vmax": len(fills) - 1, "cbar": False, "linewidths": 0.4, "linecolor": "#888888"}
+    initials = [weights[0] for weights in protocols["weights"]]
+    sns.heatmap(codes, annot=marks, fmt="", annot_kws={"fontsize": 10}, ax=ax, xticklabels=initials, **look)
     for variant in framed:
-        frame = Rectangle(
-            (places[variant] - 0.5, -0.5), 1, len(claims), fill=False, edgecolor="black", linewidth=2.5, zorder=3
-        )
-        ax.add_patch(frame)
-    ax.set(xlim=(-0.5, len(protocols) - 0.5), ylim=(len(claims) - 0.5, -0.5))
-    ax.set_yticks(range(len(claims)), [_written(claim) for claim in claims])
+        place = (found.columns.get_loc(variant), 0)
+        ax.add_patch(Rectangle(place, 1, len(claims), fill=False, edgecolor="black", linewidth=2.5, zorder=3))
+    ax.set(xlabel="", ylabel="")
+    ax.set_yticks(ax.get_yticks(), [_written(claim) for claim in claims], rotation=0)
     for label, claim in zip(ax.get_yticklabels(), claims, strict=True):
         label.set_fontweight("bold" if claim in counted else "normal")
-    ax.tick_params(length=0)
-    ax.set_xticks(range(len(protocols)), [weights[0] for weights in protocols["weights"]])
     ax.xaxis.tick_top()
-    ax.spines[:].set_visible(False)
-    top = ax.get_xaxis_transform()
-    for level, names in ((1, PROTOCOL_AXES[:2]), (2, PROTOCOL_AXES[:1])):
-        for _, block in protocols.groupby(names):
-            first, last = block.index[0] - 0.5, block.index[-1] + 0.5
-            y = 1 + (0.25 + level) * 0.29 / (0.29 * len(claims))
-            text = f"{block[names[-1]].iloc[0]:g}"
-            ax.text((first + last) / 2, y, text, transform=top, ha="center", va="bottom", fontsize=11)
-            if level == 2 and first > 0:
-                ax.plot(
-                    [first, first], [0, y + 0.05], transform=top, color="black", linewidth=2, clip_on=False, zorder=3
-                )
-    for level, name in enumerate(("weights", "mini-batch", "learning rate")):
-        y = 1 + (0.25 + level) / len(claims)
-        ax.text(-0.9, y, name, transform=top, ha="right", va="bottom", fontsize=10, style="italic")
-    present = set(judged[verdict])
-    styles = [(name, style) for name, style in VERDICT_STYLES.items() if name in present]
-    handles = [Patch(facecolor=fill, edgecolor="#888888", label=f"{mark} {name}") for name, (fill, _, mark) in styles]
+    ax.tick_params(length=0)
+    _protocol_names(ax, protocols, 1 / len(claims))
+    present = [(name, look) for name, look in VERDICT_STYLES.items() if (found == name).any(axis=None)]
+    handles = [Patch(facecolor=fill, edgecolor="#888888", label=f"{mark} {name}") for name, (fill, mark) in present]
     below = {"loc": "upper center", "bbox_to_anchor": (0.3, 0.0), "ncols": 4, "columnspacing": 0.9}
     ax.legend(handles=handles, handlelength=1.2, **below)
     return ax
+
+
+def _protocol_names(ax: Axes, protocols: pd.DataFrame, row: float) -> None:
+    """Over the columns of a map: learning rate, mini-batch and weights; `row`: height of a row as a fraction of the axes."""
+    top = ax.get_xaxis_transform()
+    for level, names in ((1, PROTOCOL_AXES[:2]), (2, PROTOCOL_AXES[:1])):
+        for _, block in protocols.groupby(names):
+            first, last, y = block.index[0], block.index[-1] + 1, 1 + (0.25 + level) * row
+            text = f"{block[names[-1]].iloc[0]:g}"
+            ax.text((first + last) / 2, y, text, transform=top, ha="center", va="bottom", fontsize=11)
+            if level == 2 and first > 0:
+                line = {"color": "black", "linewidth": 2, "clip_on": False, "zorder": 3}
+                ax.plot([first, first], [0, y + 0.05], transform=top, **line)
+    for level, name in enumerate(("weights", "mini-batch", "learning rate")):
+        y = 1 + (0.25 + level) * row
+        ax.text(-0.4, y, name, transform=top, ha="right", va="bottom", fontsize=10, style="italic")
 
 
 def _written(claim: str) -> str:
@@ -135,34 +132,25 @@ def against_learning_rate(
     ax = axes_or_new(ax)
     if quantity in REFERENCES:
         ax.axhline(REFERENCES[quantity], color="black", linewidth=1, zorder=0)
-    rates = sorted(transitions["p_train"].unique())
-    kinds = ["best", "last"]
-    for k, p_train in enumerate(rates):
-        color = mpl.colormaps[SEQUENTIAL_CMAP](0.85 * k / max(1, len(rates) - 1))
-        marker = MARKERS[k % len(MARKERS)]
-        ax.plot([], [], marker, color=color, label=f"{p_train:g}")
-        for j, weights in enumerate(kinds):
-            chosen = (transitions["p_train"] == p_train) & (transitions["weights"] == weights)
-            line = transitions[chosen & transitions[quantity].notna()].sort_values("learning_rate")
-            if line.empty:
-                continue
-            y, error = line[quantity].to_numpy(float), None
-            if quantity == "drift":
-                error = line["drift_error"].to_numpy(float)
-            elif f"{quantity}_low" in line:
-                error = np.maximum([y - line[f"{quantity}_low"], line[f"{quantity}_high"] - y], 0)
-            x = line["learning_rate"] * 1.07 ** (2 * k + j - len(rates) + 0.5)  # side by side
-            ax.errorbar(
-                x, y, yerr=error, color=color, marker=marker, linestyle=("-", "--")[j], linewidth=1.1,
-                markerfacecolor=(color, "white")[j], capsize=0,
-            )  # fmt: skip
+    looks = ordered_looks(transitions["p_train"])
+    kinds = {"best": ("-", None), "last": ("--", "white")}
+    error = ("low", "high") if quantity == "drift" or f"{quantity}_low" in transitions else None
+    shown = transitions[transitions[quantity].notna()].assign(value=lambda t: t[quantity])
+    if quantity == "drift":
+        shown = shown.assign(low=shown["drift"] - shown["drift_error"], high=shown["drift"] + shown["drift_error"])
+    elif error:
+        shown = shown.assign(low=shown[f"{quantity}_low"], high=shown[f"{quantity}_high"])
+    for look in looks.values():
+        ax.plot([], [], look.marker, color=look.color, label=look.label)
+    for k, (p_train, look) in enumerate(looks.items()):
+        for j, (weights, (line, face)) in enumerate(kinds.items()):
+            side_by_side = 1.07 ** (2 * k + j - len(looks) + 0.5)
+            part = shown[shown["weights"] == weights].assign(x=lambda t, by=side_by_side: t["learning_rate"] * by)
+            unnamed = {p_train: Look(look.color, look.marker, "", face)}
+            error_curves(ax, part, "x", "value", error, unnamed, "p_train", linestyle=line, linewidth=1.1)
     if quantity in LOGARITHMIC and transitions[quantity].notna().any():
         log_axis(ax.yaxis)
-    learning_rates = sorted(transitions["learning_rate"].unique())
-    ax.set(xscale="log", xlim=(learning_rates[0] / 1.6, learning_rates[-1] * 1.6))
-    ax.set_xticks(learning_rates, [f"{rate:g}" for rate in learning_rates])
-    ax.minorticks_off()
-    ax.set_xlabel("learning rate")
+    _learning_rates(ax, transitions["learning_rate"])
     ax.set_ylabel(LABELS[quantity])
     if legend:
         ax.plot([], [], "o", color="grey", markerfacecolor="grey", label="best")
@@ -171,27 +159,26 @@ def against_learning_rate(
     return ax
 
 
+def _learning_rates(ax: Axes, rates: pd.Series) -> None:
+    """A logarithmic axis with the learning rates and no other ticks."""
+    rates = sorted(rates.unique())
+    ax.set(xscale="log", xlim=(rates[0] / 1.6, rates[-1] * 1.6), xlabel="learning rate")
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    ax.xaxis.minorticks_off()
+
+
 @styled
 def learning_rate_grid(transitions: pd.DataFrame, quantities: Collection[str]) -> list[Axes]:
     """Small multiples of `against_learning_rate`: one row per mini-batch, one column per quantity, the same scales in a column."""
-    batches = sorted(transitions["batch_size"].unique())
+    batches, quantities = sorted(transitions["batch_size"].unique()), list(quantities)
     _, axes = panels(len(batches) * len(quantities), columns=len(quantities), height=2.6)
     for k, ax in enumerate(axes):
         row, column = divmod(k, len(quantities))
         part = transitions[transitions["batch_size"] == batches[row]]
-        against_learning_rate(part, list(quantities)[column], ax, legend=row == len(batches) - 1)
+        if row and transitions[quantities[column]].notna().any():
+            ax.sharey(axes[column])
+        against_learning_rate(part, quantities[column], ax, legend=row == len(batches) - 1)
+        _learning_rates(ax, transitions["learning_rate"])
         ax.set_title(f"mini-batch {batches[row]:g}", fontsize=11)
-        if row < len(batches) - 1:
-            ax.set_xlabel("")
-    rates = sorted(transitions["learning_rate"].unique())
-    for column in range(len(quantities)):
-        below = axes[column :: len(quantities)]
-        limits = np.array([ax.get_ylim() for ax in below if transitions[list(quantities)[column]].notna().any()])
-        for ax in below:
-            ax.set(xlim=(rates[0] / 1.6, rates[-1] * 1.6))
-            ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
-            if len(limits):
-                ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-            if ax.get_yscale() == "log":
-                log_axis(ax.yaxis, ax.get_ylim())
+        ax.label_outer(remove_inner_ticks=False)
     return axes

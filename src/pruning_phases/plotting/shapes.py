@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.observables.tables import checked
-from pruning_phases.plotting.style import MARKERS, SEQUENTIAL_CMAP, axes_or_new, legend_below, styled
+from pruning_phases.plotting.series import error_curves, ordered_looks
+from pruning_phases.plotting.style import axes_or_new, legend_below, styled
 
 
 @styled
@@ -26,23 +26,12 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     if boundary["width"].nunique() > 1:
         raise ValueError("width varies; select one width")
     ax = axes_or_new(ax)
-    rates = sorted(boundary["p_train"].unique())
-    for index, (p_train, curve) in enumerate(boundary.sort_values("depth").groupby("p_train", sort=True)):
-        color = mpl.colormaps[SEQUENTIAL_CMAP](0.85 * index / max(1, len(rates) - 1))
-        marker = MARKERS[index % len(MARKERS)]
-        ax.errorbar(
-            curve["depth"],
-            curve["p_c"],
-            curve["p_c_error"],
-            color=color,
-            marker=marker,
-            capsize=2,
-            label=f"{p_train:g}",
-        )
+    looks = ordered_looks(boundary["p_train"])
+    error_curves(ax, boundary, "depth", "p_c", "p_c_error", looks, "p_train", capsize=2)
     ax.set_xticks(sorted(boundary["depth"].unique()))
     ax.set_xlabel("depth (hidden layers)")
     ax.set_ylabel(r"boundary $p_\mathrm{eval}(\alpha=0)$")
-    if not rates:
+    if not looks:
         ax.text(0.5, 0.5, "not in these results", ha="center", transform=ax.transAxes)
     else:
         legend_below(ax, r"training dropout $p_\mathrm{train}$", columns=4)

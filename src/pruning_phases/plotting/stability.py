@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pruning_phases.collapse import Regime
-from pruning_phases.plotting.style import axes_or_new, panels, size_label, styled
+from pruning_phases.plotting.series import size_label
+from pruning_phases.plotting.style import axes_or_new, panels, styled
 
 FILLS = {"ok": "#cfe0f1", "split": "#e9f0f7", "open": "#fbe6cc", "edge": "#dddddd", "too few": "#ffffff"}
 """Background of a cell by the status of its fit; light, so that the numbers on it stay readable, and different in greyscale."""
-WORDS = {"ok": "closed", "split": "split", "open": "open", "edge": "edge", "too few": ""}
+WORDS = {"ok": "closed", "split": "split", "open": "open", "edge": "edge"}
 
 
-def _short(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+def _cell(row: pd.Series) -> str:
+    """What a cell reads, one number below the other."""
+    if row["status"] == "too few":
+        return "too few"
+    short = (f"{value:.2f}" if value < 10 else f"{value:.0f}" for value in (row["nu"], row["chi_squared"]))
+    return "\n".join([WORDS[row["status"]] + " ●" * bool(row["stable"]), f"{row['p_c']:.2f}", *short])
 
 
 @styled
@@ -40,29 +46,19 @@ def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: Regime |
     if fitted.empty:  # a map of blanks says so best
         fitted = table
     ax = axes_or_new(ax)
-    sizes, widths = sorted(fitted["n_min"].unique()), sorted(table["half_width"].unique())
-    for row in table[table["n_min"].isin(sizes)].itertuples():
-        x, y = sizes.index(row.n_min), widths.index(row.half_width)
-        here = chosen is not None and (row.n_min, row.half_width) == (chosen.n_min, chosen.half_width)
-        edge = (
-            {"edgecolor": "#c0392b", "linewidth": 2.5, "zorder": 3}
-            if here
-            else {"edgecolor": "white", "linewidth": 1.5}
-        )
-        ax.add_patch(Rectangle((x - 0.47, y - 0.46), 0.94, 0.92, facecolor=FILLS[row.status], **edge))
-        if row.status == "too few":
-            ax.text(x, y, "too few", ha="center", va="center", fontsize=9, color="#666666")
-            continue
-        mark = " ●" if row.stable else ""
-        lines = f"{WORDS[row.status]}{mark}\n{row.p_c:.2f}\n{_short(row.nu)}\n{_short(row.chi_squared)}"
-        ax.text(x, y, lines, ha="center", va="center", fontsize=9, linespacing=1.15, zorder=4)
-    ax.set_xlim(-0.5, len(sizes) - 0.5)
-    ax.set_ylim(-0.5, len(widths) - 0.5)
-    ax.set_xticks(range(len(sizes)), [size_label(int(size)) for size in sizes])
-    ax.set_yticks(range(len(widths)), [f"±{width:g}" for width in widths])
+    cells = table[table["n_min"].isin(fitted["n_min"])]
+    cells = cells.assign(text=cells.apply(_cell, axis=1), code=cells["status"].map(list(FILLS).index))
+    grid = cells.pivot(index="half_width", columns="n_min", values=["code", "text"]).sort_index(ascending=False)
+    look = {"cmap": list(FILLS.values()), "vmin": 0, "vmax": len(FILLS) - 1, "linewidths": 3, "linecolor": "white"}
+    words = {"fontsize": 9, "linespacing": 1.15, "color": "black", "zorder": 4}
+    sns.heatmap(grid["code"].astype(float), annot=grid["text"], fmt="", annot_kws=words, cbar=False, ax=ax, **look)
+    sizes, widths = list(grid["code"].columns), list(grid.index)
+    if chosen is not None and chosen.n_min in sizes and chosen.half_width in widths:
+        place = sizes.index(chosen.n_min), widths.index(chosen.half_width)
+        ax.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor="#c0392b", linewidth=2.5, zorder=3, clip_on=False))
+    ax.set_xticks(ax.get_xticks(), [size_label(int(size)) for size in sizes])
+    ax.set_yticks(ax.get_yticks(), [f"±{width:g}" for width in widths], rotation=0)
     ax.tick_params(length=0)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_visible(False)
     ax.set_xlabel("smallest size $N$ fitted")
     ax.set_ylabel("window of $p_\\mathrm{eval}$")
     return ax

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -20,22 +21,27 @@ from matplotlib.transforms import ScaledTranslation
 
 # 12 pt on a figure 7.2 inches wide is still about 8 px on a phone 360 px wide, and large on a projector.
 STYLE = {
-    "font.size": 12,
+    **sns.axes_style("ticks"),
+    **sns.plotting_context("notebook"),
+    "font.sans-serif": [
+        "DejaVu Sans"
+    ],  # the one font that comes with matplotlib: seaborn would ask the system for Arial first
+    "mathtext.fontset": "dejavusans",
     "axes.labelsize": 13,
-    "axes.titlesize": 12,
-    "xtick.labelsize": 11,
-    "ytick.labelsize": 11,
     "legend.fontsize": 10,
     "legend.title_fontsize": 11,
     "legend.frameon": False,
     "legend.handlelength": 1.5,
     "legend.labelspacing": 0.3,
-    "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "mathtext.fontset": "dejavusans",
+    **{f"{axis}tick.{kind}": 0.8 for axis in "xy" for kind in ("major.width", "minor.width")},
+    **{f"{axis}tick.major.size": 4 for axis in "xy"},
+    **{f"{axis}tick.minor.size": 2 for axis in "xy"},
+    "axes.linewidth": 0.8,
 }
+"""seaborn's ticks theme in its notebook size, with what this book does otherwise."""
 PANEL_WIDTH = 3.6  # inches
 
 PHASE_COLORS = {"eumentia": "#1f4e8c", "dementia": "#f5ae45", "amentia": "#969696", "undecided": "#ffffff"}
@@ -56,8 +62,6 @@ ALPHA_CMAP = LinearSegmentedColormap.from_list(
 """Diverging in hue around the centre (blue below, grey, orange above), increasing in lightness all the way."""
 
 SEQUENTIAL_CMAP = "viridis"
-SIZE_RANGE = (250, 64_000)  # N at the light and the dark end; fixed, so that a size has one colour in every figure
-MARKERS = "osD^vP*X"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -104,9 +108,8 @@ def panels(
     columns = min(columns, n)
     rows = -(-n // columns)
     figure_width = width * (1.4 if n == 1 else columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(figure_width, height * rows), layout="constrained", squeeze=False
-    )
+    size = (figure_width, height * rows)
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     axes = list(grid.ravel())
     for extra in axes[n:]:
         extra.remove()
@@ -116,16 +119,21 @@ def panels(
     return figure, axes[:n]
 
 
-def log_axis(axis: Axis, shown: tuple[float, float] | None = None) -> None:
-    """Logarithmic scale with plain numbers: at 1, 2, 5 of every decade, fewer where the data span many, more where they span little.
+class _PlainLogLocator(LogLocator):
+    """Ticks at 1, 2, 5 of every decade, fewer where the axis spans many, more where it spans little."""
 
-    shown: the limits of an axis that shows more than its data, as axes that share a scale do.
-    """
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        span = vmax / vmin if 0 < vmin < vmax else 1.0
+        self.set_params(
+            subs=(1, 1.5, 2, 3, 4, 5, 7) if span < 5 else (1, 2, 5) if span < 25 else (1, 3) if span < 300 else (1,)
+        )
+        return super().tick_values(vmin, vmax)
+
+
+def log_axis(axis: Axis) -> None:
+    """Logarithmic scale with plain numbers; ticks follow the limits, also those that axes share or that are set later."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    low, high = shown or axis.get_data_interval()
-    span = high / low if 0 < low < high < np.inf else 1.0  # 1 where there are no data
-    subs = (1, 1.5, 2, 3, 4, 5, 7) if span < 4 else (1, 2, 5) if span < 20 else (1, 3) if span < 200 else (1,)
-    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_locator(_PlainLogLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}".replace(",", "\u2009")))
     axis.set_minor_formatter(NullFormatter())
 
@@ -142,23 +150,6 @@ def legend_below(ax: Axes, title: str, columns: int) -> None:
         columnspacing=0.8,
         handletextpad=0.3,
     )
-
-
-def size_color(n_train: float) -> tuple[float, float, float, float]:
-    """The colour of a training-set size: green for few, dark violet for many, by ln N on a fixed range."""
-    low, high = np.log(SIZE_RANGE)
-    t = float(np.clip((np.log(n_train) - low) / (high - low), 0, 1))
-    return mpl.colormaps[SEQUENTIAL_CMAP](0.8 * (1 - t))
-
-
-def size_marker(n_train: float) -> str:
-    """The marker of a training-set size, one per factor of two, repeating after eight."""
-    return MARKERS[int(np.floor(np.log2(n_train / 500) + 0.5)) % len(MARKERS)]
-
-
-def size_label(n_train: int) -> str:
-    """N with thin spaces: 50 000."""
-    return f"{n_train:,}".replace(",", "\u2009")
 
 
 def own_fonts_first() -> None:

@@ -8,15 +8,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import Colormap, to_hex
 
-from pruning_phases.plotting.style import (
-    ALPHA_CMAP,
-    MARKERS,
-    PHASE_COLORS,
-    SEQUENTIAL_CMAP,
-    SIZE_RANGE,
-    size_color,
-    size_marker,
-)
+from pruning_phases.plotting.series import MARKERS, SIZE_RANGE, size_color, size_marker
+from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP
 
 # plotly's names of matplotlib's markers in `style.MARKERS`
 SYMBOLS = dict(

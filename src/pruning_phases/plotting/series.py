@@ -1,0 +1,112 @@
+"""Curves with error bars: one look (colour, marker, label) for each value of a column, one helper that draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+
+from pruning_phases.plotting.style import SEQUENTIAL_CMAP
+
+SIZE_RANGE = (250, 64_000)  # N at the light and the dark end; fixed, so that a size has one colour in every figure
+MARKERS = "osD^vP*X"
+Color = str | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one curve is drawn and named in the legend; `face` fills its markers (None: its colour)."""
+
+    color: Color
+    marker: str
+    label: str
+    face: Color | None = None
+
+
+def size_color(n_train: float) -> tuple[float, float, float, float]:
+    """The colour of a training-set size: green for few, dark violet for many, by ln N on a fixed range."""
+    low, high = np.log(SIZE_RANGE)
+    t = float(np.clip((np.log(n_train) - low) / (high - low), 0, 1))
+    return mpl.colormaps[SEQUENTIAL_CMAP](0.8 * (1 - t))
+
+
+def size_marker(n_train: float) -> str:
+    """The marker of a training-set size, one per factor of two, repeating after eight."""
+    return MARKERS[int(np.floor(np.log2(n_train / 500) + 0.5)) % len(MARKERS)]
+
+
+def size_label(n_train: int) -> str:
+    """N with thin spaces: 50 000."""
+    return f"{n_train:,}".replace(",", "\u2009")
+
+
+def size_looks(sizes: Iterable[float]) -> dict[float, Look]:
+    """The book's look of every training-set size; lattices, which are smaller, spread over the same colours and markers."""
+    sizes = sorted(set(sizes))
+    if not sizes or sizes[-1] >= 500:
+        return {size: Look(size_color(size), size_marker(size), size_label(int(size))) for size in sizes}
+    place = np.log(np.array(sizes) / sizes[0]) / max(np.log(sizes[-1] / sizes[0]), 1e-9)
+    return {
+        size: Look(size_color(500 * 100**t), MARKERS[k % len(MARKERS)], size_label(int(size)))
+        for k, (size, t) in enumerate(zip(sizes, place, strict=True))
+    }
+
+
+def ordered_looks(values: Iterable[float]) -> dict[float, Look]:
+    """Looks of other ordered values, as p_train: dark to light, each with a marker of its own."""
+    values = sorted(set(values))
+    colors = sns.color_palette(SEQUENTIAL_CMAP, len(values))
+    return {
+        value: Look(color, MARKERS[k % len(MARKERS)], f"{value:g}")
+        for k, (value, color) in enumerate(zip(values, colors, strict=True))
+    }
+
+
+def error_curves(
+    ax: Axes,
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    error: str | tuple[str, str] | None,
+    looks: Mapping[Hashable, Look],
+    by: str,
+    **style: object,
+) -> list[ErrorbarContainer]:
+    """One curve with error bars for every value of the column `by`, sorted by x; missing values break it.
+
+    seaborn's own curves estimate errors from repeated rows; ours come with the table.
+
+    Args:
+        ax: axes to draw on.
+        table: one row for each point.
+        x: column across.
+        y: column up.
+        error: column of standard errors, columns of the two ends of an interval, or None.
+        looks: by value of `by`, in the order of the legend; values without rows are left out.
+        by: column that tells the curves apart.
+        style: passed to `Axes.errorbar`.
+    """
+    drawn = []
+    for value, look in looks.items():
+        rows = table[table[by] == value].sort_values(x, kind="stable")
+        if rows.empty:
+            continue
+        if isinstance(error, tuple):
+            bars = np.stack([rows[y] - rows[error[0]], rows[error[1]] - rows[y]]).clip(min=0)
+        else:
+            bars = None if error is None else rows[error].to_numpy(float)
+        options = {
+            "color": look.color,
+            "marker": look.marker,
+            "label": look.label,
+            "markerfacecolor": look.face,
+        } | style
+        options["markerfacecolor"] = options["markerfacecolor"] or look.color
+        drawn.append(ax.errorbar(rows[x], rows[y], None if bars is None else np.nan_to_num(bars), **options))
+    return drawn
