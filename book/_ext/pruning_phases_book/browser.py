@@ -29,10 +29,7 @@ class NoBrowser(ConfigError):
 def find_browser() -> str:
     """Path of a Chromium: the one named by the environment variable BROWSER_PATH, the system's, or Playwright's own.
 
-    Raises
-    ------
-    NoBrowser
-        If there is none, or BROWSER_PATH names no file.
+    Raises NoBrowser if there is none, or BROWSER_PATH names no file.
     """
     if named := os.environ.get("BROWSER_PATH"):
         if not expanded(named).is_file():
@@ -53,13 +50,7 @@ def find_browser() -> str:
 
 @contextlib.contextmanager
 def open_browser() -> Iterator[object]:
-    """A headless Playwright browser without network, closed at the end.
-
-    Raises
-    ------
-    NoBrowser
-        If there is none, or it does not start.
-    """
+    """A headless Playwright browser without network, closed at the end. Raises NoBrowser if there is none, or it does not start."""
     from playwright.sync_api import Error, sync_playwright
 
     path = find_browser()

@@ -52,13 +52,7 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """The run recorded in a file ``<notebook>.provenance.json``.
-
-    Raises
-    ------
-    ConfigError
-        If a field is missing.
-    """
+    """The run recorded in a file ``<notebook>.provenance.json``. Raises ConfigError if a field is missing."""
     record = json.loads(path.read_text(encoding="utf-8"))
     try:
         fields = {name: record[name] for name in Run.__dataclass_fields__}
@@ -68,13 +62,7 @@ def read_run(path: Path) -> Run:
 
 
 def read_runs(folder: Path = SECTIONS) -> list[Run]:
-    """All recorded runs of notebooks in a folder, in reading order.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds no executed notebook.
-    """
+    """All recorded runs of notebooks in a folder, in reading order. Raises ConfigError if there is none."""
     known = [f"{name}.provenance.json" for name in list_notebooks()]
     runs = [read_run(folder / name) for name in known if (folder / name).exists()]
     if not runs:
@@ -103,13 +91,7 @@ def record_drawings(folder: Path = SECTIONS) -> None:
 
 
 def write_provenance_page(folder: Path = SECTIONS) -> Path:
-    """Write ``provenance.md``.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds no executed notebook.
-    """
+    """Write ``provenance.md``. Raises ConfigError if the folder holds no executed notebook."""
     runs = read_runs(folder)
     text = "\n".join(_page(runs, DATA))
     write_text(folder / "provenance.md", text + "\n")

@@ -112,43 +112,35 @@ def train_networks(
     """
     training, data = training or Training(), data or load_mnist()
     names = tuple(Network(DEPTH, WIDTH, n, p, 0) for n, p in chosen)
-    parts = []
+    trained = {}
     for n_train in dict.fromkeys(n for n, _ in chosen):  # a batch has one size
-        members = [one for one in names if one.n_train == n_train]
-        batch = train(members, training, data)
+        batch = train([name for name in names if name.n_train == n_train], training, data)
         if DIVERGED in batch.stop_reasons:
             raise ValueError(f"a network of N = {n_train} diverged in training: change the protocol")
-        parts += zip(batch.networks, range(len(members)), [batch.parameters] * len(members), strict=True)
-    place = {name: (slot, parameters) for name, slot, parameters in parts}
-    full = [place[name][1].network(place[name][0], 0) for name in names]
-    layers = [np.concatenate([one.weights[k][0].numpy() for one in full]) for k in range(DEPTH + 1)]
-    inner = layers[0].reshape(len(names), WIDTH, 28, 28)[..., BORDER:-BORDER, BORDER:-BORDER]
-    layers[0] = inner.reshape(len(names), WIDTH, SIDE * SIDE)
-    reduced = [quantised(layer) for layer in layers]
+        trained |= {name: batch.parameters.network(k, 0) for k, name in enumerate(batch.networks)}
+    full = [trained[name] for name in names]
+    whole = Parameters(
+        *(tuple(torch.cat(layer) for layer in zip(*(getattr(one, part) for one in full), strict=True))
+          for part in ("weights", "biases"))
+    )  # fmt: skip
+    layers = [weight[:, 0].numpy() for weight in whole.weights]
+    images = layers[0].reshape(len(names), WIDTH, 28, 28)
+    layers[0] = images[..., BORDER:-BORDER, BORDER:-BORDER].reshape(len(names), WIDTH, SIDE * SIDE)
+    weights, scales = zip(*map(quantised, layers), strict=True)
     networks = LiveNetworks(
-        n_train=np.array([one.n_train for one in names], dtype=np.int32),
-        p_train=np.array([one.p_train for one in names]),
-        weights=tuple(q for q, _ in reduced),
-        scales=tuple(s for _, s in reduced),
-        biases=tuple(np.concatenate([one.biases[k][0, :, :, 0].numpy() for one in full]) for k in range(DEPTH + 1)),
+        n_train=np.array([name.n_train for name in names], dtype=np.int32),
+        p_train=np.array([name.p_train for name in names]),
+        weights=weights,
+        scales=scales,
+        biases=tuple(bias[:, 0, :, 0].numpy() for bias in whole.biases),
         p_eval=np.array(P_EVAL),
-        loss=np.empty(0),
-        accuracy=np.empty(0),
-        accuracy_before=np.empty(0),
+        **dict.fromkeys(("loss", "accuracy", "accuracy_before"), np.empty(0)),
     )
     test = Evaluation(p_eval=P_EVAL, passes=passes)
     loss, correct = evaluate(names, networks.parameters(), training, test, data)
-    joined = [
-        [torch.cat([getattr(one, part)[k] for one in full]) for k in range(DEPTH + 1)] for part in ("weights", "biases")
-    ]
-    _, before = evaluate(names, Parameters(*map(tuple, joined)), training, test, data)
-    n_test = len(data.test_labels)
-    reached = {
-        "loss": loss.mean(-1),
-        "accuracy": correct.mean(-1) / n_test,
-        "accuracy_before": before.mean(-1) / n_test,
-    }
-    return dataclasses.replace(networks, **reached)
+    _, before = evaluate(names, whole, training, test, data)
+    accuracy, accuracy_before = (counts.mean(-1) / len(data.test_labels) for counts in (correct, before))
+    return dataclasses.replace(networks, loss=loss.mean(-1), accuracy=accuracy, accuracy_before=accuracy_before)
 
 
 def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> None:
@@ -184,9 +176,8 @@ def check_output(path: Path) -> None:
         try:
             load_networks(path)
         except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
-            raise StoreError(
-                f"{path} exists and is not a file of ours: move it away, or give another output"
-            ) from error
+            said = f"{path} exists and is not a file of ours: move it away, or give another output"
+            raise StoreError(said) from error
 
 
 def remake(path: Path = FILE) -> str:
@@ -209,9 +200,8 @@ def load_networks(path: Path = FILE) -> LiveNetworks:
     with np.load(path, allow_pickle=False) as stored:
         lacking = {"n_train", "weights0", "weights2", "scales2", "biases2", "accuracy_before"} - set(stored.files)
         if lacking:
-            raise ValueError(
-                f"{path} lacks {', '.join(sorted(lacking))}; make it again with python -m pruning_phases_book networks"
-            )
+            how = "make it again with python -m pruning_phases_book networks"
+            raise ValueError(f"{path} lacks {', '.join(sorted(lacking))}; {how}")
         families = {
             name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in ("weights", "scales", "biases")
         }
