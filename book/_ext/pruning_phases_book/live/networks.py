@@ -43,24 +43,17 @@ P_EVAL = tuple(k / 40 for k in range(40))
 class LiveNetworks:
     """Trained networks in 8 bits, and what they reach on the 10 000 test images."""
 
-    n_train: np.ndarray
-    """Training-set sizes, (K,)."""
-    p_train: np.ndarray
-    """Training dropout rates, (K,)."""
-    weights: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """int8, (K, H, X), (K, H, H) and (K, C, H)."""
-    scales: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """float32, one for each row of the weights: (K, H), (K, H), (K, C)."""
-    biases: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """float32, (K, H), (K, H), (K, C)."""
-    p_eval: np.ndarray
-    """Evaluation dropout rates of the two tables below, (E,)."""
-    loss: np.ndarray
-    """Test loss in nats, averaged over passes, (K, E)."""
-    accuracy: np.ndarray
-    """Test accuracy, averaged over passes, (K, E)."""
-    accuracy_before: np.ndarray
-    """The same before the weights were rounded and the border left out, (K, E)."""
+    n_train: np.ndarray  # (K,)
+    p_train: np.ndarray  # (K,)
+    weights: tuple[np.ndarray, np.ndarray, np.ndarray]  # int8: (K, H, X), (K, H, H), (K, C, H)
+    scales: tuple[
+        np.ndarray, np.ndarray, np.ndarray
+    ]  # float32, one for each row of the weights: (K, H), (K, H), (K, C)
+    biases: tuple[np.ndarray, np.ndarray, np.ndarray]  # float32, as the scales
+    p_eval: np.ndarray  # evaluation dropout rates of the tables below, (E,)
+    loss: np.ndarray  # in nats, averaged over passes, (K, E)
+    accuracy: np.ndarray  # averaged over passes, (K, E)
+    accuracy_before: np.ndarray  # before the weights were rounded and the border left out, (K, E)
 
     def parameters(self) -> Parameters:
         """The weights as floating-point numbers on all 784 pixels, as `evaluation` takes them (K realizations of one slot)."""
@@ -75,16 +68,9 @@ class LiveNetworks:
 
 
 def quantised(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Integers q in −127 … 127 and a scale for each row with weights ≈ scale · q; error at most scale / 2.
+    """Of weights (…, rows, columns): int8 q in −127 … 127 of that shape and a float32 scale for each row, weights ≈ scale · q.
 
-    Args:
-        weights: (..., rows, columns).
-
-    Returns:
-        int8 (..., rows, columns) and float32 (..., rows); a row of zeros has scale 1.
-
-    Raises:
-        ValueError: weights that are not finite.
+    The error is at most scale / 2; a row of zeros has scale 1. Raises ValueError for weights that are not finite.
     """
     if not np.isfinite(weights).all():
         raise ValueError(f"{np.sum(~np.isfinite(weights))} weights are not finite; train the network again")
@@ -99,16 +85,9 @@ def train_networks(
     passes: int = 4,
     data: MNIST | None = None,
 ) -> LiveNetworks:
-    """Train one network for each (n_train, p_train), reduce it to 8 bits and test it.
+    """Train one network for each (n_train, p_train) of `chosen`, reduce it to 8 bits and test it in `passes` noisy passes.
 
-    Args:
-        chosen: training-set size and training dropout rate of each network.
-        training: protocol; None takes the default one.
-        passes: noisy passes over the test images.
-        data: MNIST; None loads it.
-
-    Raises:
-        ValueError: a network diverged.
+    None stands for the default protocol and for MNIST. Raises ValueError where a network diverged.
     """
     training, data = training or Training(), data or load_mnist()
     names = tuple(Network(DEPTH, WIDTH, n, p, 0) for n, p in chosen)
@@ -146,8 +125,7 @@ def train_networks(
 def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> None:
     """Write a compressed .npz; `made` is kept with it as text. An earlier file is renamed to the name with its checksum.
 
-    Raises:
-        ConfigError, StoreError: see `check_output`.
+    Raises as `check_output`.
     """
     check_output(path)
     arrays = {"made": np.array(json.dumps(made, default=str))}
@@ -167,9 +145,7 @@ def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> 
 def check_output(path: Path) -> None:
     """Check, before any work is done, that `save_networks` may write there.
 
-    Raises:
-        ConfigError: another ending than .npz, or a place that cannot be written.
-        StoreError: a file of that name that is not such networks.
+    Raises ConfigError for another ending than .npz or a place that cannot be written, StoreError for a file that is not such networks.
     """
     check_place(path, ".npz")
     if path.exists():
@@ -192,19 +168,14 @@ def remake(path: Path = FILE) -> str:
 
 
 def load_networks(path: Path = FILE) -> LiveNetworks:
-    """Read what `save_networks` wrote.
-
-    Raises:
-        ValueError: the file lacks an array.
-    """
+    """Read what `save_networks` wrote. Raises ValueError where the file lacks an array."""
     with np.load(path, allow_pickle=False) as stored:
         lacking = {"n_train", "weights0", "weights2", "scales2", "biases2", "accuracy_before"} - set(stored.files)
         if lacking:
             how = "make it again with python -m pruning_phases_book networks"
             raise ValueError(f"{path} lacks {', '.join(sorted(lacking))}; {how}")
-        families = {
+        fields = {
             name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in ("weights", "scales", "biases")
         }
         names = ("n_train", "p_train", "p_eval", "loss", "accuracy", "accuracy_before")
-        singles = {name: stored[name] for name in names}
-    return LiveNetworks(**families, **singles)
+        return LiveNetworks(**fields, **{name: stored[name] for name in names})
