@@ -1,7 +1,7 @@
 """Fixtures shared by the tests; which tests `make quick` leaves out.
 
-``tests/slow.txt`` lists the slow ones as they were last measured (`make slow`): functions that take more than `SLOW` seconds with all their
-``tests/slow.txt`` lists the slow ones as last measured (`make slow`): functions that take more than `SLOW` seconds with all their
+``tests/slow.txt`` lists the slow ones as they were last measured (`make slow`): functions that take more than `SLOW` seconds with
+all their parameters, and, as ``test_x.py::test_y setup``, those that took as long to prepare: whatever needs the same fixtures is slow.
 """
 
 from __future__ import annotations
