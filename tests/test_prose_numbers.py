@@ -39,7 +39,13 @@ KINDS = {
 }
 # Numbers of a set-up may be typed where the code that sets them up is named here and holds the same number.
 SET_UP = {
-    "protocol.md": ["src/pruning_phases/config.py", "src/pruning_phases/observables/scaling.py"],
+    "protocol.md": [
+        "src/pruning_phases/config/protocol.py",
+        "src/pruning_phases/config/presets.py",
+        "src/pruning_phases/datasets/__init__.py",
+        "src/pruning_phases/experiments/magnitude.py",
+        "src/pruning_phases/observables/scaling.py",
+    ],
     "scaling_out.md": ["src/pruning_phases/runs/executors.py", "src/pruning_phases/runs/verification.py"],
     "09_method_check.ipynb": [
         "src/pruning_phases/calibration/coverage.py",
