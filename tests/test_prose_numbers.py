@@ -43,7 +43,13 @@ KINDS = {
 }
 # Numbers of a set-up may be typed where the code that sets them up is named here and holds the same number.
 SET_UP = {
-    "protocol.md": ["src/pruning_phases/config", "src/pruning_phases/observables/scaling.py"],
+    "protocol.md": [
+        "src/pruning_phases/config/protocol.py",
+        "src/pruning_phases/config/presets.py",
+        "src/pruning_phases/datasets/__init__.py",
+        "src/pruning_phases/experiments/magnitude.py",
+        "src/pruning_phases/observables/scaling.py",
+    ],
     "scaling_out.md": ["src/pruning_phases/runs/executors.py", "src/pruning_phases/runs/verification.py"],
     "09_method_check.ipynb": [
         "src/pruning_phases/calibration/coverage.py",
@@ -88,12 +94,7 @@ def number(text: str) -> str:
 
 
 def set_up_numbers(name: str) -> set[str]:
-    files = [
-        file
-        for path in SET_UP.get(name, [])
-        for file in ((ROOT / path).rglob("*.py") if (ROOT / path).is_dir() else [ROOT / path])
-    ]
-    code = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    code = "\n".join((ROOT / path).read_text(encoding="utf-8") for path in SET_UP.get(name, []))
     return {number(literal) for literal in re.findall(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?:e-?\d+)?(?!\w)", code)}
 
 

@@ -16,6 +16,7 @@ SHARED = [row for row in ROWS if len(re.findall(r"`(\w+)`", row[1])) > 1]
 WORDS = {
     "scheduler_factor": "halved", "validation_dropout": "none", "restore": "`best`", "precision": "`float32`", "path": "nothing",
     "dataset": "`mnist`", "architecture": "`mlp`", "activation": "`relu`", "mask": "`neuron`", "experiment": "`dropout`",
+    "monitor": "`validation`", "carry_moments": "no", "pruning": "`global`", "rewind": "none", "control": "none",
 }  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def test_words_mean_the_defaults():
     assert (Training().scheduler_factor, Training().validation_dropout) == (0.5, False)
     named = ("restore", "precision", "dataset", "architecture", "activation", "mask", "experiment")
     assert all(WORDS[name] == f"`{getattr(Training(), name)}`" for name in named)
-    assert Training().path == ()
+    assert (Training().path, Training().pruning, Training().rewind, Training().control) == ((), "global", False, "")
 
 
 def test_architecture_and_sizes_are_stated():

@@ -95,6 +95,10 @@ class Training:
     """What dropout removes: "neuron", or "dropconnect": single weights."""
     l2: float = 0.0
     """λ of the penalty (λ/2)‖θ‖² on weights and biases, at least 0 (coupled, as in torch.optim.Adam's weight_decay)."""
+    monitor: str = "validation"
+    """Loss that early stopping, the scheduler and "best" go by: "validation", or "training": of the epoch, without penalty."""
+    carry_moments: bool = False
+    """Whether Adam's moments go from step to step of an experiment, or each step begins with a fresh Adam."""
     experiment: str = "dropout"
     """What happens between trainings: one of `experiments.EXPERIMENTS`."""
     pruning: str = "global"
@@ -131,6 +135,8 @@ class Training:
             "activation": choice("activation", self.activation, ("relu", "sigmoid", "tanh", "linear")),
             "mask": choice("mask", self.mask, ("neuron", "dropconnect")),
             "l2": number("l2", self.l2, 0, math.inf, closed_low=True),
+            "monitor": choice("monitor", self.monitor, ("validation", "training")),
+            "carry_moments": flag("carry_moments", self.carry_moments),
             "experiment": word("experiment", self.experiment),
             "pruning": choice("pruning", self.pruning, ("global", "layer")),
             "finetune_epochs": integer("finetune_epochs", self.finetune_epochs, 0),
