@@ -14,7 +14,6 @@ import matplotlib.pyplot as plt
 from pruning_phases import plotting
 from pruning_phases.claims.studies import atlas
 from pruning_phases.claims.studies.atlas import ATLAS, AXES, GRIDS, PROTOCOLS, STATEMENTS
-from pruning_phases.claims.studies.sensitivity.command import make
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.runs.store import Store, StoreError
 
@@ -51,13 +50,18 @@ def rows() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def found(rows) -> pd.DataFrame:
-    return atlas.transitions(rows, n_bootstrap=50)
+def surveyed(rows) -> atlas.Survey:
+    return atlas.survey(rows, STATEMENTS, n_bootstrap=30)
 
 
 @pytest.fixture(scope="module")
-def judged(rows) -> pd.DataFrame:
-    return atlas.judge(rows, STATEMENTS, n_bootstrap=20)
+def found(surveyed) -> pd.DataFrame:
+    return surveyed.transitions
+
+
+@pytest.fixture(scope="module")
+def judged(surveyed) -> pd.DataFrame:
+    return surveyed.verdicts
 
 
 # The protocols and their training
@@ -82,12 +86,12 @@ def test_atlas_from_training_to_file_resumes_and_keeps_both_weights(tmp_path, ca
     tiny = dataclasses.replace(ATLAS, variants=few, grids={"smoke": base.override(early_stopping_patience=1)})
     store, path = tmp_path / "store", tmp_path / "atlas.parquet"
     arguments = {"store": store, "executor": "in-process", "output": path}
-    make(tiny, **arguments)
+    tiny.make(**arguments)
     said = capsys.readouterr().out
     assert "24 networks," in said  # two trainings of twelve, not four
     assert "learning_rate = 0.01, batch_size = 32, 2 realizations (2 of 2)" in said
     content = path.read_bytes()
-    make(tiny, **arguments)
+    tiny.make(**arguments)
     assert "0 networks trained" in capsys.readouterr().out
     assert path.read_bytes() == content
 
@@ -132,9 +136,9 @@ def test_results_refuse_what_is_not_there(rows):
     with pytest.raises(ConfigError, match="choose preset = reference"):
         atlas.results(n_train=[2000])
     with pytest.raises(ValueError, match="unknown protocols 'base'"):
-        atlas.judge(rows.assign(variant="base"))
+        atlas.survey(rows.assign(variant="base"))
     with pytest.raises(ConfigError, match="unknown claim"):
-        atlas.judge(rows, ["everything"])
+        atlas.survey(rows, ["everything"])
 
 
 # What is measured

@@ -1,7 +1,7 @@
 """Finite-size scaling against an independent implementation, exact limits and synthetic data with known truth."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -41,6 +41,7 @@ from pruning_phases.collapse import (
     scan_windows,
     which_ansatz,
 )
+from pruning_phases.collapse.search import Search
 
 ANSAETZE = [BKT(), BKT(10.0), Algebraic(), NoTransition()]
 
@@ -270,6 +271,30 @@ def test_bad_collapses_are_named():
         fit_collapse(data, BKT(l0=100.0), n_bootstrap=0)
     with pytest.raises(ValueError, match="bounds"):
         fit_collapse(data, BKT(), n_bootstrap=0, nu_bounds=(2.0, 1.0))
+
+
+def test_equal_problems_are_solved_once_and_others_are_not(monkeypatch):
+    solved, minimum = [], Search.minimum
+    monkeypatch.setattr(Search, "minimum", lambda self: solved.append(self) or minimum(self))
+    data = synthetic_collapse(n_train=(500, 2000, 8000), p=np.linspace(0.3, 0.6, 7), noise=0.0123, seed=77)
+    first = fit_collapse(data, BKT(), n_bootstrap=0)
+    again = fit_collapse(replace(data, selection={"named": "again"}), BKT(), n_bootstrap=3)
+    assert len(solved) == 1
+    assert again.contour == first.contour
+    assert (again.chi_squared, again.status, again.samples.shape) == (first.chi_squared, first.status, (3, 2))
+    assert again.data.selection == {"named": "again"}
+    others = [
+        {"data": replace(data, sigma=2 * data.sigma)},
+        {"data": replace(data, y=data.y + 1e-12)},
+        {"ansatz": BKT(2.0)},
+        {"nu_bounds": (0.2, 10.0)},
+        {"fixed": {"nu": 1.0}},
+        {"drop_ends": True},
+        {"level": 1.5},
+    ]
+    for n_solved, other in enumerate(others, 2):
+        fit_collapse(**{"data": data, "ansatz": BKT(), "n_bootstrap": 0, **other})
+        assert len(solved) == n_solved
 
 
 def test_windows_are_closed_and_recorded():

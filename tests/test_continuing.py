@@ -85,6 +85,23 @@ def test_masked_weights_are_exactly_zero_for_ever_and_the_others_as_in_the_plain
             assert_same(batch.parameters, m, plain.model)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.02, 0.002])
+def test_what_no_connection_joins_to_an_output_is_left_out_without_a_trace(mnist, share):
+    """Sparse networks, one of each realization, against the plain loop, which computes everything."""
+    draw = torch.Generator().manual_seed(3)
+    names = [Network(2, 30, 300, 0.0, r) for r in (3, 0, 5)]
+    shapes = [(3, 1, *shape) for shape in ((30, 784), (30, 30), (10, 30))]
+    masks = [torch.rand(shape, generator=draw) < max(share, 0.02 if shape[-1] == 30 else 0) for shape in shapes]
+    training = dataclasses.replace(TRAINING, early_stopping_patience=1, learning_rate=0.02)
+    batch = train(names, training, mnist, masks=masks, record=(0, 2))
+    for m, name in enumerate(names):
+        plain = train_plain(name, training, mnist, weight_masks=[mask[m, 0] for mask in masks])
+        np.testing.assert_allclose(batch.validation_losses[m], plain.losses, rtol=1e-8)
+        assert_same(batch.parameters, m, plain.model)
+    for ours, theirs in zip(batch.last.moments[0].tensors, batch.parameters.tensors, strict=True):
+        assert ours.shape == theirs.shape
+
+
 def test_training_in_two_parts_is_training_in_one(mnist):
     """With its moments, Adam and the draws go on as if nothing had happened; in any batch of networks that trained as long."""
     training = dataclasses.replace(TRAINING, scheduler_patience=50, restore="last")

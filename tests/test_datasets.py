@@ -1,5 +1,7 @@
 """MNIST: the right tensors, from whichever source there is, and never from a damaged file."""
 
+import contextlib
+import dataclasses
 import functools
 import gzip
 import hashlib
@@ -7,15 +9,20 @@ import http.server
 import multiprocessing
 import re
 import shutil
+import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 
-from pruning_phases.datasets import DATASETS, FILES, DataError, files, load_mnist, prepare
+from pruning_phases.config import ConfigError, Training
+from pruning_phases.datasets import DATASETS, FILES, DataError, DataSet, Images, files, load, load_mnist, prepare
 
 SHA256 = dict(zip(FILES, DATASETS["mnist"].digests, strict=True))
 SHIPPED = files.REPOSITORY / "data" / "mnist"
@@ -42,11 +49,18 @@ def mirror(tmp_path, repository, monkeypatch) -> Iterator[Path]:
     folder = tmp_path / "mirror"
     (repository / "data" / "mnist").rename(folder)
     monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5s(folder))
+    with served(folder) as address:
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+        yield folder
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Address of a mirror that has these files."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-        yield folder
+        yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
 
@@ -239,3 +253,101 @@ def test_data_folder(tmp_path, repository, monkeypatch):
     assert files.data_folder() == tmp_path / "cache" / "pruning-phases"
     monkeypatch.setenv(files.ENVIRONMENT_VARIABLE, str(tmp_path / "named"))
     assert files.data_folder() == tmp_path / "named"
+
+
+def idx(array) -> bytes:
+    """An array of bytes in MNIST's format."""
+    head = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    return head + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture(params=["fashion-mnist", "kmnist"])
+def small(request, tmp_path, repository, monkeypatch) -> tuple[str, Path, dict]:
+    """A data set of few and small images in the folder its own would be in, and its arrays: (name, root, arrays)."""
+    name, dice = request.param, np.random.default_rng(3)
+    shapes = zip(FILES, [(30, 4, 5), (30,), (12, 4, 5), (12,)], strict=True)
+    arrays = {file: dice.integers(0, 10, shape, dtype=np.uint8) for file, shape in shapes}
+    packed = {file: gzip.compress(idx(array), mtime=0) for file, array in arrays.items()}
+    summed = packed.values() if DATASETS[name].compressed else map(idx, arrays.values())
+    digests = tuple(hashlib.md5(content).hexdigest() for content in summed)
+    one = dataclasses.replace(DATASETS[name], n_pool=30, n_test=12, shape=(4, 5), digests=digests)
+    monkeypatch.setitem(DATASETS, name, one)
+    root = tmp_path / "root"
+    (root / one.folder).mkdir(parents=True)
+    for file, content in packed.items():
+        (root / one.folder / f"{file}.gz").write_bytes(content)
+    return name, root, arrays
+
+
+def test_other_data_sets_are_read_from_a_folder_beside_mnist(small):
+    name, root, arrays = small
+    images = load(name, root)
+    assert images.train_images.shape == (30, 20)
+    torch.testing.assert_close(images.test_pixels, torch.as_tensor(arrays[FILES[2]]).flatten(1))
+    assert images.train_labels.tolist() == arrays[FILES[1]].tolist()
+    for path in (root / DATASETS[name].folder).iterdir():
+        path.unlink()
+    torch.testing.assert_close(load(name, root).train_pixels, images.train_pixels)  # from the cache
+
+
+def test_a_damaged_file_of_another_data_set_is_never_used(small):
+    name, root, arrays = small
+    shipped = root / DATASETS[name].folder / f"{FILES[0]}.gz"
+    good = shipped.read_bytes()
+    for content in (good[:-9], gzip.compress(idx(arrays[FILES[0]] + 1))):
+        shipped.write_bytes(content)
+        with pytest.raises(DataError, match=f"{FILES[0]}.gz is (truncated or )?altered"):
+            load(name, root)
+    shipped.write_bytes(good)
+    prepare(root, name)
+    (cached,) = (root / DATASETS[name].torchvision / "raw").glob(f"{FILES[0]}*")
+    cached.write_bytes(b"x" + cached.read_bytes()[1:])
+    with pytest.warns(UserWarning, match="wrong MD5"):
+        assert load(name, root).train_pixels.tolist() == arrays[FILES[0]].reshape(30, 20).tolist()
+
+
+def test_another_data_set_is_downloaded_by_torchvision_s_class(small, tmp_path, monkeypatch):
+    name, root, arrays = small
+    source = getattr(torchvision.datasets, DATASETS[name].torchvision)
+    folder = root / DATASETS[name].folder
+    folder = folder.rename(tmp_path / "mirror")
+    monkeypatch.setattr(source, "resources", md5s(folder))
+    monkeypatch.setattr(source, "mirrors", [(tmp_path / "no-mirror").as_uri() + "/"])
+    with pytest.raises(DataError, match=f"{DATASETS[name].title} is not available"):
+        load(name, root)
+    with served(folder) as address:
+        monkeypatch.setattr(source, "mirrors", [address])
+        assert load(name, root).test_labels.tolist() == arrays[FILES[3]].tolist()
+
+
+def test_kmnist_has_the_checksums_of_torchvision():
+    known = dict(torchvision.datasets.KMNIST.resources)
+    assert dict(zip([f"{file}.gz" for file in FILES], DATASETS["kmnist"].digests, strict=True)) == known
+
+
+def test_a_data_set_may_come_from_a_generator(monkeypatch):
+    toy = DataSet(title="toy", n_pool=3, n_test=2, shape=(1, 2), n_classes=2, generator=f"{__name__}:toy_images")
+    monkeypatch.setitem(DATASETS, "toy", toy)
+    assert load("toy").train_pixels.shape == (3, 2)
+    assert Training(dataset="toy", n_validation=1, batch_size=2).images == toy
+    monkeypatch.setitem(DATASETS, "toy", dataclasses.replace(toy, n_pool=4))
+    with pytest.raises(DataError, match="toy does not have the sizes"):
+        load("toy")
+
+
+def toy_images(root: Path) -> Images:
+    labels = torch.zeros(3, dtype=torch.int64)
+    pixels = torch.ones(3, 2, dtype=torch.uint8)
+    return Images(train_pixels=pixels, train_labels=labels, test_pixels=pixels[:2], test_labels=labels[:2])
+
+
+def test_an_unknown_data_set_is_refused_by_name():
+    with pytest.raises(
+        ConfigError, match="dataset = 'mnst' is not possible: choose one of mnist, fashion-mnist, kmnist"
+    ):
+        load("mnst")
+
+
+def test_configurations_need_no_torch():
+    code = "import sys, pruning_phases.config; raise SystemExit('torch' in sys.modules or 'torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

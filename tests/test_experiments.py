@@ -15,7 +15,7 @@ import pytest
 
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training, preset
-from pruning_phases.engine import train
+from pruning_phases.engine import State, train
 from pruning_phases.experiments import EXPERIMENTS, Step, dropout, experiment_of, records_of, steps_of
 from pruning_phases.runs import jobs
 from pruning_phases.runs.compact import compact
@@ -273,3 +273,51 @@ def test_measures_of_an_experiment_are_columns(tmp_path, monkeypatch):
     assert (table["norm"] > 0).all()
     compact(Store(tmp_path), sweep, tmp_path / "out" / "all.parquet")
     pd.testing.assert_frame_equal(read_compact(tmp_path / "out" / "all.parquet")[0], table)
+
+
+def test_a_penalty_goes_up_and_down_and_weights_are_carried(tmp_path, mnist):
+    path = (0.0, 0.02, 0.5, 0.02, 0.0)
+    training = Training(
+        n_validation=100, max_epochs=4, experiment="weight_decay", path=path, activation="sigmoid", monitor="training",
+        early_stopping_patience=2, learning_rate=0.01,
+    )  # fmt: skip
+    sweep = dataclasses.replace(SWEEP, training=training)
+    run(sweep, tmp_path, **HERE)
+    table = Store(tmp_path).read(sweep)
+    assert list(table.groupby("step")["l2"].first()) == list(path)
+    norm = table.groupby("step")["norm"].mean()
+    assert norm[2] < norm[1] < norm[0], "a larger penalty, a smaller norm"
+    networks = [one for one in sweep.networks() if one.n_train == 100]
+    steps = list(experiment_of(training).chain(networks, training, mnist, "cpu"))
+    again = train(
+        networks,
+        dataclasses.replace(training, restore="last"),
+        mnist,
+        start=State(steps[0].parameters, epoch=4),
+        l2=0.02,
+    )
+    for ours, theirs in zip(steps[1].parameters.tensors, again.parameters.tensors, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    carried = dataclasses.replace(training, carry_moments=True)
+    other = list(experiment_of(training).chain(networks, carried, mnist, "cpu"))
+    assert not np.allclose(other[1].parameters.weights[0], steps[1].parameters.weights[0])
+
+
+@pytest.mark.parametrize("fields", [{"l2": 0.1}, {"path": (0.1, -0.1)}])
+def test_impossible_penalties_are_refused(fields, tmp_path):
+    with pytest.raises(ConfigError, match=next(iter(fields))):
+        run(preset("smoke").override(experiment="weight_decay", **fields), tmp_path / "store", **HERE)
+
+
+def test_stopping_may_go_by_the_training_loss(mnist):
+    """Without a validation loss that falls: labels of no meaning are still fitted, and training goes on."""
+    networks = [one for one in SWEEP.networks() if one.n_train == 100 and one.p_train == 0]
+    shuffled = dataclasses.replace(mnist, train_labels=mnist.train_labels[np.random.default_rng(0).permutation(60_000)])
+    epochs = {}
+    for monitor in ("validation", "training"):
+        training = Training(
+            n_validation=500, max_epochs=60, early_stopping_patience=3, learning_rate=0.01, monitor=monitor
+        )
+        epochs[monitor] = train(networks, training, shuffled).epochs[0]
+    assert epochs["validation"] < 30
+    assert epochs["training"] > 2 * epochs["validation"]

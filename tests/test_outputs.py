@@ -11,7 +11,6 @@ import pytest
 
 from pruning_phases.calibration import coverage
 from pruning_phases.claims.studies import sensitivity
-from pruning_phases.claims.studies.sensitivity.command import make as make_study
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep
 from pruning_phases.outputs import StoreError, check_table, write_table
@@ -39,14 +38,14 @@ def compact_command(path):
 
 
 def ship(path):
-    sensitivity.ship(Store(path.parent / "none"), path=path)
+    sensitivity.SENSITIVITY.ship(Store(path.parent / "none"), path=path)
 
 
 WRITERS = {
     "compact": compact_to,
     "compact command": compact_command,
     "ship": ship,
-    "sensitivity": lambda path: make_study(sensitivity.SENSITIVITY, output=path),
+    "sensitivity": lambda path: sensitivity.SENSITIVITY.make(output=path),
     "write_table": lambda path: write_table(path, b"table", {"rows": 1}, replace=True),
 }
 
@@ -54,8 +53,8 @@ WRITERS = {
 @pytest.fixture
 def no_work(monkeypatch):
     monkeypatch.setattr(Store, "done", worked)
-    monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.study.collect", worked)
-    monkeypatch.setattr("pruning_phases.claims.studies.sensitivity.command.run", worked)
+    monkeypatch.setattr("pruning_phases.claims.studies.study.collect", worked)
+    monkeypatch.setattr("pruning_phases.claims.studies.study.run", worked)
     monkeypatch.setattr(live, "train_networks", worked)
     monkeypatch.setattr(coverage, "coverage_fits", worked)
     monkeypatch.setattr(coverage, "simulate_known_systems", worked)

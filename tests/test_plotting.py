@@ -18,7 +18,7 @@ from tables import SIZES, plane_table
 
 from pruning_phases import observables as obs
 from pruning_phases import plotting
-from pruning_phases_book.drawings import draw as draw_figure_1
+from pruning_phases_book.drawings import draw_figure_1
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 

@@ -13,7 +13,11 @@ PAGE = PAGE.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
 STATED = {name: row[2] for row in ROWS for name in re.findall(r"`(\w+)`", row[1])}
 SHARED = [row for row in ROWS if len(re.findall(r"`(\w+)`", row[1])) > 1]
-WORDS = {"scheduler_factor": "halved", "validation_dropout": "none", "restore": "`best`", "precision": "`float32`"}
+WORDS = {
+    "scheduler_factor": "halved", "validation_dropout": "none", "restore": "`best`", "precision": "`float32`", "path": "nothing",
+    "dataset": "`mnist`", "architecture": "`mlp`", "activation": "`relu`", "mask": "`neuron`", "experiment": "`dropout`",
+    "monitor": "`validation`", "carry_moments": "no", "pruning": "`global`", "rewind": "none", "control": "none",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Training), ids=lambda field: field.name)
@@ -32,7 +36,9 @@ def test_training_default_is_stated(field):
 
 def test_words_mean_the_defaults():
     assert (Training().scheduler_factor, Training().validation_dropout) == (0.5, False)
-    assert (Training().restore, Training().precision) == ("best", "float32")
+    named = ("restore", "precision", "dataset", "architecture", "activation", "mask", "experiment")
+    assert all(WORDS[name] == f"`{getattr(Training(), name)}`" for name in named)
+    assert (Training().path, Training().pruning, Training().rewind, Training().control) == ((), "global", False, "")
 
 
 def test_architecture_and_sizes_are_stated():

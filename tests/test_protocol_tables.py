@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pruning_phases.calibration.synthetic import synthetic_results
-from pruning_phases.collapse import plane_n_min, protocol_table, protocol_tables, protocols, scaling_regime
+from pruning_phases.collapse import plane_n_min, protocol_table, protocol_tables, regime, scaling_regime
 from pruning_phases.collapse.data import collapse_data
 from pruning_phases.config import PROTOCOLS
 from pruning_phases.notebooks import NOTEBOOKS
@@ -49,8 +49,8 @@ def test_protocols_shipped_are_those_with_a_file(monkeypatch, tmp_path):
 def test_tables_of_protocols_stand_beside_each_other(rows, monkeypatch):
     moved = synthetic_results({0.1: 0.35, 0.2: 0.4}, noise=0.02, seed=1)
     shipped = {"base": rows, "large_batch": moved}
-    monkeypatch.setattr(protocols, "shipped_protocols", lambda: list(shipped))
-    monkeypatch.setattr(protocols, "results", lambda protocol, depth, width: shipped[protocol])
+    monkeypatch.setattr(regime, "shipped_protocols", lambda: list(shipped))
+    monkeypatch.setattr(regime, "results", lambda protocol, depth, width: shipped[protocol])
     tables = protocol_tables([0.0, 0.1, 0.2])
     assert tables["base"]["p_c"].tolist() == pytest.approx([0.4, 0.45, 0.5], abs=0.01)
     assert tables["large_batch"]["p_c"].tolist() == pytest.approx([0.35, 0.4], abs=0.01)
@@ -61,7 +61,7 @@ def test_tables_of_protocols_stand_beside_each_other(rows, monkeypatch):
 
 
 def test_without_any_protocol_the_table_is_empty(monkeypatch):
-    monkeypatch.setattr(protocols, "shipped_protocols", list)
+    monkeypatch.setattr(regime, "shipped_protocols", list)
     assert protocol_tables([0.1]) == {}
     pd.testing.assert_frame_equal(protocol_table({}), pd.DataFrame())
 

@@ -11,11 +11,12 @@ import pytest
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import notebook_parameters, run_notebook
 from pruning_phases.parameters import Parameter, parse_parameters
+from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs import store as stores
 from pruning_phases.runs.store import Store
 
-SOURCE = Path(stores.__file__).parents[1]
-FILES = sorted(SOURCE.rglob("*.py"))
+SOURCE, BOOK = Path(stores.__file__).parents[1], REPOSITORY / "book" / "_ext"
+FILES = sorted([*SOURCE.rglob("*.py"), *BOOK.rglob("*.py")])
 FORBIDDEN_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal", "jsonpickle"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_METHODS = {
@@ -50,7 +51,7 @@ def dangerous(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 def test_no_dangerous_calls(path):
     assert dangerous(path.read_text()) == []
 

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from tables import plane_table
 
 from pruning_phases import plotting
+from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim
 from pruning_phases.claims.studies import sensitivity
 from pruning_phases.claims.studies.sensitivity import (
     BASE,
@@ -20,17 +21,14 @@ from pruning_phases.claims.studies.sensitivity import (
     SURVIVAL,
     SWEEPS,
     VARIANTS,
-    Conclusion,
-    Study,
-    Variant,
-    choose,
+    At,
     estimates,
     judge,
     shift_table,
     shifts,
     survival,
 )
-from pruning_phases.claims.studies.sensitivity.command import make
+from pruning_phases.claims.studies.study import Study, Variant, choose, collect, run
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.observables import exponents
 from pruning_phases.runs.store import Store, StoreError
@@ -137,10 +135,10 @@ def test_what_cannot_be_compared_is_refused():
 
 # Conclusions
 
-TRUE = Conclusion("true", "dementia at (0, 0.9)", "alpha", 0.0, 1, 0.9)
-FALSE = Conclusion("false", "no dementia at 0.7", "alpha_max", 0.7, -1)
-LOST = Conclusion("lost", "border rises", "rise", 0.1, 1)
-AMENTIA = Conclusion("amentia", "nothing learned", "learned", 0.975, -1)
+TRUE = Claim("true", "dementia at (0, 0.9)", POSITIVE, At("alpha", 0.0, 0.9))
+FALSE = Claim("false", "no dementia at 0.7", NEGATIVE, At("alpha_max", 0.7))
+LOST = Claim("lost", "border rises", POSITIVE, At("rise", 0.1))
+AMENTIA = Claim("amentia", "nothing learned", NEGATIVE, At("learned", 0.975))
 
 
 def test_verdicts_follow_the_truth(known):
@@ -230,10 +228,10 @@ def test_every_variant_changes_one_choice_and_keeps_the_draws():
 
 
 def test_choose_and_results_refuse_what_is_not_there():
-    assert [variant.name for variant in choose(["batch_32"])] == [BASE, "batch_32"]
-    assert choose(None) == VARIANTS
+    assert [variant.name for variant in choose(["batch_32"], VARIANTS)] == [BASE, "batch_32"]
+    assert choose(None, VARIANTS) == VARIANTS
     with pytest.raises(ConfigError, match="'batch_33'"):
-        choose(["batch_33"])
+        choose(["batch_33"], VARIANTS)
     with pytest.raises(ConfigError, match="paper"):
         sensitivity.results("paper")
     with pytest.raises(ConfigError, match="n_train cannot be changed"):
@@ -242,17 +240,17 @@ def test_choose_and_results_refuse_what_is_not_there():
 
 def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     base = SWEEPS["smoke"].override(n_train=(50, 100, 200), p_train=(0, 0.2), p_eval=(0, 0.2, 0.9), max_epochs=1)
-    few = choose(["batch_32", "last_weights", "without_smallest"])
+    few = choose(["batch_32", "last_weights", "without_smallest"], VARIANTS)
     tiny = Study("sensitivity", few, {"tiny": base})
     store = tmp_path / "store"
     with pytest.raises(StoreError, match="12 networks of base are missing"):
-        sensitivity.collect(Store(store), base, few)
-    make(tiny, store=store, executor="in-process", output=tmp_path / "s.parquet")
+        collect(Store(store), base, few)
+    tiny.make(store=store, executor="in-process", output=tmp_path / "s.parquet")
     assert "24 networks trained" in capsys.readouterr().out  # best and last weights share one training
-    assert sensitivity.run(store, base, few, "in-process") == 0
-    assert sensitivity.run(store, base.override(realizations=4), few, "in-process") == 24  # two more, twice
+    assert run(store, base, few, "in-process") == 0
+    assert run(store, base.override(realizations=4), few, "in-process") == 24  # two more, twice
 
-    table, manifest = sensitivity.load(tmp_path / "s.parquet")
+    table, manifest = tiny.load(tmp_path / "s.parquet")
     assert len(table) == manifest["rows"] == 3 * 12 * 3
     assert set(table["variant"]) == {BASE, "batch_32", "last_weights"}
     first = table.iloc[0]
@@ -269,12 +267,12 @@ def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     assert described["training"] == {"batch_size": 32}
     assert described["protocol"] == few[1].sweep(base).training.protocol
     assert described["wall_time_s"] > 0
-    assert sensitivity.protocol_table(table, few)["changed"].tolist()[1] == "batch_size = 32"
+    assert tiny.protocol_table(table)["changed"].tolist()[1] == "batch_size = 32"
     again = tiny.results("tiny", store=store, variants=["batch_32", "last_weights"])
     pd.testing.assert_frame_equal(again, table, check_dtype=False)
 
     (tmp_path / "s.parquet").write_bytes(b"other")
     with pytest.raises(StoreError, match="checksum"):
-        sensitivity.load(tmp_path / "s.parquet")
+        tiny.load(tmp_path / "s.parquet")
     with pytest.raises(StoreError, match="make sensitivity"):
-        sensitivity.load(tmp_path / "none.parquet")
+        tiny.load(tmp_path / "none.parquet")

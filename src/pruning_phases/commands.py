@@ -157,14 +157,13 @@ def verdicts(arguments: argparse.Namespace) -> None:
 def study(arguments: argparse.Namespace) -> None:
     """Make the shipped files of a study of the protocol again."""
     with loading():
-        from pruning_phases.claims.studies.atlas.protocols import ATLAS
-        from pruning_phases.claims.studies.sensitivity.command import make
-        from pruning_phases.claims.studies.sensitivity.study import SENSITIVITY
+        from pruning_phases.claims.studies.atlas import ATLAS
+        from pruning_phases.claims.studies.sensitivity import SENSITIVITY
 
     studies = {study.name: study for study in (SENSITIVITY, ATLAS)}
     names = None if arguments.variants is None else arguments.variants.split(",")
     options = {name: getattr(arguments, name) for name in ("grid", "realizations", "store", "executor", "output")}
-    make(studies[arguments.command], variants=names, **options)
+    studies[arguments.command].make(variants=names, **options)
 
 
 def method_check(arguments: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from pruning_phases.config import ConfigError
+from pruning_phases.outputs import write_durably
 from pruning_phases.parameters import Parameter, as_text, check, declared
 from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
 from pruning_phases.paths import REPOSITORY, expanded
@@ -361,9 +362,5 @@ def environment() -> dict[str, object]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write to a temporary name and rename: no reader ever sees half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    """Write a text file whole: no reader ever sees half of one."""
+    write_durably(path, text.encode("utf-8"))

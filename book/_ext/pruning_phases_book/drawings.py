@@ -18,19 +18,25 @@ from pruning_phases.runs.sweep import results
 def headline() -> plt.Figure:
     """The phase diagram of the shipped results over the sizes of the scaling regime: phases, and the exponent they are told apart by."""
     every_size = results("shipped", depth=2, width=100)
-    rows = observables.common_sizes(every_size)
-    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
-    alpha = observables.exponents(loss, n_min=plane_n_min(every_size))
-    plane = observables.classify(alpha, loss, accuracy)
-    border = observables.boundary(plane)
+    plane = observables.plane(every_size, plane_n_min(every_size))
     figure, (ax_phase, ax_exponent) = panels(2, letters=False)
-    boundary_line(border, phase_map(plane, ax_phase))
-    boundary_line(border, exponent_map(plane, ax_exponent))
+    boundary_line(plane.border, phase_map(plane.points, ax_phase))
+    boundary_line(plane.border, exponent_map(plane.points, ax_exponent))
     return figure
 
 
+def draw_figure_1(folder: Path) -> None:
+    """Write figure1.svg (for the page) and figure1.pdf (for the printed book), the same on every run."""
+    own_fonts_first()
+    with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
+        figure = figure_1()
+        figure.savefig(folder / "figure1.svg", metadata={"Date": None})
+        figure.savefig(folder / "figure1.pdf", metadata={"CreationDate": None})
+    plt.close(figure)
+
+
 def draw(folder: Path) -> None:
-    """Write figure1.svg (for the page), figure1.pdf (for the printed book) and phase_diagram.png; the same on every run.
+    """Write Fig. 1 and phase_diagram.png.
 
     Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
     """
@@ -39,10 +45,7 @@ def draw(folder: Path) -> None:
     for path in (folder / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
-    own_fonts_first()
-    with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
-        figure = figure_1()
-        figure.savefig(folder / "figure1.svg", metadata={"Date": None})
-        figure.savefig(folder / "figure1.pdf", metadata={"CreationDate": None})
-    headline().savefig(folder / "phase_diagram.png", dpi=150)
-    plt.close("all")
+    draw_figure_1(folder)
+    figure = headline()
+    figure.savefig(folder / "phase_diagram.png", dpi=150)
+    plt.close(figure)

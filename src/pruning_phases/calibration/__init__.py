@@ -1,5 +1,7 @@
 """Yardsticks of the method: data with known truth, two systems with known exponents, and how often the intervals hold the truth."""
 
+# ruff: noqa: F401  what is imported here is what the package offers
+
 from pruning_phases.calibration.coverage import (
     Case,
     chi_squared_bias,
@@ -23,27 +25,3 @@ from pruning_phases.calibration.known_systems import (
     xy_model,
 )
 from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_plane, synthetic_results
-
-__all__ = [
-    "PERCOLATION_NU",
-    "PERCOLATION_P_C",
-    "XY_NU",
-    "XY_T_C",
-    "Case",
-    "chi_squared_bias",
-    "coverage_fits",
-    "coverage_range",
-    "coverage_table",
-    "known_answer_table",
-    "load_coverage",
-    "load_known_systems",
-    "percolation",
-    "percolation_thresholds",
-    "simulate_known_systems",
-    "synthetic_collapse",
-    "synthetic_plane",
-    "synthetic_results",
-    "system_data",
-    "xy_chain",
-    "xy_model",
-]

@@ -27,18 +27,6 @@ from pruning_phases.collapse import BKT, Algebraic, Ansatz, fit_collapse, interv
 from pruning_phases.outputs import check_table, write_table
 from pruning_phases.paths import REPOSITORY
 
-__all__ = [
-    "Case",
-    "chi_squared_bias",
-    "coverage_fits",
-    "coverage_range",
-    "coverage_table",
-    "known_answer_table",
-    "load_coverage",
-    "load_known_systems",
-    "simulate_known_systems",
-]
-
 DATA = REPOSITORY / "data"
 ANSAETZE: dict[str, Ansatz] = {"BKT": BKT(), "algebraic": Algebraic()}
 P_C = 0.4537

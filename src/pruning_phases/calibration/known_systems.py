@@ -20,18 +20,6 @@ from scipy.special import betainc
 
 from pruning_phases.collapse import CollapseData
 
-__all__ = [
-    "PERCOLATION_NU",
-    "PERCOLATION_P_C",
-    "XY_NU",
-    "XY_T_C",
-    "percolation",
-    "percolation_thresholds",
-    "system_data",
-    "xy_chain",
-    "xy_model",
-]
-
 PERCOLATION_P_C, PERCOLATION_NU = 0.5, 4.0 / 3.0
 XY_T_C, XY_NU = 0.8929, 0.5
 

@@ -13,8 +13,6 @@ import pandas as pd
 from pruning_phases.collapse import BKT, Ansatz, CollapseData
 from pruning_phases.observables.averages import N_TEST
 
-__all__ = ["synthetic_collapse", "synthetic_plane", "synthetic_results"]
-
 SIZES = (500, 1000, 2000, 4000, 8000, 16000, 32000, 50000)
 """The N grid of the reference protocol."""
 LOSS_LOW, LOSS_HIGH = 0.1, 2.5

@@ -6,10 +6,11 @@ but for those marked `Claim.changed`, and the scaling regime itself; `held_out` 
 choose them.
 """
 
-from pruning_phases.claims.evidence import Evidence
-from pruning_phases.claims.render import as_html, as_json, as_latex, as_text
-from pruning_phases.claims.rules import MISFIT, VERDICTS, Claim, decide
-from pruning_phases.claims.table import CLAIMS, COLUMNS, judge, measure, verdicts_at
+from pruning_phases.claims.dropout import CLAIMS
+from pruning_phases.claims.engine import VERDICTS, Claim, decide, judge_claim
+from pruning_phases.claims.evidence import MISFIT, Evidence
+from pruning_phases.claims.table import COLUMNS, judge, judge_evidence, verdicts_at
+from pruning_phases.claims.text import as_json, as_text
 from pruning_phases.claims.unseen import at_stake, data_sets, held_out, held_out_in_words, held_out_table
 from pruning_phases.claims.words import (
     carriers_in_words,
@@ -28,9 +29,7 @@ __all__ = [
     "VERDICTS",
     "Claim",
     "Evidence",
-    "as_html",
     "as_json",
-    "as_latex",
     "as_text",
     "at_stake",
     "carriers_in_words",
@@ -43,7 +42,8 @@ __all__ = [
     "held_out_in_words",
     "held_out_table",
     "judge",
-    "measure",
+    "judge_claim",
+    "judge_evidence",
     "regime_in_words",
     "summary_in_words",
     "tally",

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.rules import Estimate, NoFit, Undecidable, around, listed
+from pruning_phases.claims.engine import listed, refusal
+from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around
 from pruning_phases.collapse import (
     Ansatz,
     CollapseData,
     CollapseFit,
+    Drifting,
     Regime,
     collapse_lines,
     collapse_rates,
     common_n_min,
+    crossing_drift,
     fit_collapse,
     regime_lines,
 )
@@ -30,6 +34,10 @@ HALF_WIDTH = 0.2
 """p_eval fitted on either side of a crossing, as in the notebooks of the collapses."""
 DEFAULT_SHAPE = (2, 100)
 """Hidden layers and width of the protocol's default architecture."""
+MISFIT = 0.02
+"""Largest relative misfit with which a law describes losses. On a log-log figure with 5 cm for a factor ten it is 0.4 mm, the width
+of a line. Over a hundredfold range of N a bend of that size changes alpha by 0.12 from one end to the other, over a sixfold one by
+0.3: the shorter the range, the less it asks."""
 N_COLLAPSE_RATES = 5
 """Collapses that the paper shows (Figs. 4, 7-10)."""
 
@@ -86,9 +94,7 @@ class Collapse:
         samples = np.percentile(self.fit.samples[:, 1], [2.5, 97.5])
         low, high = min(samples[0], self.fit.nu_contour[0]), max(samples[1], self.fit.nu_contour[1])
         bottom, top = self.fit.bounds["nu"]
-        return Estimate(
-            self.fit.nu, 0.0 if low <= bottom * 1.001 else float(low), np.inf if high >= top / 1.001 else float(high)
-        )
+        return Estimate(self.fit.nu, 0.0 if low <= bottom * 1.001 else low, np.inf if high >= top / 1.001 else high)
 
 
 class Evidence:
@@ -105,6 +111,9 @@ class Evidence:
     Raises:
         ValueError: a table that `observables.tables.checked` refuses, an architecture that is not there, fewer than two resamples.
     """
+
+    n_min = 0.0
+    """Smallest size of plane and architectures."""
 
     def __init__(
         self,
@@ -128,21 +137,22 @@ class Evidence:
         self.results, self.n_bootstrap, self.seed = results, n_bootstrap, seed
         self.line_rows = results[(results["depth"] == self.depth) & (results["width"] == self.width)]
         self._fits: dict[tuple[float, Ansatz, bool], Collapse] = {}
+        self._drifts: dict[float, Drifting | None] = {}
 
     @cached_property
     def in_regime(self) -> InRegime:
         """The same results in the scaling regime."""
         return InRegime(self)
 
+    # The plane of one architecture
+
     @cached_property
     def rows(self) -> pd.DataFrame:
         """Rows of the default architecture at the sizes that all its p_train have (collapses use all sizes: `line_rows`)."""
-        try:
+        with refusal(Undecidable):
             return observables.common_sizes(self.line_rows)
-        except ValueError as error:
-            raise Undecidable(str(error)) from error
 
-    @property
+    @cached_property
     def sizes(self) -> list[int]:
         """Training-set sizes of `rows`, ascending."""
         return sorted(self.rows["n_train"].unique().tolist())
@@ -177,7 +187,9 @@ class Evidence:
         """`boundary` between eumentia and dementia of the default architecture."""
         return observables.boundary(self.plane)
 
-    @property
+    # Lines of fixed p_train, and what is fitted to them
+
+    @cached_property
     def transition_rates(self) -> list[float]:
         """p_train at which alpha changes sign: where there is a transition to collapse.
 
@@ -189,18 +201,15 @@ class Evidence:
             raise Undecidable("at no p_train does alpha change sign significantly, so there is nothing to collapse")
         return rates
 
-    @property
+    @cached_property
     def rates(self) -> list[float]:
         """The five p_train with a transition that have the most realizations."""
         return collapse_rates(self.line_rows[self.line_rows["p_train"].isin(self.transition_rates)], N_COLLAPSE_RATES)
 
     def _lines(self, rows: pd.DataFrame, half_width: float | None) -> dict[float, CollapseData]:
-        try:
-            return collapse_lines(
-                rows, self.transition_rates, half_width=half_width, depth=self.depth, width=self.width
-            )
-        except ValueError as error:
-            raise Undecidable(f"the points are unfit for a collapse: {error}") from error
+        rates = self.transition_rates
+        with refusal(Undecidable, "the points are unfit for a collapse: {}"):
+            return collapse_lines(rows, rates, half_width=half_width, depth=self.depth, width=self.width)
 
     @cached_property
     def whole_lines(self) -> dict[float, CollapseData]:
@@ -226,10 +235,8 @@ class Evidence:
         """
         rows = self.line_rows[self.line_rows["p_train"].isin(self.transition_rates)]
         rank = rows.groupby("p_train")["realization"].rank(method="dense")
-        try:
+        with refusal(Undecidable):
             return observables.common_sizes(rows[rank <= self.common_realizations])
-        except ValueError as error:
-            raise Undecidable(str(error)) from error
 
     @cached_property
     def common_lines(self) -> dict[float, CollapseData]:
@@ -248,18 +255,24 @@ class Evidence:
             raise NoFit("no scaling regime")
         key = (p_train, ansatz, common)
         if key not in self._fits:
-            try:
+            with refusal(NoFit, "no collapse ({})"):
                 self._fits[key] = Collapse(lines[p_train], ansatz, self.n_bootstrap, self.seed)
-            except ValueError as error:
-                raise NoFit(f"no collapse ({error})") from error
         return self._fits[key]
 
-    n_min = 0.0
-    """Smallest size of plane and architectures."""
+    def drift(self, p_train: float) -> Drifting | None:
+        """`collapse.crossing_drift` at one rate, made once; None: no regime, or fewer than three pairs of sizes cross significantly."""
+        if p_train not in self._drifts:
+            data, self._drifts[p_train] = self.whole_lines.get(p_train), None
+            if data is not None:
+                with suppress(ValueError):
+                    self._drifts[p_train] = crossing_drift(data, self.n_bootstrap, self.seed)
+        return self._drifts[p_train]
 
     def used(self, of_lines: bool) -> str:
         """Which sizes a claim about lines, or about the plane, is judged on, in words; "" for all."""
         return ""
+
+    # Architectures
 
     @cached_property
     def shapes(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -293,17 +306,15 @@ class InRegime(Evidence):
         self.whole = whole
         self.depth, self.width, self.n_bootstrap, self.seed = whole.depth, whole.width, whole.n_bootstrap, whole.seed
         self.results, self.line_rows = whole.results, whole.line_rows
-        self._fits = {}
+        self._fits, self._drifts = {}, {}
 
     @cached_property
     def _learning_lines(self) -> dict[float, CollapseData]:
         """Points of every line that learns and can be collapsed at all."""
         found = {}
         for rate in self.whole.learning["p_train"].unique():
-            try:
+            with suppress(ValueError):  # too few points or realizations: no regime
                 found |= collapse_lines(self.line_rows, [rate], depth=self.depth, width=self.width)
-            except ValueError:  # too few points or realizations: no regime
-                continue
         return found
 
     @cached_property
@@ -311,7 +322,7 @@ class InRegime(Evidence):
         """The regime of every line that learns and has one."""
         return regime_lines(self._learning_lines)
 
-    @property
+    @cached_property
     def transition_rates(self) -> list[float]:
         """p_train with a transition over all N, and those that have one in their regime alone.
 
@@ -371,13 +382,10 @@ class InRegime(Evidence):
         half_width = min(regime.half_width for regime in self.regimes.values())
         found = {}
         for rate, data in self._lines(self.common_rows, None).items():
-            if rate not in self.regimes:
-                continue
-            centre = self.regimes[rate].crossing
-            try:
-                found[rate] = data.window((centre - half_width, centre + half_width), (n_min, np.inf))
-            except ValueError:  # too few points: the rate is left out
-                continue
+            if rate in self.regimes:
+                centre = self.regimes[rate].crossing
+                with suppress(ValueError):  # too few points: the rate is left out
+                    found[rate] = data.window((centre - half_width, centre + half_width), (n_min, np.inf))
         return found
 
 
@@ -385,10 +393,8 @@ def plane_of(loss: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
     """`classify` with n_realizations, the fewest of any size at a point."""
     if loss["n_train"].nunique() < 2:
         raise Undecidable("one training-set size; an exponent needs two")
-    try:
+    with refusal(Undecidable, "no phases: {}"):
         plane = observables.classify(observables.exponents(loss), loss, accuracy)
-    except ValueError as error:
-        raise Undecidable(f"no phases: {error}") from error
     count = loss.groupby([name for name in POINT if name != "n_train"])["n_realizations"].min().reset_index()
     return plane.merge(count, how="left", validate="one_to_one")
 

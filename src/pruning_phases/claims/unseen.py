@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.rules import DECIDED
-from pruning_phases.claims.studies.sensitivity.study import Study
-from pruning_phases.claims.table import CLAIMS, JUDGED, judge, known_claims
+from pruning_phases.claims.dropout import CLAIMS
+from pruning_phases.claims.engine import DECIDED, known_claims
+from pruning_phases.claims.studies.study import Study
+from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
 from pruning_phases.runs.store import read_compact
@@ -94,7 +95,9 @@ def held_out(
 
 def _blank(slugs: list[str]) -> pd.DataFrame:
     """Rows of claims that nothing judges yet."""
-    rows = [(claim.slug, claim.words, claim.changed, *[np.nan] * 3, NOT_YET, "") for claim in known_claims(slugs)]
+    rows = [
+        (claim.slug, claim.words, claim.changed, *[np.nan] * 3, NOT_YET, "") for claim in known_claims(slugs, CLAIMS)
+    ]
     return pd.DataFrame(rows, columns=["claim", "words", "changed", *JUDGED])
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pruning_phases.claims.rules import DECIDED, VERDICTS
-from pruning_phases.claims.table import CLAIMS, verdicts_at
+from pruning_phases.claims.dropout import CLAIMS
+from pruning_phases.claims.engine import DECIDED, VERDICTS
+from pruning_phases.claims.table import verdicts_at
 
 TOPICS = {
     "III.1": "the phases",

@@ -17,8 +17,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-__all__ = ["BKT", "Algebraic", "Ansatz", "Corrected", "Drift", "NoTransition", "Parameter"]
-
 Bounds = tuple[float, float]
 
 

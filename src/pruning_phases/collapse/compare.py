@@ -11,18 +11,9 @@ from numpy.typing import ArrayLike
 
 from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz
 from pruning_phases.collapse.data import CollapseData, Window
-from pruning_phases.collapse.fit import CollapseFit, Search, fit_collapse
+from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.collapse.master import fit_spline, leave_one_out, power_law_prediction
-
-__all__ = [
-    "NuRelation",
-    "compare_ansaetze",
-    "nu_relation",
-    "predicted_nu_algebraic",
-    "scan_l0",
-    "scan_windows",
-    "which_ansatz",
-]
+from pruning_phases.collapse.search import Search
 
 CRITERIA = {"chi_squared": -1, "prediction_error": -1, "log_likelihood": +1}
 """Quantities that judge an ansatz, with the sign that is better."""
@@ -55,56 +46,39 @@ def compare_ansaetze(
         ValueError: unusable data, no realizations.
     """
     y = data.resample(n_bootstrap, seed)
-    fits, edges, chi2, chi2_samples, splines, predictions = [], [], [], [], [], []
+    rows: list[dict[str, object]] = []
+    judged: list[dict[str, tuple[float, np.ndarray]]] = []  # value and resamples by criterion
+    predictions = []
     for ansatz in ansaetze:
         search = Search(data, ansatz)
         best, value = search.minimum()
         resampled = y[:, search.points.order]
-        refits = search.refit(resampled, best)
-        fits.append(search.to_parameters(best))
-        edges.append(bool(search.on_edge(best).any()))
-        chi2.append(value)
-        chi2_samples.append(
-            np.array([search.chi2(t[None], v[None])[0] for t, v in zip(refits, resampled, strict=True)])
-        )
-        splines.append(fit_spline(data, ansatz, n_bootstrap=n_bootstrap, seed=seed))
+        spline = fit_spline(data, ansatz, n_bootstrap=n_bootstrap, seed=seed)
         predictions.append(leave_one_out(data, ansatz, n_bootstrap=n_bootstrap, seed=seed))
-    labels = [a.label for a in ansaetze]
+        p_c, nu = search.to_parameters(best)[:2]
+        edge = bool(search.on_edge(best).any())
+        rows.append({"ansatz": ansatz.label, "p_c": p_c, "nu": nu, "edge": edge, "discrepancy": spline.discrepancy})
+        chi2 = search.chi2(search.refit(resampled, best), resampled)
+        judged.append({"chi_squared": (value, chi2), "log_likelihood": (spline.log_likelihood, spline.samples[:, 2])})
     common = np.all([np.isfinite(p.predicted) for p in predictions], axis=0)
     if not common.any():
         raise ValueError("no point of the largest size is predicted by every ansatz; widen the p window of the others")
     try:
         predictions.append(power_law_prediction(data, n_bootstrap=n_bootstrap, seed=seed))
-        labels.append("power law at each p")
+        rows.append({"ansatz": "power law at each p"})
+        judged.append({})
     except ValueError:  # sizes with different p or y <= 0 have no such yardstick; the row is simply absent
         pass
 
     tail = (1 - confidence) / 2
-    rows = []
-    for i, label in enumerate(labels):
-        row: dict[str, object] = {"ansatz": label}
-        if i < len(ansaetze):
-            row |= {"p_c": fits[i][0], "nu": fits[i][1], "edge": edges[i]}
-            measured = {
-                "chi_squared": (chi2[i], chi2_samples[i], chi2_samples[0]),
-                "log_likelihood": (splines[i].log_likelihood, splines[i].samples[:, 2], splines[0].samples[:, 2]),
-            }
-            row["discrepancy"] = splines[i].discrepancy
-        else:
-            measured = {}
-        prediction = predictions[i]
-        measured["prediction_error"] = (
-            prediction.rms(common),
-            prediction.rms_samples(common),
-            predictions[0].rms_samples(common),
-        )
-        for name, (value, samples, first) in measured.items():
+    for row, found, prediction in zip(rows, judged, predictions, strict=True):
+        found["prediction_error"] = prediction.rms(common), prediction.rms_samples(common)
+        for name, (value, samples) in found.items():
             row[name] = value
             row[f"{name}_low"], row[f"{name}_high"] = np.nanquantile(samples, [tail, 1 - tail])
-            better = CRITERIA[name] * (samples - first) > 0
-            row[f"{name}_better"] = np.nan if i == 0 else float(better.mean())
+            better = CRITERIA[name] * (samples - judged[0][name][1]) > 0
+            row[f"{name}_better"] = np.nan if row is rows[0] else float(better.mean())
         row["n_predicted"] = int(common.sum())
-        rows.append(row)
     return pd.DataFrame(rows)
 
 

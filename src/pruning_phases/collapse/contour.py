@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Contour", "trace_contour"]
-
 _BRIDGE = 3
 """The landscape has small jumps (points change neighbours), which break a valley into islands. Islands at most twice
 this many cells of the zoomed grid apart count as one region."""

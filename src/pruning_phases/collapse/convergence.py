@@ -21,8 +21,6 @@ from pruning_phases.collapse.hypotheses import (
     significant_crossings,
 )
 
-__all__ = ["HYPOTHESES", "compare_hypotheses", "do_they_converge", "hypothesis_lines", "which_hypothesis"]
-
 HYPOTHESES = (BKTShift(), AlgebraicShift(), LogarithmicDrift())
 PREDICTED_SIZES = (1e5, 3e5, 1e6)
 """Sizes N beyond the data at which every hypothesis says where the crossing will be."""

@@ -6,8 +6,6 @@ import numpy as np
 
 from pruning_phases.collapse.data import CollapseData
 
-__all__ = ["shrunk_covariance"]
-
 _WEIGHTS = np.geomspace(1e-4, 1.0, 81)
 _FOLDS = 10
 

@@ -13,8 +13,6 @@ from pruning_phases.collapse.data import CollapseData
 from pruning_phases.observables.crossings import Crossing, cross_pairs
 from pruning_phases.observables.statistics import weighted_line
 
-__all__ = ["MIN_SIGNIFICANCE", "RATIO", "Drifting", "crossing_drift", "crossing_onset", "pair_crossings"]
-
 MIN_SIGNIFICANCE = 2.0
 """Standard errors at which both sides of a crossing must hold their sign for the crossing to count."""
 RATIO = 1.5

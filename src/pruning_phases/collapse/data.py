@@ -13,8 +13,6 @@ from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.statistics import bootstrap_counts, deviations_of, mean_and_error
 from pruning_phases.observables.tables import RESULT_COLUMNS, array, checked
 
-__all__ = ["CollapseData", "collapse_data", "merged"]
-
 Window = tuple[float, float]
 MIN_POINTS_PER_SIZE = 4
 """Below four points a curve cannot show both sides of a crossing with a slope on each."""
@@ -55,37 +53,15 @@ class CollapseData:
     selection: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.sigma is not None:
-            missing = np.isnan(array("sigma", self.sigma))
-            if missing.any():
-                raise ValueError(
-                    f"sigma is missing (NaN) at {missing.sum()} of {missing.size} points; give all errors, leave those "
-                    "points out, or give sigma=None for equal weights"
-                )
-        for name in ("p", "n_train", "y", "sigma")[: 3 if self.sigma is None else 4]:
-            a = array(name, getattr(self, name))
-            object.__setattr__(self, name, a)
-            if a.ndim != 1 or a.shape != np.shape(self.p):
-                raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
-            if not np.isfinite(a).all():
-                raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
-        if self.sigma is not None and not (self.sigma > 0).all():
-            raise ValueError(
-                f"sigma must be positive, but is not at {np.sum(self.sigma <= 0)} points "
-                f"(first: p = {self.p[self.sigma <= 0][0]:g}, N = {self.n_train[self.sigma <= 0][0]:g}); "
-                "leave them out with the p window or use more realizations"
-            )
-        refuse_overflow(self.y, self.sigma)
-        points = merged(self.p, self.n_train, self.y, self.sigma)
-        if points[0].size < self.p.size and self.realizations is not None:
+        size = np.size(self.p)
+        points = valid_points(self.p, self.n_train, self.y, self.sigma)
+        if points[0].size < size and self.realizations is not None:
             raise ValueError(
                 "points with realizations are given twice; build the data with CollapseData.from_realizations"
             )
         for name, a in zip(("p", "n_train", "y", "sigma"), points, strict=True):
             object.__setattr__(self, name, a)
         sizes, counts = np.unique(self.n_train, return_counts=True)
-        if sizes.size < 2:
-            raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}; widen the n window")
         if counts.min() < MIN_POINTS_PER_SIZE:
             few = {f"{n:g}": int(c) for n, c in zip(sizes, counts, strict=True) if c < MIN_POINTS_PER_SIZE}
             raise ValueError(
@@ -202,6 +178,40 @@ class CollapseData:
         return deviations_of(self.realizations)
 
 
+def valid_points(
+    p: ArrayLike, n_train: ArrayLike, y: ArrayLike, sigma: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Points of a collapse as float64 arrays, those given more than once `merged`.
+
+    Raises:
+        ValueError: see `CollapseData`.
+    """
+    given = {"p": p, "n_train": n_train, "y": y} | ({} if sigma is None else {"sigma": sigma})
+    arrays = {name: array(name, a) for name, a in given.items()}
+    p, n_train, y, sigma = (arrays.get(name) for name in ("p", "n_train", "y", "sigma"))
+    if sigma is not None and (missing := np.isnan(sigma)).any():
+        raise ValueError(
+            f"sigma is missing (NaN) at {missing.sum()} of {missing.size} points; give all errors, leave those "
+            "points out, or give sigma=None for equal weights"
+        )
+    for name, a in arrays.items():
+        if a.ndim != 1 or a.shape != p.shape:
+            raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
+        if not np.isfinite(a).all():
+            raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
+    if sigma is not None and (bad := np.flatnonzero(sigma <= 0)).size:
+        raise ValueError(
+            f"sigma must be positive, but is not at {bad.size} points (first: p = {p[bad[0]]:g}, N = {n_train[bad[0]]:g}); "
+            "leave them out with the p window or use more realizations"
+        )
+    _refuse_overflow(y, sigma)
+    points = merged(p, n_train, y, sigma)
+    sizes = np.unique(points[1])
+    if sizes.size < 2:
+        raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}; widen the n window")
+    return points
+
+
 def _group(p: np.ndarray, n_train: np.ndarray) -> np.ndarray:
     """Number of the distinct (N, p) that each point belongs to, in the order of first appearance."""
     order = np.lexsort((p, n_train))
@@ -268,7 +278,7 @@ def _merged_realizations(
         return p[first], n_train[first], (total / count).T
 
 
-def refuse_overflow(y: np.ndarray, sigma: np.ndarray | None) -> None:
+def _refuse_overflow(y: np.ndarray, sigma: np.ndarray | None) -> None:
     """Raise a ValueError where squares of y / sigma would not be numbers."""
     sigma = np.ones(1) if sigma is None else sigma
     for name, a in (("y", np.abs(y)), ("sigma", sigma), ("1 / sigma", 1 / np.maximum(sigma, np.finfo(float).tiny))):

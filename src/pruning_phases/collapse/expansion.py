@@ -18,8 +18,6 @@ from pruning_phases.collapse.covariance import shrunk_covariance
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.search import Interval, Search, check_bootstrap
 
-__all__ = ["Expansion", "fit_expansion"]
-
 CRITERIA = ("bic", "aicc")
 _CHUNK_VALUES = 1_000_000
 """Values of one batch of designs (rows x n x P): 8 MB."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -18,8 +18,6 @@ from pruning_phases.collapse.contour import Contour, trace_contour
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.search import Interval, Search, check_bootstrap
-
-__all__ = ["CollapseFit", "Search", "fit_collapse", "landscape"]
 
 CONTOUR_LEVEL = 1.3
 """Error contour of the paper: chi^2_nu = 1.3 min chi^2_nu, the convention of its authors' package."""
@@ -36,46 +34,52 @@ class CollapseFit:
 
     Attributes:
         ansatz, data: what was fitted; ``data.selection`` holds the windows.
-        p_c, nu, extra: parameters at the minimum; ``extra`` by name.
+        parameters: (k,) at the minimum, in the order of ``bounds``: p_c, nu and the extra ones of the ansatz.
         chi_squared: minimum of the reduced chi-squared, Eq. (16). Where ``relative`` is true it is in units of y^2 and
             compares fits of the same points with one another only: "about 1" means nothing.
-        p_c_contour, nu_contour, extra_contour: extent of the region chi^2 <= ``level`` min chi^2 that holds the minimum,
-            with all other parameters minimised over. An operational error bar (paper, App. A), not a confidence
-            interval: see the book's calibration. NaN for a parameter held fixed.
-        p_c_bootstrap, nu_bootstrap, extra_bootstrap: percentile intervals of ``confidence`` over realizations; NaN
-            without bootstrap and for a parameter held fixed.
-        samples: (B, k) bootstrap parameters, columns p_c, nu, extra.
+        contour: by parameter, extent of the region chi^2 <= ``level`` min chi^2 that holds the minimum, with all other parameters
+            minimised over. An operational error bar (paper, App. A), not a confidence interval: see the book's calibration. NaN for
+            a parameter held fixed.
+        bootstrap: by parameter, percentile interval of ``confidence`` over realizations; NaN without bootstrap and for a parameter
+            held fixed.
+        samples: (B, k) bootstrap parameters.
+        at_edge: fraction of bootstrap minima on the edge of the search region.
         status: "ok"; "edge" if the minimum lies on the edge of the search region; "open" if the contour in (p_c, nu)
             reaches it, or ends where an extra parameter does (then the interval is that of the bounds, not of the
             data); "split" if another region lies below the contour level too.
         message: the status in words.
         bounds: search region by parameter.
         fixed: parameters held fixed, by name.
-        at_edge: fraction of bootstrap minima on the edge of the search region.
     """
 
     ansatz: Ansatz
     data: CollapseData
-    p_c: float
-    nu: float
-    extra: dict[str, float]
+    parameters: np.ndarray
     chi_squared: float
-    p_c_contour: Interval
-    nu_contour: Interval
-    p_c_bootstrap: Interval
-    nu_bootstrap: Interval
+    contour: dict[str, Interval]
+    bootstrap: dict[str, Interval]
     samples: np.ndarray
+    at_edge: float
     status: str
     message: str
     bounds: dict[str, Interval]
+    fixed: dict[str, float]
     level: float = CONTOUR_LEVEL
     confidence: float = 0.6827
-    at_edge: float = np.nan
     drop_ends: bool = False
-    parameters: np.ndarray = field(repr=False, default_factory=lambda: np.empty(0))
-    extra_contour: dict[str, Interval] = field(default_factory=dict)
-    extra_bootstrap: dict[str, Interval] = field(default_factory=dict)
-    fixed: dict[str, float] = field(default_factory=dict)
+
+    p_c = property(lambda self: float(self.parameters[0]), doc="Critical point at the minimum.")
+    nu = property(lambda self: float(self.parameters[1]), doc="Exponent at the minimum.")
+    extra = property(lambda self: self._beyond(dict(zip(self.bounds, self.parameters.tolist(), strict=True))))
+    p_c_contour = property(lambda self: self.contour["p_c"], doc="Contour interval of p_c.")
+    nu_contour = property(lambda self: self.contour["nu"], doc="Contour interval of nu.")
+    extra_contour = property(lambda self: self._beyond(self.contour))
+    p_c_bootstrap = property(lambda self: self.bootstrap["p_c"], doc="Bootstrap interval of p_c.")
+    nu_bootstrap = property(lambda self: self.bootstrap["nu"], doc="Bootstrap interval of nu.")
+    extra_bootstrap = property(lambda self: self._beyond(self.bootstrap))
+
+    def _beyond(self, by_name: dict) -> dict:
+        return {name: value for name, value in by_name.items() if name not in ("p_c", "nu")}
 
     @property
     def relative(self) -> bool:
@@ -116,11 +120,12 @@ class CollapseFit:
 
         Where they apply: intervals of the extra parameters, ``fixed`` (names), ``relative`` (no errors given).
         """
-        row: dict[str, object] = {"ansatz": self.ansatz.label, "p_c": self.p_c, "nu": self.nu, **self.extra}
-        for name in ("p_c_contour", "nu_contour", "p_c_bootstrap", "nu_bootstrap"):
-            row[f"{name}_low"], row[f"{name}_high"] = getattr(self, name)
-        for kind, intervals in (("contour", self.extra_contour), ("bootstrap", self.extra_bootstrap)):
-            for name, interval in intervals.items():
+        row: dict[str, object] = {
+            "ansatz": self.ansatz.label,
+            **dict(zip(self.bounds, self.parameters.tolist(), strict=True)),
+        }
+        for kind in ("contour", "bootstrap"):
+            for name, interval in getattr(self, kind).items():
                 row[f"{name}_{kind}_low"], row[f"{name}_{kind}_high"] = interval
         row |= {"fixed": ", ".join(self.fixed)} if self.fixed else {}
         row |= {"relative": True} if self.relative else {}
@@ -176,40 +181,27 @@ def fit_collapse(
     if not level > 1:
         raise ValueError(f"level must be larger than 1, got {level}")
     search = Search(data, ansatz, p_c_bounds, nu_bounds, drop_ends, fixed=fixed)
-    problem = _Problem(ansatz, _digest(search, level), search, level)
-    try:
-        found = _located(problem)
-    except TypeError:  # an ansatz that has no hash, such as one with a list in it
-        found = _located.__wrapped__(problem)
-    parameters = search.to_parameters(found.theta)
+    found = _located(search, ansatz, level)
     resamples = search.resampled(data, found.theta, n_bootstrap, seed, confidence)
-    spread, extent, message = resamples.intervals, found.extent, found.message
+    message = found.message
     if data.sigma is None:
         message += "; the points have no errors, so chi-squared is only relative"
-    extra = [e.name for e in ansatz.extra]
     return CollapseFit(
         ansatz=ansatz,
         data=data,
-        p_c=float(parameters[0]),
-        nu=float(parameters[1]),
-        extra={name: float(v) for name, v in zip(extra, parameters[2:], strict=True)},
+        parameters=search.to_parameters(found.theta),
         chi_squared=found.value,
-        p_c_contour=extent["p_c"],
-        nu_contour=extent["nu"],
-        p_c_bootstrap=spread["p_c"],
-        nu_bootstrap=spread["nu"],
+        contour=dict(found.extent),
+        bootstrap=resamples.intervals,
         samples=resamples.parameters,
+        at_edge=resamples.at_edge,
         status=found.status,
         message=message,
         bounds=search.bounds,
+        fixed=search.fixed,
         level=level,
         confidence=confidence,
-        at_edge=resamples.at_edge,
         drop_ends=drop_ends,
-        parameters=parameters,
-        extra_contour={name: extent[name] for name in extra},
-        extra_bootstrap={name: spread[name] for name in extra},
-        fixed=search.fixed,
     )
 
 
@@ -223,29 +215,29 @@ class _Located(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """A fit without bootstrap, equal to another if all that goes into it is."""
-
-    ansatz: Ansatz
-    digest: bytes
-    search: Search = field(compare=False)
-    level: float = field(compare=False)
+_FOUND: dict[object, _Located] = {}
+_MOST_FOUND = 4096
+"""Minima and contours that are kept: the rule of the scaling regime, tables and verdicts ask for the same ones; one takes 1 kB."""
 
 
-def _digest(search: Search, level: float) -> bytes:
+def _located(search: Search, ansatz: Ansatz, level: float) -> _Located:
+    """Minimum and contour of a search, found once for equal points, ansatz and settings."""
     points = search.points
     arrays = (points.p, points.sizes[points.index], search.y, points.variance, search.low, search.high, search.free)
-    return sha256(
-        repr((search.drop_ends, level, *search.fixed)).encode() + b"".join(a.tobytes() for a in arrays)
-    ).digest()
+    settings = repr((search.drop_ends, level, *search.fixed)).encode()
+    key = (ansatz, sha256(settings + b"".join(a.tobytes() for a in arrays)).digest())
+    try:
+        known = _FOUND.get(key)
+    except TypeError:  # an ansatz that has no hash, such as one with a list in it
+        return _locate(search, level)
+    if known is None:
+        while len(_FOUND) >= _MOST_FOUND:
+            del _FOUND[next(iter(_FOUND))]
+        known = _FOUND[key] = _locate(search, level)
+    return known
 
 
-@lru_cache(
-    maxsize=4096
-)  # the rule of the scaling regime, tables and verdicts ask for the same fits; one takes less than 1 kB
-def _located(problem: _Problem) -> _Located:
-    search, level = problem.search, problem.level
+def _locate(search: Search, level: float) -> _Located:
     theta, value = search.minimum()
     contours: dict[int, Contour] = {}
     groups = [*search.extra[:, None]] + ([search.plane] if search.plane.size else [])

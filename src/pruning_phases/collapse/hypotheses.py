@@ -20,19 +20,6 @@ from scipy.stats import chi2, f
 from pruning_phases.collapse.crossings import RATIO, sampled_crossings, unbroken
 from pruning_phases.collapse.data import CollapseData
 
-__all__ = [
-    "AlgebraicShift",
-    "BKTShift",
-    "CrossingFit",
-    "Crossings",
-    "Hypothesis",
-    "Lines",
-    "LogarithmicDrift",
-    "as_crossings",
-    "fit_crossings",
-    "significant_crossings",
-]
-
 
 class Hypothesis(ABC):
     """A law p*(N) = p_c + a h(N; nu); ``nu`` (G,) are the values searched, a single NaN if there is none."""

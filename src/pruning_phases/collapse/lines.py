@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,20 +14,6 @@ from pruning_phases.collapse.crossings import MIN_SIGNIFICANCE, RATIO, crossing_
 from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, Window, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.observables.tables import RESULT_COLUMNS, checked
-
-__all__ = [
-    "collapse_lines",
-    "collapse_rates",
-    "compare_lines",
-    "convergence_table",
-    "crossing_lines",
-    "crossing_point",
-    "drift_lines",
-    "fit_lines",
-    "fit_table",
-    "interval_table",
-    "relation_table",
-]
 
 
 def crossing_point(data: CollapseData) -> float | None:
@@ -205,3 +191,35 @@ def convergence_table(drift: pd.DataFrame, laws: pd.DataFrame, later: pd.DataFra
     table = table.round({"slope": 3, "slope_error": 3, "significance": 1})
     table = table.join(laws.groupby("p_train")[["verdict", "convergence"]].first())
     return table.join(later.groupby("p_train")["convergence"].first().rename("without the first size"))
+
+
+def law_table(laws: pd.DataFrame) -> pd.DataFrame:
+    """A table of `hypothesis_lines` to read: limit and predictions with their intervals, p-value and score of every law."""
+    if "hypothesis" not in laws:  # too few crossings everywhere
+        return laws
+    table = laws.dropna(subset="hypothesis").set_index(["p_train", "hypothesis"])
+    predictions = (name for name in table if name.startswith("p_1") and name.count("_") == 1)
+    out = _with_intervals(table, ["p_c", *predictions])
+    return out.join(table[["p_value", "score_difference"]].round(2)).rename(
+        columns={"score_difference": "score − best"}
+    )
+
+
+def corrections_table(corrected: pd.DataFrame) -> pd.DataFrame:
+    """A table of `corrected_table` to read: p_c and nu without and with corrections, the latter with their intervals."""
+    if corrected.empty:
+        return corrected
+    table = corrected.astype({"n_min": int}).set_index(["p_train", "n_min"])
+    plain = table[["plain_p_c", "plain_nu"]].round(2).set_axis(["plain p_c", "plain ν"], axis=1)
+    return plain.join(_with_intervals(table, ["p_c", "nu"])).join(
+        table[["omega", "J", "K", "chi_squared", "status"]].round(2)
+    )
+
+
+def _with_intervals(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Values of the columns `names` as text, with their intervals from the columns ending in _low and _high."""
+    out = pd.DataFrame(index=table.index)
+    for name in names:
+        values = [table[f"{name}{end}"].round(2) for end in ("", "_low", "_high")]
+        out[name] = ["–" if pd.isna(v) else f"{v:.2f} ({a:.2f} – {b:.2f})" for v, a, b in zip(*values, strict=True)]
+    return out

@@ -15,8 +15,6 @@ from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.search import Search, minimise
 from pruning_phases.observables.statistics import weighted_line
 
-__all__ = ["Prediction", "SplineFit", "fit_spline", "leave_one_out", "power_law_prediction"]
-
 N_BASIS = 10
 """Basis functions of the master curve: a step with one bend on either side needs about six, two more on each side. With
 fewer than 30 points a third of their number, but at least the four of a cubic."""

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning_phases.collapse.ansatz import Ansatz
-from pruning_phases.collapse.data import merged, refuse_overflow
+from pruning_phases.collapse.data import valid_points
 from pruning_phases.observables.tables import array
-
-__all__ = ["Points", "chi_squared_rows", "degrees_of_freedom", "reduced_chi_squared"]
 
 # Rows evaluated together: 128 rows x 300 points x 8 bytes x ~8 temporaries stay inside a 2-3 MB cache.
 _CHUNK_VALUES = 40_000
@@ -20,46 +18,30 @@ _TIE = 1e-12
 """Gaps below this fraction of the range of x count as ties; rounding makes gaps of about 1e-16 of it."""
 _SHIFT = 1e-10
 _LARGEST_X = 1e75
-"""Beyond it the squared gaps of x, times the squares of y and sigma (`refuse_overflow`), leave double precision."""
+"""Beyond it the squared gaps of x, times the squares of y and sigma (`data.LARGEST`), leave double precision."""
 
 
 class Points:
-    """The fixed part of a collapse: p, sizes and variances, sorted by (n_train, p) once.
+    """The fixed part of a collapse of valid points: p, sizes and variances, sorted by (n_train, p) once.
 
     Sorting by size first makes the result independent of the order of the input rows. Without errors (``sigma`` None)
     every variance is 1.
     """
 
-    def __init__(self, p: ArrayLike, n_train: ArrayLike, sigma: ArrayLike | None, ansatz: Ansatz) -> None:
-        sigma = np.ones(np.shape(p)) if sigma is None else sigma
-        arrays = {"p": p, "n_train": n_train, "sigma": sigma}
-        arrays = {name: array(name, a) for name, a in arrays.items()}
-        for name, a in arrays.items():
-            if a.ndim != 1 or a.shape != arrays["p"].shape:
-                raise ValueError(f"{name} must be a 1-D array as long as p, got shape {a.shape}")
-            if not np.isfinite(a).all():
-                raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} NaN or infinite values; remove those points")
-        if arrays["p"].size < 4:
-            raise ValueError(f"a collapse needs at least 4 points, got {arrays['p'].size}")
-        if not (arrays["sigma"] > 0).all():
-            raise ValueError("sigma must be positive everywhere; a point without an error cannot enter chi-squared")
-        refuse_overflow(np.empty(0), arrays["sigma"])
-        sizes = np.unique(arrays["n_train"])
-        if sizes.size < 2:
-            raise ValueError(f"a collapse needs at least two sizes N, got {sizes.tolist()}")
-        too_small = np.unique(arrays["n_train"][arrays["n_train"] <= ansatz.minimum_size])
+    def __init__(self, p: np.ndarray, n_train: np.ndarray, sigma: np.ndarray | None, ansatz: Ansatz) -> None:
+        too_small = np.unique(n_train[n_train <= ansatz.minimum_size])
         if too_small.size:
             raise ValueError(
                 f"n_train must be larger than {ansatz.minimum_size:g} for {ansatz!r}; got {too_small.tolist()}. "
                 "Raise the lower end of the n window or lower l0."
             )
         self.ansatz = ansatz
-        self.order = np.lexsort((arrays["p"], arrays["n_train"]))
-        self.p = arrays["p"][self.order]
-        self.sizes, self.index = np.unique(arrays["n_train"][self.order], return_inverse=True)
-        self.ends = np.flatnonzero(np.diff(self.index, prepend=-1, append=sizes.size))
+        self.order = np.lexsort((p, n_train))
+        self.p = p[self.order]
+        self.sizes, self.index = np.unique(n_train[self.order], return_inverse=True)
+        self.ends = np.flatnonzero(np.diff(self.index, prepend=-1, append=self.sizes.size))
         self.ends = np.unique(np.concatenate((self.ends[:-1], self.ends[1:] - 1)))
-        self.variance = arrays["sigma"][self.order] ** 2
+        self.variance = np.ones(p.size) if sigma is None else sigma[self.order] ** 2
 
     def x(self, p_c: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
         """Collapse variable, (m, n), for parameter vectors of length m; powers are taken once per size."""
@@ -268,16 +250,9 @@ def reduced_chi_squared(
         >>> round(reduced_chi_squared(p, n, y, 0.1 + 0 * p, Algebraic(), 0.5, 2.0), 12)
         0.0
     """
-    points = Points(p, n_train, sigma, ansatz)
-    y = array("y", y)
-    if y.shape != points.p.shape:
-        raise ValueError(f"y must be a 1-D array as long as p, got shape {y.shape} for {points.p.size} points")
-    if not np.isfinite(y).all():
-        raise ValueError(f"y holds {np.sum(~np.isfinite(y))} NaN or infinite values; remove those points")
-    p, n_train = np.asarray(p, dtype=float), np.asarray(n_train, dtype=float)
-    sigma = None if sigma is None else np.asarray(sigma, dtype=float)
-    refuse_overflow(y, sigma)
-    p, n_train, y, sigma = merged(p, n_train, y, sigma)
+    p, n_train, y, sigma = valid_points(p, n_train, y, sigma)
+    if p.size < 4:
+        raise ValueError(f"a collapse needs at least 4 points, got {p.size}")
     points = Points(p, n_train, sigma, ansatz)
     if len(extra) != len(ansatz.extra):
         raise ValueError(f"{ansatz!r} has {len(ansatz.extra)} extra parameters, got {len(extra)}")

@@ -18,20 +18,9 @@ from pruning_phases.collapse.crossings import RATIO, crossing_onset
 from pruning_phases.collapse.data import CollapseData, collapse_data
 from pruning_phases.collapse.expansion import fit_expansion
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
-from pruning_phases.collapse.lines import crossing_point
+from pruning_phases.collapse.lines import collapse_lines, crossing_point, fit_table
 from pruning_phases.collapse.quality import reduced_chi_squared
-
-__all__ = [
-    "HALF_WIDTHS",
-    "Regime",
-    "common_n_min",
-    "corrected_table",
-    "plane_n_min",
-    "regime_lines",
-    "regime_table",
-    "scaling_regime",
-    "stability_map",
-]
+from pruning_phases.runs.sweep import results, shipped_protocols
 
 HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""
@@ -240,3 +229,32 @@ def stability_map(
                 stable = found is not None and found.stable
                 rows.append({**row, "n_min": float(n_min), "half_width": float(half_width), "stable": stable})
     return pd.DataFrame(rows)
+
+
+def protocol_tables(
+    p_train: Sequence[float], ansatz: Ansatz | None = None, depth: int = 2, width: int = 100
+) -> dict[str, pd.DataFrame]:
+    """`fit_table` of the scaling regimes of shipped results, by protocol.
+
+    Args:
+        p_train: which rates; those that the results of a protocol lack are left out.
+        ansatz: whose regimes; default ``BKT()``.
+        depth: hidden layers.
+        width: neurons in each.
+    """
+    tables = {}
+    for name in shipped_protocols():
+        rows = results(protocol=name, depth=depth, width=width)
+        there = [rate for rate in p_train if rate in set(rows["p_train"])]
+        regimes = regime_lines(collapse_lines(rows, there, depth=depth, width=width), ansatz)
+        if regimes:
+            table = fit_table({rate: regime.fit for rate, regime in regimes.items()})
+            tables[name] = table.assign(stable=[regimes[rate].stable for rate in table["p_train"]])
+    return tables
+
+
+def protocol_table(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The tables of `protocol_tables` beside each other, to read: smallest size, p_c, nu with its contour, chi-squared, status."""
+    columns = ["n_min", "p_c", "nu", "nu_contour_low", "nu_contour_high", "chi_squared", "status", "stable"]
+    beside = {name: table.set_index("p_train")[columns].round(2) for name, table in tables.items()}
+    return pd.concat(beside, axis=1) if beside else pd.DataFrame()

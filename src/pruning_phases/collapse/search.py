@@ -13,8 +13,6 @@ from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.quality import Points, chi_squared_rows, degrees_of_freedom
 
-__all__ = ["Interval", "Resamples", "Search", "check_bootstrap", "minimise"]
-
 Interval = tuple[float, float]
 _CANDIDATES = 300
 _PROFILE_TOLERANCE = 2e-3

@@ -33,6 +33,7 @@ from pruning_phases.config.checks import (
 from pruning_phases.datasets import DATASETS, DataSet
 
 DEPTHS = {"fc4": 2, "cnn5": 4}  # hidden layers of the architectures that leave no choice
+CONTROLS = ("random", "random-layer", "rewired-drawn", "rewired-shuffled")  # of `experiments.magnitude`
 DIVERGED = "diverged"  # stop reason of a network whose validation loss or a test loss is not finite
 
 
@@ -94,8 +95,20 @@ class Training:
     """What dropout removes: "neuron", or "dropconnect": single weights."""
     l2: float = 0.0
     """λ of the penalty (λ/2)‖θ‖² on weights and biases, at least 0 (coupled, as in torch.optim.Adam's weight_decay)."""
+    monitor: str = "validation"
+    """Loss that early stopping, the scheduler and "best" go by: "validation", or "training": of the epoch, without penalty."""
+    carry_moments: bool = False
+    """Whether Adam's moments go from step to step of an experiment, or each step begins with a fresh Adam."""
     experiment: str = "dropout"
     """What happens between trainings: one of `experiments.EXPERIMENTS`."""
+    pruning: str = "global"
+    """Experiment magnitude: the smallest weights of all layers together ("global"), or the same share of each ("layer")."""
+    finetune_epochs: int = 4
+    """Experiment magnitude: epochs after each pruning; 0: as many as early stopping allows."""
+    rewind: bool = False
+    """Experiment magnitude: whether survivors go back to their initial values before they train on."""
+    control: str = ""
+    """Experiment magnitude: what stands in for the pruned network; empty: nothing, else one of `CONTROLS`."""
     path: tuple[float, ...] = ()
     """What the experiment visits, in order (epochs, fractions, penalties); empty: the experiment's own."""
 
@@ -122,7 +135,13 @@ class Training:
             "activation": choice("activation", self.activation, ("relu", "sigmoid", "tanh", "linear")),
             "mask": choice("mask", self.mask, ("neuron", "dropconnect")),
             "l2": number("l2", self.l2, 0, math.inf, closed_low=True),
+            "monitor": choice("monitor", self.monitor, ("validation", "training")),
+            "carry_moments": flag("carry_moments", self.carry_moments),
             "experiment": word("experiment", self.experiment),
+            "pruning": choice("pruning", self.pruning, ("global", "layer")),
+            "finetune_epochs": integer("finetune_epochs", self.finetune_epochs, 0),
+            "rewind": flag("rewind", self.rewind),
+            "control": choice("control", self.control, ("", *CONTROLS)),
             "path": sequence("path", self.path),
         }
         for name, value in checked.items():

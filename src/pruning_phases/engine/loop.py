@@ -170,11 +170,11 @@ class _Step:
     def __init__(self, batch: Batch, n_samples: int) -> None:
         samples = batch.samples
         self.adam, self.pixels, self.onehot, self.labels = batch.adam, batch.pixels, samples.onehot, samples.labels
-        self.fixed, self.loss = batch.fixed, batch.loss
+        self.inputs, self.fixed, self.loss = batch.inputs, batch.fixed, batch.loss
         architecture, parameters, n_realizations = batch.architecture, batch.adam.parameters, len(samples.realizations)
         self.masks = architecture.masks(samples.p_train, parameters, n_samples)
         self.gradient = architecture.gradient(parameters, batch.adam.gradients, self.masks, n_samples)
-        self.x = self.onehot.new_empty(n_realizations, n_samples, self.pixels.shape[1])
+        self.x = self.onehot.new_empty(n_realizations, n_samples, batch.x_validation.shape[2])
         self.captures = self.pixels.is_cuda and architecture.capturable
         self.index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=samples.device)
         keys = (n_realizations, architecture.n_masks, 2)
@@ -209,7 +209,8 @@ class _Step:
         return graph
 
     def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
-        self.x.copy_(scaled(self.pixels.index_select(0, index.flatten())).view_as(self.x))
+        images = self.pixels.index_select(0, index.flatten()).view(*index.shape, -1)
+        self.x.copy_(scaled(self.inputs.picked(images)))
         self.masks.draw(keys)
         self.loss.add_(self.gradient(self.x, self.onehot[index], self.labels[index]))
         for k, mask in enumerate(self.fixed):
@@ -232,10 +233,8 @@ class Batch:
         self.samples, self.training, self.architecture, self.l2 = samples, training, architecture, l2
         self.progress = [Progress(training, training.learning_rate) for _ in samples.networks]
         self.inputs = AllInputs()
-        if architecture.dense_input and not l2.any():
-            firsts = torch.as_tensor(samples.slots[:, 0], device=samples.device)
-            images = (samples.pixels, samples.pools, samples.validation)
-            self.inputs = inputs(begun.parameters, begun.moments, firsts, samples.rows, *images)
+        if architecture.dense_input and not l2.any():  # a penalty moves every weight
+            self.inputs = inputs(samples, begun.parameters, begun.moments, masks)
         self.pixels = self.inputs.pixels(samples.pixels)
         self.begun = begun
         self.best = self._reduced(begun.parameters)
@@ -251,12 +250,14 @@ class Batch:
         def placed(tensor: torch.Tensor) -> torch.Tensor:
             return tensor[:, 0][place].contiguous()
 
-        given = [] if masks is None else [mask.to(self.best.weights[0]) for mask in masks]
-        self.fixed = [placed(mask) for mask in self.inputs.reduced(given)] if given else []
+        self.fixed: list[torch.Tensor] = []
+        if masks is not None:
+            given = Parameters(tuple(mask.to(self.best.weights[0]) for mask in masks), begun.parameters.biases)
+            self.fixed = [placed(mask) for mask in self.inputs.reduced(given).weights]
         self._settle(self.best.map(placed), tuple(moment.map(placed) for moment in self.moments), self.steps[place])
 
     def _reduced(self, parameters: Parameters) -> Parameters:
-        return Parameters(self.inputs.reduced(parameters.weights), parameters.biases).map(torch.clone)
+        return self.inputs.reduced(parameters).map(torch.clone)
 
     def _settle(self, parameters: Parameters, moments: tuple[Parameters, Parameters], count: torch.Tensor) -> None:
         """(Re)build everything that depends on which networks run."""
@@ -265,7 +266,8 @@ class Batch:
         self.adam = Adam(parameters, self.training, l2, moments, count)
         self.loss = count.new_zeros(slots.shape)
         self.of_size: dict[int, _Step] = {}
-        self.x_validation = scaled(self.pixels[self.samples.validation], self.samples.onehot.dtype)
+        images = self.inputs.picked(self.pixels[self.samples.validation])
+        self.x_validation = scaled(images, self.samples.onehot.dtype)
         self.y_validation = self.samples.labels[self.samples.validation]
         self._set_rates()
 

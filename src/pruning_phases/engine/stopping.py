@@ -25,11 +25,12 @@ class Progress:
     stop_reason: str | None = None
 
     def update(self, loss: float, train_loss: float) -> bool:
-        """Take the losses of one more epoch, on validation and training images; True if the former is the lowest so far."""
+        """Take the losses of one more epoch, on validation and training images; True if the monitored one is the lowest so far."""
         training = self.training
         self.losses.append(loss)
         self.train_losses.append(train_loss)
-        epoch = len(self.losses)
+        epoch, finite = len(self.losses), math.isfinite(loss)
+        loss = train_loss if training.monitor == "training" else loss
         improved = loss < self.best
         if improved:
             self.best, self.best_epoch = loss, epoch
@@ -42,7 +43,7 @@ class Progress:
             reduced = self.rate * training.scheduler_factor
             if self.rate - reduced > SCHEDULER_EPSILON:
                 self.rate = reduced
-        if not math.isfinite(loss):  # no later epoch can mend it
+        if not finite:  # no later epoch can mend it
             self.stop_reason = DIVERGED
         elif epoch - self.best_epoch >= training.early_stopping_patience:
             self.stop_reason = "patience"

@@ -26,6 +26,8 @@ from pruning_phases.engine import Parameters, State, TrainedBatch
 EXPERIMENTS = {
     "dropout": "pruning_phases.experiments.dropout",
     "epochs": "pruning_phases.experiments.epochs",
+    "weight_decay": "pruning_phases.experiments.weight_decay",
+    "magnitude": "pruning_phases.experiments.magnitude",
 }
 """Module of each experiment, by the name that `Training.experiment` has. A frozen name: it is in the hash of the protocol."""
 

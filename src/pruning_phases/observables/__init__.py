@@ -9,6 +9,8 @@ and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same in
 computed over realizations, with the same resampling weights for every point of the table.
 """
 
+# ruff: noqa: F401  what is imported here is what the package offers
+
 from pruning_phases.observables.averages import averages, common_sizes
 from pruning_phases.observables.binder import (
     ENSEMBLES,
@@ -23,32 +25,3 @@ from pruning_phases.observables.plane import Plane, phase_table, plane
 from pruning_phases.observables.scaling import LOSS_OF_GUESSING, PHASES, classify, exponents
 from pruning_phases.observables.statistics import Line, jackknife_error, standard_error, weighted_line
 from pruning_phases.observables.tables import RESULT_COLUMNS, nearest_rate, result_rows
-
-__all__ = [
-    "ENSEMBLES",
-    "LOSS_OF_GUESSING",
-    "PHASES",
-    "RESULT_COLUMNS",
-    "Line",
-    "Plane",
-    "accuracy_variance",
-    "averages",
-    "binder",
-    "binder_of_sample",
-    "boundary",
-    "classify",
-    "common_sizes",
-    "compare_with_gaussian",
-    "crossings",
-    "exponents",
-    "gaussian_binder",
-    "jackknife_error",
-    "learning_edge",
-    "nearest_rate",
-    "phase_table",
-    "plane",
-    "result_rows",
-    "sign_changes",
-    "standard_error",
-    "weighted_line",
-]

@@ -9,17 +9,6 @@ from numpy.typing import ArrayLike
 
 from pruning_phases.observables.tables import array
 
-__all__ = [
-    "Line",
-    "bootstrap_counts",
-    "deviations_of",
-    "half_range",
-    "jackknife_error",
-    "mean_and_error",
-    "standard_error",
-    "weighted_line",
-]
-
 
 def standard_error(samples: ArrayLike) -> np.ndarray:
     """Standard error s / sqrt(R) of the mean of independent samples along the last axis, (..., R) -> (...).

@@ -37,8 +37,8 @@ def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[
     if rows.empty:
         return [[None] * len(p_eval) for _ in p_train]
     loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
-    plane = observables.classify(observables.exponents(loss), loss, accuracy)
-    known = {(round(r.p_train, 6), round(r.p_eval, 6)): str(r.phase) for r in plane.itertuples()}
+    points = observables.classify(observables.exponents(loss), loss, accuracy)
+    known = {(round(r.p_train, 6), round(r.p_eval, 6)): str(r.phase) for r in points.itertuples()}
     return [[known.get((round(a, 6), round(b, 6))) for b in p_eval] for a in p_train]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -20,23 +18,15 @@ ALT = (
 )
 
 
-class _Tables(NamedTuple):
-    loss: pd.DataFrame
-    accuracy: pd.DataFrame
-    plane: pd.DataFrame
-    border: pd.DataFrame
-    networks: int
-
-
-def _tables(results: pd.DataFrame, depth: int, width: int, n_min: int | None, z: float) -> _Tables:
+def _plane(results: pd.DataFrame, depth: int, width: int, n_min: int | None, z: float) -> observables.Plane:
     results = observables.result_rows(results)
     rows = results[(results["depth"] == depth) & (results["width"] == width)]
     if rows.empty:
         raise ValueError(f"no networks with depth = {depth} and width = {width} in the results")
+    # unlike `observables.plane`, every size of every line: the page shows what there is
     loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
-    plane = observables.classify(observables.exponents(loss, n_min=n_min), loss, accuracy, z=z)
-    networks = len(rows.drop_duplicates(["n_train", "p_train", "realization"]))
-    return _Tables(loss, accuracy, plane, observables.boundary(plane, z=z), networks)
+    points = observables.classify(observables.exponents(loss, n_min=n_min), loss, accuracy, z=z)
+    return observables.Plane(rows, loss, accuracy, points, observables.boundary(points, z=z))
 
 
 def phase_payload(
@@ -56,7 +46,11 @@ def phase_payload(
     Raises:
         ValueError: no rows of that architecture; see `observables`.
     """
-    loss, accuracy, plane, border, networks = _tables(results, depth, width, n_min, z)
+    return _payload(_plane(results, depth, width, n_min, z), depth, width, n_min, z)
+
+
+def _payload(plane: observables.Plane, depth: int, width: int, n_min: int | None, z: float) -> dict[str, object]:
+    rows, loss, accuracy, points, border = plane
     p_train, p_eval, n_train = (np.sort(loss[name].unique()) for name in ("p_train", "p_eval", "n_train"))
 
     def over_plane(table: pd.DataFrame, column: str) -> np.ndarray:
@@ -65,21 +59,21 @@ def phase_payload(
     def by_size(table: pd.DataFrame, column: str) -> np.ndarray:
         return np.stack([over_plane(table[table["n_train"] == n], column) for n in n_train], axis=-1)
 
-    codes = over_plane(plane.assign(phase=plane["phase"].cat.codes), "phase")
+    codes = over_plane(points.assign(phase=points["phase"].cat.codes), "phase")
     return {
         "depth": depth,
         "width": width,
-        "networks": networks,
+        "networks": len(rows.drop_duplicates(["n_train", "p_train", "realization"])),
         "p_train": plain(p_train, decimals=6),
         "p_eval": plain(p_eval, decimals=6),
         "edges": {"p_train": plain(cell_edges(p_train), decimals=6), "p_eval": plain(cell_edges(p_eval), decimals=6)},
         "sizes": palette.sizes(n_train),
         "phases": list(PHASES),
         "phase": plain(codes),
-        "alpha": plain(over_plane(plane, "alpha"), decimals=4),
-        "alpha_error": plain(over_plane(plane, "alpha_error"), digits=2),
-        "amplitude": plain(over_plane(plane, "amplitude"), digits=5),
-        "chi2": plain(over_plane(plane, "chi2_reduced"), digits=2),
+        "alpha": plain(over_plane(points, "alpha"), decimals=4),
+        "alpha_error": plain(over_plane(points, "alpha_error"), digits=2),
+        "amplitude": plain(over_plane(points, "amplitude"), digits=5),
+        "chi2": plain(over_plane(points, "chi2_reduced"), digits=2),
         "n_fit": [int(n) for n in n_train if n_min is None or n >= n_min],
         "z": z,
         "loss": plain(by_size(loss, "mean"), digits=4),
@@ -87,7 +81,7 @@ def phase_payload(
         "accuracy": plain(by_size(accuracy, "mean")[..., -1], decimals=4),
         "accuracy_n": int(n_train[-1]),
         "guessing": round(LOSS_OF_GUESSING, 6),
-        "alpha_limit": _limit(plane["alpha"].dropna().abs()),
+        "alpha_limit": _limit(points["alpha"].dropna().abs()),
         "boundary": {name: plain(border[name], decimals=4) for name in ("p_train", "p_c", "p_c_error")},
         "colors": palette.scales(),
     }
@@ -102,9 +96,8 @@ def phase_figure(
     results: pd.DataFrame, depth: int = 2, width: int = 100, n_min: int | None = None, z: float = 2.0
 ) -> LiveFigure:
     """The live phase diagram of one architecture; arguments and errors as `phase_payload`."""
-    payload = phase_payload(results, depth, width, n_min, z)
-    tables = _tables(results, depth, width, n_min, z)
+    plane = _plane(results, depth, width, n_min, z)
     figure, (ax_phase, ax_exponent) = panels(2)
-    boundary_line(tables.border, phase_map(tables.plane, ax_phase))
-    boundary_line(tables.border, exponent_map(tables.plane, ax_exponent))
-    return LiveFigure("phase", payload, rendered(figure), ALT)
+    boundary_line(plane.border, phase_map(plane.points, ax_phase))
+    boundary_line(plane.border, exponent_map(plane.points, ax_exponent))
+    return LiveFigure("phase", _payload(plane, depth, width, n_min, z), rendered(figure), ALT)

@@ -1,17 +1,13 @@
-r"""The protocol atlas: the transition and the paper's claims under 24 training protocols.
+"""The protocol atlas: the transition and the paper's claims under 24 training protocols.
 
 Learning rate x mini-batch x weights kept, everything else as in the book. For each protocol: the verdict on every claim that the grid
 can decide, the drift of the crossings, and the fits of the transition in its scaling regime. `ranking` asks which protocol comes
 closest to the paper, by a rule on the paper's statements alone.
 
-The results that the book shows are made once, by
-
-    pruning-phases atlas
-
-which writes ``data/atlas.parquet`` and its manifest.
+The results that the book shows are made once, by ``pruning-phases atlas``: ``data/atlas.parquet`` and its manifest.
 """
 
-from pruning_phases.claims.studies.atlas.measure import CLAIMS, UNDECIDABLE, judge, transitions
+from pruning_phases.claims.studies.atlas.measure import CLAIMS, UNDECIDABLE, Survey, survey
 from pruning_phases.claims.studies.atlas.protocols import ATLAS, AXES, BOOK, GRIDS, PROTOCOLS, axes_table
 from pruning_phases.claims.studies.atlas.score import STATEMENTS, ranking
 from pruning_phases.claims.studies.atlas.tables import (
@@ -28,25 +24,7 @@ from pruning_phases.claims.studies.atlas.tables import (
 results = ATLAS.results
 
 __all__ = [
-    "ATLAS",
-    "AXES",
-    "BOOK",
-    "CLAIMS",
-    "GRIDS",
-    "KINDS",
-    "PROTOCOLS",
-    "STATEMENTS",
-    "UNDECIDABLE",
-    "axes_table",
-    "by_statement",
-    "closest_in_words",
-    "drift_by",
-    "drift_in_words",
-    "judge",
-    "ranking",
-    "ranking_table",
-    "results",
-    "transition_in_words",
-    "transition_table",
-    "transitions",
-]
+    "ATLAS", "AXES", "BOOK", "CLAIMS", "GRIDS", "KINDS", "PROTOCOLS", "STATEMENTS", "UNDECIDABLE", "Survey",
+    "axes_table", "by_statement", "closest_in_words", "drift_by", "drift_in_words", "ranking", "ranking_table",
+    "results", "survey", "transition_in_words", "transition_table",
+]  # fmt: skip

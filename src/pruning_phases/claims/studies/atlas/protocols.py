@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from pruning_phases.claims.studies.sensitivity import Study, Variant
+from pruning_phases.claims.studies.study import Study, Variant
 from pruning_phases.config import Grid, Sweep, preset
 
 LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01)

@@ -48,8 +48,8 @@ def ranking(
     apart, and the verdict on the crossings already asks their interval to lie within two steps of the grid.
 
     Args:
-        judged: from `judge`.
-        transitions: from `transitions`.
+        judged: verdicts of `survey`.
+        transitions: transitions of `survey`.
         statements: claims that count; those that `judged` lacks do not.
         verdict: column of `judged` to go by.
 

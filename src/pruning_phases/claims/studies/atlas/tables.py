@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.engine import listed
 from pruning_phases.claims.studies.atlas.protocols import AXES
 
 ALWAYS = "under every protocol"
@@ -21,7 +22,7 @@ def by_statement(judged: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame
     """Each statement across the protocols: which hold whatever the protocol, and which need which.
 
     Args:
-        judged: from `judge`.
+        judged: verdicts of `survey`.
         verdict: column to go by.
 
     Returns:
@@ -42,7 +43,7 @@ def by_statement(judged: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame
         for axis in AXES:
             values, all_values = sorted(found[axis].unique()), sorted(block[axis].unique())
             if values and values != all_values:
-                needs.append(f"{AXIS_WORDS[axis]} {_listed(values)}")
+                needs.append(f"{AXIS_WORDS[axis]} {listed(values)}")
         rows.append(
             {"claim": claim, "words": block["words"].iloc[0], **count, "holds": holds, "needs": "; ".join(needs) or "–"}
         )
@@ -164,10 +165,6 @@ def transition_in_words(transitions: pd.DataFrame) -> str:
 def protocol_in_words(row: pd.Series) -> str:
     """The three values of a protocol in a sentence."""
     return f"learning rate {row['learning_rate']:g} with mini-batches of {row['batch_size']} and the {row['weights']} weights"
-
-
-def _listed(values: object) -> str:
-    return ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
 
 
 def _plus_minus(value: float, error: float) -> str:

@@ -5,18 +5,15 @@ at a time, and what the book concludes is computed anew: the exponent at anchor 
 eumentia and dementia, and the statements that rest on them (`CONCLUSIONS`). All variants share the random streams of their
 realizations with the base, so differences from it are paired, realization by realization.
 
-The results that the book shows are made once, by
-
-    pruning-phases sensitivity
-
-which writes ``data/sensitivity.parquet`` and its manifest.
+The results that the book shows are made once, by ``pruning-phases sensitivity``: ``data/sensitivity.parquet`` and its manifest.
 """
 
+from pruning_phases.claims.studies.sensitivity.choices import ANCHORS, RISES, SENSITIVITY, SWEEPS, VARIANTS
 from pruning_phases.claims.studies.sensitivity.conclusions import (
     CONCLUSIONS,
     SURVIVAL,
     VERDICTS,
-    Conclusion,
+    At,
     counts,
     judge,
     label,
@@ -26,37 +23,12 @@ from pruning_phases.claims.studies.sensitivity.conclusions import (
     survival,
 )
 from pruning_phases.claims.studies.sensitivity.measure import estimates
-from pruning_phases.claims.studies.sensitivity.study import SENSITIVITY, Study, collect, protocol_table, run
-from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE, RISES, SWEEPS, VARIANTS, Variant, choose
+from pruning_phases.claims.studies.study import BASE
 
-results, load, ship = SENSITIVITY.results, SENSITIVITY.load, SENSITIVITY.ship
+results, protocol_table = SENSITIVITY.results, SENSITIVITY.protocol_table
 
 __all__ = [
-    "ANCHORS",
-    "BASE",
-    "CONCLUSIONS",
-    "RISES",
-    "SENSITIVITY",
-    "SURVIVAL",
-    "SWEEPS",
-    "VARIANTS",
-    "VERDICTS",
-    "Conclusion",
-    "Study",
-    "Variant",
-    "choose",
-    "collect",
-    "counts",
-    "estimates",
-    "judge",
-    "label",
-    "largest_shifts",
-    "load",
-    "protocol_table",
-    "results",
-    "run",
-    "shift_table",
-    "shifts",
-    "ship",
+    "ANCHORS", "BASE", "CONCLUSIONS", "RISES", "SENSITIVITY", "SURVIVAL", "SWEEPS", "VARIANTS", "VERDICTS", "At",
+    "counts", "estimates", "judge", "label", "largest_shifts", "protocol_table", "results", "shift_table", "shifts",
     "survival",
-]
+]  # fmt: skip

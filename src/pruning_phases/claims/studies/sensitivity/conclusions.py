@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, judge_claim
+from pruning_phases.claims.intervals import Estimate
+from pruning_phases.claims.studies.sensitivity.choices import ANCHORS
 from pruning_phases.claims.studies.sensitivity.measure import KEY
-from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE
+from pruning_phases.claims.studies.study import BASE
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """A statement of the book as the sign of one quantity of `estimates`."""
+class At:
+    """A measure: one quantity of `estimates` at one point; its evidence is a row of that table."""
 
-    name: str
-    words: str
     quantity: str
     p_train: float
-    sign: int
-    """+1 or -1: the sign that the quantity has if the statement is true."""
     p_eval: float = np.nan
+
+    def rows(self, estimates: pd.DataFrame) -> pd.DataFrame:
+        """Its row of every variant; none if the grid lacks the point."""
+        at = (estimates["quantity"] == self.quantity) & (estimates["p_train"] == self.p_train)
+        return estimates[at & (estimates["p_eval"].eq(self.p_eval) | np.isnan(self.p_eval))]
+
+    def __call__(self, row: NamedTuple) -> Finding:
+        """The value with its interval."""
+        return Finding(Estimate(row.value, row.value - row.half_width, row.value + row.half_width))
 
 
 CONCLUSIONS = (
-    Conclusion("eumentia", "more data help at (0.2, 0.2)", "alpha", 0.2, -1, 0.2),
-    Conclusion("eumentia_far", "more data help at (0.7, 0.7)", "alpha", 0.7, -1, 0.7),
-    Conclusion("dementia", "more data hurt at (0, 0.9)", "alpha", 0.0, 1, 0.9),
-    Conclusion("dementia_0.1", "some p_eval has dementia at p_train = 0.1", "alpha_max", 0.1, 1),
-    Conclusion("dementia_0.2", "some p_eval has dementia at p_train = 0.2", "alpha_max", 0.2, 1),
-    Conclusion("dementia_0.3", "some p_eval has dementia at p_train = 0.3", "alpha_max", 0.3, 1),
-    Conclusion("no_dementia", "no p_eval has dementia at p_train = 0.7", "alpha_max", 0.7, -1),
-    Conclusion("rise", "the border rises from p_train = 0 to 0.1", "rise", 0.1, 1),
-    Conclusion("rise_on", "the border rises from p_train = 0.1 to 0.3", "rise", 0.3, 1),
-    Conclusion("amentia", "nothing is learned at p_train = 0.975", "learned", 0.975, -1),
+    Claim("eumentia", "more data help at (0.2, 0.2)", NEGATIVE, At("alpha", 0.2, 0.2)),
+    Claim("eumentia_far", "more data help at (0.7, 0.7)", NEGATIVE, At("alpha", 0.7, 0.7)),
+    Claim("dementia", "more data hurt at (0, 0.9)", POSITIVE, At("alpha", 0.0, 0.9)),
+    Claim("dementia_0.1", "some p_eval has dementia at p_train = 0.1", POSITIVE, At("alpha_max", 0.1)),
+    Claim("dementia_0.2", "some p_eval has dementia at p_train = 0.2", POSITIVE, At("alpha_max", 0.2)),
+    Claim("dementia_0.3", "some p_eval has dementia at p_train = 0.3", POSITIVE, At("alpha_max", 0.3)),
+    Claim("no_dementia", "no p_eval has dementia at p_train = 0.7", NEGATIVE, At("alpha_max", 0.7)),
+    Claim("rise", "the border rises from p_train = 0 to 0.1", POSITIVE, At("rise", 0.1)),
+    Claim("rise_on", "the border rises from p_train = 0.1 to 0.3", POSITIVE, At("rise", 0.3)),
+    Claim("amentia", "nothing is learned at p_train = 0.975", NEGATIVE, At("learned", 0.975)),
 )
-VERDICTS = ("holds", "undecided", "fails")
+"""Statements of the book, each the sign of one quantity."""
+WORDS = {"reproduced": "holds", "undecided": "undecided", "not reproduced": "fails"}
+VERDICTS = tuple(WORDS.values())
 SURVIVAL = (
     "survives every choice",
     "not decided for every choice",
@@ -45,29 +57,21 @@ SURVIVAL = (
 )
 
 
-def judge(estimates: pd.DataFrame, conclusions: tuple[Conclusion, ...] = CONCLUSIONS) -> pd.DataFrame:
-    """Every conclusion under every variant.
+def judge(estimates: pd.DataFrame, conclusions: Sequence[Claim] = CONCLUSIONS) -> pd.DataFrame:
+    """Every conclusion under every variant, by the rule of all claims (`claims.engine.decide`).
 
-    The rule: with the interval of the quantity at the level that `estimates` was made with, a conclusion *holds* where the
-    whole interval has the sign it states, *fails* where the whole interval has the other sign, and is *undecided* otherwise,
-    also where the quantity does not exist.
+    The interval of the quantity is that of the level that `estimates` was made with. A quantity that does not exist leaves its conclusion
+    undecided.
 
     Returns:
-        One row per conclusion and variant: conclusion, statement, variant, words, value, half_width, verdict. Conclusions
-        about points that the grid lacks are left out.
+        One row per conclusion and variant: conclusion, statement, variant, words, value, half_width, verdict (one of `VERDICTS`).
+        Conclusions about points that the grid lacks are left out.
     """
     rows = []
-    for one in conclusions:
-        at = estimates[(estimates["quantity"] == one.quantity) & (estimates["p_train"] == one.p_train)]
-        if one.quantity == "alpha":
-            at = at[at["p_eval"] == one.p_eval]
-        for row in at.itertuples():
-            verdict = "undecided"
-            if one.sign * row.value > row.half_width:
-                verdict = "holds"
-            elif -one.sign * row.value > row.half_width:
-                verdict = "fails"
-            rows.append((one.name, one.words, row.variant, row.words, row.value, row.half_width, verdict))
+    for claim in conclusions:
+        for row in claim.measure.rows(estimates).itertuples():
+            verdict = WORDS[judge_claim(claim, row)[1]]
+            rows.append((claim.slug, claim.words, row.variant, row.words, row.value, row.half_width, verdict))
     columns = ["conclusion", "statement", "variant", "words", "value", "half_width", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pruning_phases.claims.studies.sensitivity.variants import ANCHORS, BASE, RISES, VARIANTS, Variant
+from pruning_phases.claims.studies.sensitivity.choices import ANCHORS, RISES, VARIANTS
+from pruning_phases.claims.studies.study import BASE, Variant
 from pruning_phases.observables import LOSS_OF_GUESSING, jackknife_error, sign_changes
 from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.tables import RESULT_COLUMNS, checked

@@ -1,4 +1,4 @@
-"""Claims of Sec. III.5: other widths and depths."""
+"""Measures of other widths and depths."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
+from pruning_phases.claims.engine import Finding
 from pruning_phases.claims.evidence import Evidence, alpha
-from pruning_phases.claims.rules import Claim, Estimate, Finding, Undecidable, around, combine, difference, magnitude
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, stack
 
-INF = np.inf
 SHAPE = ["depth", "width"]
 
 
@@ -41,10 +41,11 @@ def three_phases(evidence: Evidence) -> Finding:
     _several(evidence, "width", 2, "depth")
     plane, _ = evidence.shapes
     counts = {shape: count_phases(part) for shape, part in plane.groupby(SHAPE)}
-    estimate = combine(Estimate(*np.array(list(counts.values())).T), np.min)
     fewer = [f"{depth} × {width}" for (depth, width), count in counts.items() if count.number < 3]
-    note = f"{len(counts)} architectures"
-    return Finding(estimate, note + (f"; fewer than three in {', '.join(fewer)} (depth × width)" if fewer else ""))
+    note = f"{len(counts)} architectures" + (
+        f"; fewer than three in {', '.join(fewer)} (depth × width)" if fewer else ""
+    )
+    return Finding(combine(stack(list(counts.values())), np.min), note)
 
 
 def _edge_width(edges: pd.DataFrame, width: int, n_realizations: int) -> Estimate:
@@ -54,8 +55,7 @@ def _edge_width(edges: pd.DataFrame, width: int, n_realizations: int) -> Estimat
         raise Undecidable(f"at width {width} the accuracy does not fall through all three levels")
     row = row.iloc[0]
     value = around(row["edge_width"], row["edge_width_error"], n_realizations)
-    unresolved = row["edge_width"] < row["spacing"]
-    return Estimate(float(value.number), 0.0 if unresolved else float(value.low), float(value.high))
+    return value._replace(low=0.0) if row["edge_width"] < row["spacing"] else value
 
 
 def sharper_with_width(evidence: Evidence) -> Finding:
@@ -67,7 +67,7 @@ def sharper_with_width(evidence: Evidence) -> Finding:
     fewest = int(rows["n_realizations"].min())
     narrow, wide = (_edge_width(edges, width, fewest) for width in (widths[0], widths[-1]))
     note = f"{narrow.number:.3f} at width {widths[0]}, {wide.number:.3f} at width {widths[-1]}, in p_train"
-    return Finding(difference(narrow, wide), note)
+    return Finding(narrow - wide, note)
 
 
 def border_saturates(evidence: Evidence) -> Finding:
@@ -84,42 +84,7 @@ def border_saturates(evidence: Evidence) -> Finding:
     before, last = before.loc[rates], last.loc[rates]
     error = np.hypot(before["p_c_error"], last["p_c_error"])
     fewest = np.minimum(before["n_realizations"], last["n_realizations"])
-    shift = combine(magnitude(around(last["p_c"] - before["p_c"], error, fewest)), np.median)
+    shift = combine(abs(around(last["p_c"] - before["p_c"], error, fewest)), np.median)
     first = by_depth[depths[0]]["p_c"].reindex(rates).median()
     note = f"{len(rates)} p_train; median p_c {first:.3f} at depth {depths[0]}, {before['p_c'].median():.3f} at "
     return Finding(shift, note + f"{depths[-2]}, {last['p_c'].median():.3f} at {depths[-1]}")
-
-
-CLAIMS = (
-    Claim(
-        "three-phases-everywhere",
-        "III.5",
-        "Networks of every width and depth have the three phases.",
-        "number of phases in the architecture that has the fewest, over the sizes N that all have; interval: those sure, "
-        "and those not excluded",
-        (3.0, 3.0),
-        "All three are claimed, for every architecture.",
-        "06_width_depth",
-        three_phases,
-    ),
-    Claim(
-        "edge-sharper-with-width",
-        "III.5",
-        "The transition between eumentia and amentia gets sharper with width.",
-        "width in p_train of the fall of the unpruned accuracy from 3/4 to 1/4 of its range: narrowest network minus widest",
-        (0.0, INF),
-        "The sign is the claim.",
-        "06_width_depth",
-        sharper_with_width,
-    ),
-    Claim(
-        "border-saturates-with-depth",
-        "III.5",
-        "The border between eumentia and dementia saturates with depth.",
-        "size of the shift of p_c (where α = 0) with the last added layer; median over p_train",
-        (0.0, 0.05),
-        "Two steps of the grid in p_eval, as for the crossing at one point.",
-        "06_width_depth",
-        border_saturates,
-    ),
-)

@@ -1,35 +1,9 @@
-"""What is varied: the variants, one changed choice each, and the grid that they and the base are computed on."""
+"""What is varied: one changed choice each, and the grid that they and the base are computed on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-from pruning_phases.config import ConfigError, Sweep, preset
-
-BASE = "base"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The base with one choice changed: a field of the training protocol, or the window of N that alpha is fitted over."""
-
-    name: str
-    words: str
-    training: Mapping[str, object] = field(default_factory=dict)
-    """Fields of `config.Training` that differ from the base."""
-    drop: str | None = None
-    """ "smallest" or "largest": the N left out of the fit. Such a variant reads the networks of the base."""
-
-    @property
-    def rows(self) -> str:
-        """Name of the networks it reads."""
-        return self.name if self.training else BASE
-
-    def sweep(self, base: Sweep) -> Sweep:
-        """The sweep that trains its networks."""
-        return base.override(**self.training)
-
+from pruning_phases.claims.studies.study import BASE, Study, Variant
+from pruning_phases.config import Sweep, preset
 
 VARIANTS = (
     Variant(BASE, "the book's protocol"),
@@ -58,16 +32,9 @@ SWEEPS: dict[str, Sweep] = {
         p_train=(0, 0.2, 0.7, 0.975), p_eval=(0, 0.2, 0.5, 0.7, 0.9), max_epochs=2, passes=1
     ),
 }
+SENSITIVITY = Study("sensitivity", VARIANTS, SWEEPS)
+
 ANCHORS = {"dementia": (0.0, 0.9), "eumentia": (0.2, 0.2), "eumentia, far": (0.7, 0.7), "amentia": (0.975, 0.2)}
 """Points (p_train, p_eval) at which alpha is followed; the phase is that of the base."""
 RISES = ((0.0, 0.1), (0.1, 0.3))
 """Pairs of p_train between which the rise of the border is followed."""
-
-
-def choose(names: Iterable[str] | None, variants: Sequence[Variant] = VARIANTS) -> tuple[Variant, ...]:
-    """Those of these names, with the base if there is one; None: all. Raises ConfigError for an unknown name."""
-    known = {variant.name: variant for variant in variants}
-    names = list(known) if names is None else list(names)
-    if unknown := [name for name in names if name not in known]:
-        raise ConfigError(f"unknown variants {', '.join(map(repr, unknown))}: choose from {', '.join(known)}")
-    return tuple(variant for variant in variants if variant.name in {BASE, *names})

@@ -37,7 +37,8 @@ from pruning_phases.claims import (
     tally,
     unseen,
 )
-from pruning_phases.claims.rules import NoFit, Undecidable, require_half
+from pruning_phases.claims.engine import require_half
+from pruning_phases.claims.intervals import NoFit, Undecidable
 from pruning_phases.claims.table import COLUMNS
 from pruning_phases.collapse import BKT
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, ConfigError
@@ -186,7 +187,7 @@ def test_neither_of_two_failed_forms_is_better(monkeypatch):
     """The same fits: a verdict while one form describes the losses, none once both misfit by more than the limit."""
     table = synthetic_plane(**GRID)
     assert judge(table, ["bkt-better"], n_bootstrap=20).iloc[0]["verdict_all"] != "no fit"
-    monkeypatch.setattr("pruning_phases.claims.transition.MISFIT", -0.01)
+    monkeypatch.setattr("pruning_phases.claims.measures.transition.MISFIT", -0.01)
     row = judge(table, ["bkt-better"], n_bootstrap=20).iloc[0]
     assert row["verdict_all"] == "no fit"
     assert "both misfit" in row["finding_all"]

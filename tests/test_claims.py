@@ -17,29 +17,24 @@ from pruning_phases.claims import (
     CLAIMS,
     COLUMNS,
     VERDICTS,
-    as_html,
     as_json,
-    as_latex,
     as_text,
     decide,
     judge,
-    measure,
+    judge_claim,
     verdicts_at,
 )
-from pruning_phases.claims.phases import null_chi_squared
-from pruning_phases.claims.render import number
-from pruning_phases.claims.rules import (
+from pruning_phases.claims.intervals import (
     Estimate,
     Undecidable,
     around,
     combine,
-    difference,
-    jackknife,
-    magnitude,
-    negative,
     of_samples,
     reversal,
 )
+from pruning_phases.claims.measures.phases import null_chi_squared
+from pruning_phases.claims.pages import bundle
+from pruning_phases.claims.text import number
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
@@ -228,11 +223,9 @@ def test_critical_rate_that_follows_l0():
         for p_c in (0.5, 0.45, 0.56)
     ]
     order = {1.0: 0, 0.1: 1, 10.0: 2}
-    evidence = SimpleNamespace(
-        rates=[0.1, 0.2], collapse=lambda rate, ansatz, common: fits[order[ansatz.l0]], used=lambda of_lines: ""
-    )
+    evidence = SimpleNamespace(rates=[0.1, 0.2], collapse=lambda rate, ansatz, common: fits[order[ansatz.l0]])
     claim = next(claim for claim in CLAIMS if claim.slug == "l0-p-c")
-    finding, verdict = measure(claim, evidence)
+    finding, verdict = judge_claim(claim, evidence)
     assert finding.estimate.number == pytest.approx(0.06)
     assert verdict == "not reproduced"
 
@@ -287,9 +280,9 @@ def test_interval_arithmetic():
     a = Estimate(np.array([-1.0, 2.0]), np.array([-2.0, 1.0]), np.array([0.5, 3.0]))
     assert combine(a, np.max) == Estimate(2, 1, 3)
     assert combine(a, np.min) == Estimate(-1, -2, 0.5)
-    assert combine(negative(a), np.min) == Estimate(-2, -3, -1)
-    assert combine(magnitude(a), np.min) == Estimate(1, 0, 2)
-    assert difference(Estimate(3, 2, 4), Estimate(1, 0, 5)) == Estimate(2, -3, 4)
+    assert combine(-a, np.min) == Estimate(-2, -3, -1)
+    assert combine(abs(a), np.min) == Estimate(1, 0, 2)
+    assert Estimate(3, 2, 4) - Estimate(1, 0, 5) == Estimate(2, -3, 4)
     assert np.isnan(combine(Estimate(*np.array([[1.0, np.nan]] * 3)), np.median).low)
     with pytest.raises(Undecidable):
         combine(Estimate(*np.empty((3, 0))), np.max)
@@ -300,19 +293,10 @@ def test_interval_arithmetic():
 def test_reversal_needs_both_signs_in_order():
     up = np.array([-1.0, -3.0, 2.0, 0.5])
     exact = Estimate(up, up, up)
-    assert reversal(negative(exact), exact).number == 2
-    assert reversal(exact, negative(exact)).number == -0.5  # positive first, negative later: never
+    assert reversal(-exact, exact).number == 2
+    assert reversal(exact, -exact).number == -0.5  # positive first, negative later: never
     with pytest.raises(Undecidable):
         reversal(Estimate(*np.ones((3, 1))), Estimate(*np.ones((3, 1))))
-
-
-def test_jackknife_of_a_mean_is_its_standard_error():
-    y = np.random.default_rng(0).standard_normal(8)
-    found = jackknife(lambda keep: float(y[keep].mean()), np.arange(8), 8)
-    expected = around(y.mean(), y.std(ddof=1) / np.sqrt(8), 8)
-    np.testing.assert_allclose(found, expected)
-    with pytest.raises(Undecidable, match="4 realizations"):
-        jackknife(lambda keep: 0.0, np.arange(8), 4)
 
 
 def test_limits_of_power_laws():
@@ -392,17 +376,17 @@ def test_json_and_text(judged):
 def test_html_is_well_formed_and_links_to_pages(judged):
     odd = judged.assign(words="p_c < 1 & <b>.", finding="α_1")
     for table in (judged, odd):
-        root = ElementTree.fromstring(as_html(table).replace("<br>", "<br/>"))
+        root = ElementTree.fromstring(bundle(table)["text/html"].replace("<br>", "<br/>"))
         assert len(root.findall(".//details")) == len(CLAIMS)
         pages = {a.attrib["href"].removesuffix(".html") for a in root.iter("a")}
         assert pages == {claim.figure for claim in CLAIMS}
-    assert "p<sub>c</sub> &lt; 1 &amp; &lt;b&gt;." in as_html(odd)
+    assert "p<sub>c</sub> &lt; 1 &amp; &lt;b&gt;." in bundle(odd)["text/html"]
     labels = [span.text.split(maxsplit=1)[1] for span in root.iter("span")]
     assert labels == judged[["verdict", "verdict_all"]].to_numpy().ravel().tolist()
 
 
 def test_latex_has_no_bare_special_character(judged):
-    body = as_latex(judged)
+    body = bundle(judged)["text/latex"]
     assert body.count(r"\\") == len(CLAIMS) + 1
     assert not re.search(r"(?<!\\)[%_#]|[α-ω≤≥⟨⟩−²₀]", body.replace("$^2$", "").replace("$_0$", ""))
 

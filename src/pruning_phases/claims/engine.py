@@ -1,0 +1,156 @@
+"""How evidence becomes a verdict: the one rule that all claims share, whatever the paper or study that states them.
+
+Every claim is reduced to one number with a 95 % interval (`intervals`) and to the range of that number for which the claim is true.
+The verdict is *reproduced* if the whole interval lies in the range, *not reproduced* if the whole interval lies outside,
+and *undecided* otherwise (`decide`). Where a claim rests on fits that do not exist, it is *no fit*: neither a pass nor a
+failure. A fit counts if its minimum lies inside the region that was searched; a minimum on the edge says only where the
+search ended. A claim over several rates is judged on those that count if at least half of the rates do (`require_half`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable
+from pruning_phases.config import ConfigError
+
+VERDICTS = ("reproduced", "not reproduced", "undecided", "no fit")
+DECIDED = VERDICTS[:2]
+POSITIVE, NEGATIVE = (0.0, np.inf), (-np.inf, 0.0)
+"""Ranges of a claim about a sign."""
+
+
+@contextmanager
+def refusal(error: type[Undecidable], words: str = "{}") -> Iterator[None]:
+    """A ValueError of the block as an `error` that says so in these words."""
+    try:
+        yield
+    except ValueError as reason:
+        raise error(words.format(reason)) from reason
+
+
+class Finding(NamedTuple):
+    """What the results say about a claim: the estimate and one sentence of detail."""
+
+    estimate: Estimate
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A checkable statement.
+
+    Attributes:
+        slug: short name.
+        words: the claim in our words.
+        true_for: the claim is true if the statistic lies in this closed range.
+        measure: evidence -> `Finding`; raises `Undecidable`.
+        section: of the paper.
+        statistic: what is computed.
+        reason: why the range ends where it does.
+        figure: notebook with the figure that shows it.
+        changed: what changed in the statistic, or in what counts, after results had been seen, and why; empty if the verdict over all N
+            is still by the first rule. (That claims are judged in the scaling regime is a change that all of them share.)
+        first: how the claim was measured by its first rule, as `measure`; None if that has not changed.
+    """
+
+    slug: str
+    words: str
+    true_for: tuple[float, float]
+    measure: Callable[..., Finding]
+    section: str = ""
+    statistic: str = ""
+    reason: str = ""
+    figure: str = ""
+    changed: str = ""
+    first: Callable[..., Finding] | None = None
+
+    @property
+    def rule(self) -> str:
+        """The range in words, made from `true_for`, so that text and code agree."""
+        low, high = self.true_for
+        if np.isinf(low):
+            return f"true below {high:g}"
+        if np.isinf(high):
+            return f"true above {low:g}"
+        return f"true if {low:g}" if low == high else f"true from {low:g} to {high:g}"
+
+
+def decide(estimate: Estimate, true_for: tuple[float, float]) -> str:
+    """The verdict: where does the interval lie with respect to the range for which the claim is true?
+
+    Example:
+        >>> decide(Estimate(0.3, 0.2, 0.4), POSITIVE), decide(Estimate(-0.3, -0.4, -0.2), POSITIVE)
+        ('reproduced', 'not reproduced')
+        >>> decide(Estimate(0.1, -0.1, 0.3), POSITIVE)
+        'undecided'
+    """
+    _, low, high = estimate
+    if low >= true_for[0] and high <= true_for[1]:
+        return "reproduced"
+    if high < true_for[0] or low > true_for[1]:
+        return "not reproduced"
+    return "undecided"  # also where an end is NaN
+
+
+def judge_claim(
+    claim: Claim, evidence: object, *, first: bool = False, used: Callable[[], str] = str
+) -> tuple[Finding, str]:
+    """The finding on one claim and its verdict; "undecided" or "no fit", with the reason as note, where the results cannot tell.
+
+    Args:
+        claim: what is judged.
+        evidence: what it measures.
+        first: measure by the first rule.
+        used: which part of the results that was, in words, to be added to the note.
+    """
+    try:
+        estimate, note = (claim.first if first and claim.first else claim.measure)(evidence)
+    except Undecidable as reason:
+        return Finding(Estimate(np.nan, np.nan, np.nan), str(reason)), reason.verdict
+    estimate = Estimate(*map(float, estimate))
+    alone = np.isnan(estimate[1:]).any() and np.isfinite(estimate.number)
+    why = "no interval, because that needs two realizations" if alone else ""
+    return Finding(estimate, joined(why, note, used())), decide(estimate, claim.true_for)
+
+
+def known_claims(slugs: Iterable[str] | None, claims: Iterable[Claim]) -> list[Claim]:
+    """Of `claims` those of these slugs, in this order; None: all. Raises ConfigError for an unknown one."""
+    known = {claim.slug: claim for claim in claims}
+    chosen = list(known) if slugs is None else list(slugs)
+    if unknown := [slug for slug in chosen if slug not in known]:
+        raise ConfigError(f"unknown claim {unknown[0]!r}: known are {', '.join(known)}")
+    return [known[slug] for slug in chosen]
+
+
+def require_half(n_counted: int, left_out: Mapping[float, str], error: type[Undecidable] = NoFit) -> str:
+    """The rates left out of a claim over several rates, in words ("" if none); `left_out` is the reason by rate.
+
+    Fewer than half of the rates would be a selection: a claim about a sweep must not rest on the rates that happened to work.
+
+    Raises:
+        NoFit (or `error`): fewer than half of the rates count.
+    """
+    by_reason: dict[str, list[float]] = {}
+    for rate, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(rate)
+    words = "; ".join(f"{reason} at p_train = {listed(rates)}" for reason, rates in by_reason.items())
+    total = n_counted + len(left_out)
+    if 2 * n_counted < total or not total:
+        raise error(f"{n_counted} of {total} p_train count: {words or 'there are none'}")
+    return f"left out: {words}" if words else ""
+
+
+def listed(values: Iterable[float | str]) -> str:
+    """0.1, 0.2"""
+    return ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
+
+
+def joined(*parts: str) -> str:
+    """The parts that are not empty, with semicolons."""
+    return "; ".join(part for part in parts if part)

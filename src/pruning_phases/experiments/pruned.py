@@ -1,0 +1,68 @@
+"""Which connections stay: the largest weights, or controls of the same size.
+
+Masks are boolean, one for each weight tensor of one network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+
+def by_magnitude(
+    weights: Sequence[torch.Tensor], masks: Sequence[torch.Tensor], share: float, per_layer: bool = False
+) -> list[torch.Tensor]:
+    """Masks without the `share` of the surviving weights of smallest magnitude: of all layers together, or of each layer.
+
+    The sets of `torch.nn.utils.prune` applied again to what it left: `global_unstructured` with `L1Unstructured`, or
+    `l1_unstructured` of each layer; round(share · n) weights, ties decided by the same `topk`.
+    """
+    groups = [[k] for k in range(len(masks))] if per_layer else [list(range(len(masks)))]
+    kept = [mask.clone() for mask in masks]
+    for group in groups:
+        mask = torch.cat([masks[k].flatten() for k in group])
+        values = torch.cat([weights[k].flatten() for k in group])[mask].abs()
+        alive = mask.nonzero().flatten()
+        n_pruned = round(share * len(values))
+        mask[alive[torch.topk(values, n_pruned, largest=False).indices]] = False
+        for k, part in zip(group, mask.split([masks[k].numel() for k in group]), strict=True):
+            kept[k] = part.view_as(masks[k])
+    return kept
+
+
+def at_random(masks: Sequence[torch.Tensor], draw: np.random.Generator, per_layer: bool = False) -> list[torch.Tensor]:
+    """As many connections, drawn from all: over the whole network, or layer by layer with the densities kept."""
+    groups = [[k] for k in range(len(masks))] if per_layer else [list(range(len(masks)))]
+    drawn = list(masks)
+    for group in groups:
+        sizes = [masks[k].numel() for k in group]
+        flat = np.zeros(sum(sizes), bool)
+        flat[draw.choice(len(flat), sum(int(masks[k].sum()) for k in group), replace=False)] = True
+        for k, part in zip(group, torch.from_numpy(flat).split(sizes), strict=True):
+            drawn[k] = part.view(masks[k].shape).to(masks[k].device)
+    return drawn
+
+
+TRADES = 10  # for each row; 5 are enough (Strona et al., Nature Communications 5, 4114 (2014))
+
+
+def rewired(mask: torch.Tensor, draw: np.random.Generator) -> torch.Tensor:
+    """A random layer in which every input and every output has as many connections as in `mask`.
+
+    Curveball: two rows trade what only one of them has, at random, each keeping its number; `TRADES` times as many trades as rows
+    lead to a uniform draw (Carstens, Phys. Rev. E 91, 042812 (2015)). Equivalent to many double-edge swaps of the bipartite graph.
+    """
+    table = mask.reshape(len(mask), -1).cpu().numpy().copy()
+    turned = table.shape[0] > table.shape[1]
+    rows = table.T.copy() if turned else table
+    if len(rows) > 1:
+        for _ in range(TRADES * len(rows)):
+            a, b = draw.choice(len(rows), 2, replace=False)
+            own, other = np.flatnonzero(rows[a] & ~rows[b]), np.flatnonzero(rows[b] & ~rows[a])
+            pool = draw.permutation(np.concatenate([own, other]))
+            rows[a, pool], rows[b, pool] = False, True
+            rows[a, pool[: len(own)]], rows[b, pool[: len(own)]] = True, False
+    table = rows.T.copy() if turned else rows
+    return torch.from_numpy(table).view(mask.shape).to(mask.device)

@@ -1,0 +1,72 @@
+"""The L2 penalty changed step by step, weights carried over: hysteresis where the branches up and down differ.
+
+Step k: trained on at λ = `path`[k] (penalty (λ/2)‖θ‖², biases included) from the weights of step k − 1, with at most `max_epochs` epochs,
+a constant learning rate, and early stopping on the loss that `monitor` names; `path` goes up, down, or both. Observables: `l2` (λ),
+`norm` (‖θ‖) and `train_loss` (of the last epoch, without penalty).
+
+Follows Ersoy and Wiesner (arXiv:2505.06597); the public settings of arXiv:2512.11866 are `Training(activation="sigmoid",
+monitor="training", early_stopping_patience=5, max_epochs=50, batch_size=64, learning_rate=0.0015, experiment="weight_decay", path=…)`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.datasets.files import Images
+from pruning_phases.engine import Parameters, State, train
+from pruning_phases.experiments import Step, records_of
+
+PATH = tuple(
+    round(0.01 * k, 2) for k in (*range(11), *range(9, -1, -1))
+)  # where `path` is empty: up to 0.1 and down; frozen
+
+
+def penalties(training: Training) -> tuple[float, ...]:
+    """λ of each step."""
+    if training.l2:
+        raise ConfigError(
+            f"l2 = {training.l2} is not possible: the experiment weight_decay takes its penalties from path"
+        )
+    if any(strength < 0 for strength in training.path):
+        raise ConfigError(f"path = {training.path} is not possible: give penalties of at least 0")
+    return training.path or PATH
+
+
+def steps(training: Training) -> tuple[int, ...]:
+    """Places in the path."""
+    return tuple(range(len(penalties(training))))
+
+
+def chain(
+    networks: Sequence[Network],
+    training: Training,
+    data: Images,
+    device: str,
+    start: tuple[int, State] | None = None,
+) -> Iterator[Step]:
+    """The networks at each penalty."""
+    done, state = start or (-1, None)
+    constant = dataclasses.replace(training, restore="last", scheduler_patience=training.max_epochs + 1)
+    for step, strength in enumerate(penalties(training)):
+        if step <= done:
+            continue
+        if state is not None and not training.carry_moments:
+            state = State(state.parameters, epoch=state.epoch)
+        batch = train(networks, constant, data, device, start=state, l2=strength)
+        state = batch.last
+        measures = {
+            "l2": np.full(len(networks), strength),
+            "norm": norm(batch.parameters),
+            "train_loss": np.array([losses[-1] for losses in batch.train_losses]),
+        }
+        yield Step(step, batch.parameters, records_of(batch), state, measures=measures)
+
+
+def norm(parameters: Parameters) -> np.ndarray:
+    """‖θ‖ of each of M networks."""
+    squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in parameters.tensors)
+    return squares.sqrt().cpu().numpy()
