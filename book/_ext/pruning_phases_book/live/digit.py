@@ -45,18 +45,10 @@ def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[
 def digit_payload(
     results: pd.DataFrame, networks: LiveNetworks, data: MNIST, per_digit: int = 4, depth: int = 2, width: int = 100
 ) -> dict[str, object]:
-    """Weights, images and phases.
+    """Weights of the networks to prune, the first `per_digit` test images of each digit, and the phase of each point (p_train, p_eval).
 
-    Args:
-        results: tidy results, for the phase of each point.
-        networks: the networks to prune.
-        data: MNIST, whose first test images of each digit are shown.
-        per_digit: images of each digit.
-        depth: architecture whose phases are quoted; the networks' own by default.
-        width: likewise.
-
-    Raises:
-        ValueError: fewer images of a digit than asked for.
+    The phases are those of tidy results of one architecture, by default the networks' own. Raises ValueError for fewer images of a digit
+    than asked for.
     """
     labels = data.test_labels.numpy()
     chosen = [np.flatnonzero(labels == digit)[:per_digit] for digit in range(10)]
@@ -99,19 +91,9 @@ def digit_figure(
     width: int = 100,
     masks: int = 200,
 ) -> LiveFigure:
-    """The live figure of the pruned digit.
+    """The live figure of the pruned digit, with `masks` random masks per image in the static picture.
 
-    Args:
-        results: tidy results, for the phase of each point.
-        networks: the networks to prune; None: those of ``data/live_networks.npz``.
-        data: MNIST; None loads it.
-        per_digit: images of each digit.
-        depth: architecture whose phases are quoted.
-        width: likewise.
-        masks: random masks per image in the static picture.
-
-    Raises:
-        ValueError: as `digit_payload`.
+    The other arguments and the errors are those of `digit_payload`; networks and data: None loads the shipped ones.
     """
     networks, data = networks or load_networks(), data or load_mnist()
     payload = digit_payload(results, networks, data, per_digit, depth, width)
