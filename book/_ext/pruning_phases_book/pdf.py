@@ -26,7 +26,7 @@ _FOOTER = (
     '<span class="pageNumber"></span></div>'
 )
 _READY = "!window.MathJax || MathJax.startup.promise.then(() => true)"
-_SCRIPT = (REPOSITORY / "book" / "assets" / "pdf.js").read_text(encoding="utf-8")
+SCRIPT = REPOSITORY / "book" / "assets" / "pdf.js"
 
 
 def print_book(output: Path = PDF) -> Path:
@@ -45,7 +45,7 @@ def print_book(output: Path = PDF) -> Path:
         page.wait_for_function(_READY)
         page.emulate_media(media="print")
         contents = yaml.safe_load(CONTENTS.read_text(encoding="utf-8"))
-        script = page.evaluate_handle(_SCRIPT)
+        script = page.evaluate_handle(SCRIPT.read_text(encoding="utf-8"))
         titles = script.evaluate("(script) => script.titles()")
         pages: Mapping[str, int] = {}
         for _ in range(2):  # the first pass finds the page numbers that the second prints
