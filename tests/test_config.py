@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from pruning_phases.config import (
-    N_POOL,
     PRESETS,
     PROTOCOLS,
     ConfigError,
@@ -52,7 +51,7 @@ FIRST_FORMAT = (
         ({"restore": "first"}, "'first'"),
         ({"precision": "bfloat16"}, "'bfloat16'"),
         ({"validation_dropout": 1}, "1"),
-        ({"n_validation": N_POOL}, "60000"),
+        ({"n_validation": 60_000}, "60000"),
         ({"dataset": "mnst"}, "'mnst'"),
         ({"l2": -0.1}, "-0.1"),
         ({"activation": "step"}, "'step'"),
