@@ -266,6 +266,8 @@ class Study:
         """
         output = output or self.shipped
         check_table(output)
+        if grid is not None and grid not in self.grids:
+            raise ConfigError(f"grid = {grid!r} is not possible: choose one of {', '.join(self.grids)}")
         names = None if variants is None else list(variants)
         chosen, base = choose(names, self.variants), self.sweep(grid, realizations=realizations)
         asked = trainings(base, chosen)
