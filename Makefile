@@ -57,7 +57,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test quick unit nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas bench lint format lock clean
+.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -101,6 +101,9 @@ quick: lint ## for the daily loop: lint, and the tests that take less than a few
 
 unit: env ## unit tests, among them notebooks run with changed parameters
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
+
+slow: env data ## measure all unit tests, one after another, and list those that `make quick` leaves out in tests/slow.txt
+	OMP_NUM_THREADS=1 $(PYTEST) --write-slow tests
 
 nbval: env ## execute every notebook by nbval and compare with its stored outputs (`make test` compares those of the book)
 	@$(BIN)/python -c 'import matplotlib.font_manager' 2> /dev/null  # makes its list of fonts, which it would tell in a notebook

@@ -1,13 +1,60 @@
-"""Fixtures shared by the tests."""
+"""Fixtures shared by the tests; which tests `make quick` leaves out.
+
+``tests/slow.txt`` lists the slow ones as they were last measured (`make slow`): functions that take more than `SLOW` seconds with
+all their parameters, and, as ``test_x.py::test_y setup``, those that took as long to prepare: whatever needs the same fixtures is slow.
+"""
 
 from __future__ import annotations
 
+import collections
+from pathlib import Path
+
 import pytest
 
-from pruning_phases.datasets import MNIST, load_mnist
+from pruning_phases.datasets import Images, load_mnist
+
+SLOW = 2.0  # seconds, of a quiet core
+LIST = Path(__file__).with_name("slow.txt")
+_seconds: dict[str, float] = collections.defaultdict(float)
 
 
 @pytest.fixture(scope="session")
-def mnist() -> MNIST:
+def mnist() -> Images:
     """The real MNIST, as shipped."""
     return load_mnist()
+
+
+def _function(node_id: str) -> str:
+    """``test_x.py::test_y`` of a test with or without parameters."""
+    return node_id.partition("[")[0].removeprefix("tests/")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-slow", action="store_true", help="write tests/slow.txt from the times of this run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    listed = set(LIST.read_text(encoding="utf-8").splitlines()) if LIST.exists() else set()
+    costly = collections.defaultdict(set)  # module → fixtures of tests whose preparation is slow
+    for item in items:
+        if f"{_function(item.nodeid)} setup" in listed:
+            costly[item.path] |= {name for name in item.fixturenames if name in _fixtures_of(item)}
+    for item in items:
+        if _function(item.nodeid) in listed or costly[item.path] & set(item.fixturenames):
+            item.add_marker("slow")
+
+
+def _fixtures_of(item: pytest.Item) -> set[str]:
+    """Names of the fixtures that the item's own module defines."""
+    return {name for name, value in vars(item.module).items() if type(value).__name__ == "FixtureFunctionDefinition"}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when in ("call", "setup"):
+        _seconds[_function(report.nodeid) + (" setup" if report.when == "setup" else "")] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--write-slow") and not hasattr(session.config, "workerinput"):
+        slow = sorted(name for name, seconds in _seconds.items() if seconds > SLOW)
+        LIST.write_text("".join(f"{name}\n" for name in slow), encoding="utf-8")

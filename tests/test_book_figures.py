@@ -83,7 +83,7 @@ def test_line_under_a_figure_of_a_notebook(source):
     assert words == "data · code · parameters · run again: pruning-phases notebooks 01_dots (8 s)"
     first, second = page.split("figure-line")[1:]
     assert 'href="sections/01_dots.html#parameters-01-dots"' in first.partition("</p>")[0]
-    assert "pruning_phases.plotting" in second.partition("</p>")[0]
+    assert "pruning_phases_book" in second.partition("</p>")[0]
     assert "(1 s)" in second.partition("</p>")[0]
 
 

@@ -33,11 +33,11 @@ from pruning_phases.claims.intervals import (
     reversal,
 )
 from pruning_phases.claims.measures.phases import null_chi_squared
-from pruning_phases.claims.pages import bundle
 from pruning_phases.claims.text import number
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError
 from pruning_phases.notebooks import list_notebooks
+from pruning_phases_book.verdicts import bundle
 
 INF = np.inf
 WIDE = (50, 200, 800, 3200, 12800, 51200)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -139,6 +141,28 @@ def test_time_limit_holds_for_the_whole_notebook(scratch):
     failed = scratch / "sections" / "03_slow.failed.ipynb"
     assert error_output(failed) == "TimeLimit: not finished within 4 s"
     assert "began" in failed.read_text()
+
+
+def test_notebooks_side_by_side_stop_together(scratch, monkeypatch):
+    """A signal ends the kernels of all, and leaves no output and no notebook of a failed run."""
+    monkeypatch.chdir(scratch)
+    for name in ("03_waits", "04_waits"):
+        body = f"import os, pathlib, time\npathlib.Path({name!r}).write_text(str(os.getpid())); time.sleep(300)"
+        scratch_notebook(notebooks.NOTEBOOKS, name, body=body)
+    begun = [scratch / "03_waits", scratch / "04_waits"]
+
+    def stop_when_begun() -> None:
+        while not all(path.exists() and path.read_text() for path in begun):
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_when_begun, daemon=True).start()
+    assert main(["notebooks", "03_waits", "04_waits", "--workers=2"]) == 143
+    kernels = [int(path.read_text()) for path in begun]
+    assert not [
+        pid for pid in kernels if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    assert not list((scratch / "sections").glob("[!.]*"))
 
 
 def test_a_kernel_that_dies_is_one_clear_error(scratch):

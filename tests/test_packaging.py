@@ -280,3 +280,45 @@ def test_cpu_only_wheels_leave_out_the_cuda_packages():
     kept = [line.partition("==")[0] for line in lock_lines() if not re.search(pattern, line)]
     assert {"numpy", "sympy", "jupyter-book"} <= set(kept)
     assert not [name for name in kept if name.startswith(("nvidia", "cuda", "triton", "torch"))]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, unpacked: what `pip install` would put beside other packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("src", "book/_ext"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", "dist", "."]
+    subprocess.run(command, cwd=folder, check=True)
+    shutil.unpack_archive(next((folder / "dist").glob("*.whl")), folder / "site", "zip")
+    return folder / "site"
+
+
+def test_the_wheel_has_the_library_and_what_notebooks_need_of_the_book(wheel):
+    packages = {path.name for path in wheel.iterdir() if not path.name.endswith(".dist-info")}
+    assert packages == {"pruning_phases", "pruning_phases_book"}
+    for package, source in (("pruning_phases", ROOT / "src"), ("pruning_phases_book", ROOT / "book" / "_ext")):
+        files = {path.relative_to(source) for path in (source / package).rglob("*.py")}
+        assert files == {path.relative_to(wheel) for path in (wheel / package).rglob("*.py")}
+
+
+def test_library_and_command_line_work_without_the_book(wheel, tmp_path):
+    shutil.copytree(wheel / "pruning_phases", tmp_path / "pruning_phases")
+    script = """if True:
+        import importlib, pkgutil, sys
+        sys.modules["pruning_phases_book"] = None  # importing it is an error
+        import pruning_phases
+        assert pruning_phases.__file__.startswith(sys.argv[1]), pruning_phases.__file__
+        for module in pkgutil.walk_packages(pruning_phases.__path__, "pruning_phases."):
+            importlib.import_module(module.name)
+        from pruning_phases.cli import main
+        sys.exit(main(["status", "--preset=smoke", "--store=none"]))
+    """
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "0 of 18 networks" in done.stdout

@@ -225,6 +225,43 @@ def test_boundaries_against_architecture_show_the_tables(data):
         plotting.edge_against_width(edges.assign(n_train=[500, 1000]))
 
 
+def test_architectures_stand_in_a_row_of_widths_and_a_row_of_depths(data):
+    shapes = [(2, 50), (2, 100), (2, 200), (3, 100), (3, 50)]
+    plane, border = (
+        pd.concat([data[name].assign(depth=depth, width=width) for depth, width in shapes])
+        for name in ("classified", "boundary")
+    )
+    figure = plotting.exponent_rows(plane, border, 2, 100)
+    *maps, bar = figure.axes
+    rows: dict[float, list[str]] = {}
+    figure.canvas.draw()
+    for ax in maps:
+        rows.setdefault(round(ax.get_position().y0, 2), []).append(ax.get_title(loc="right").replace("\n", ", "))
+    assert list(rows.values()) == [
+        ["depth 2, width 50", "depth 2, width 100", "depth 2, width 200"],
+        ["depth 2, width 100", "depth 3, width 100"],
+        ["depth 3, width 50"],
+    ]
+    assert len({ax.collections[0].get_clim() for ax in maps}) == 1  # one scale
+    assert bar.get_ylabel() == r"exponent $\alpha$"
+    assert all(len(ax.containers) == 1 for ax in maps)  # with its border
+    one = plotting.exponent_rows(plane[plane["depth"] == 3], border, 3, 100)
+    assert len(one.axes) == 3  # (3, 50) and (3, 100): no row of one
+
+
+def test_ticks_of_logarithmic_axes_follow_the_limits_that_axes_share():
+    figure, (left, right) = plt.subplots(1, 2, sharey=True)
+    left.plot([1, 2], [1, 2])
+    right.plot([1, 2], [1, 900])
+    for ax in (left, right):
+        plotting.style.log_axis(ax.yaxis)
+    figure.canvas.draw()
+    ticks = [t for t in left.get_yticks() if 1 <= t <= 900]
+    assert ticks == [1, 10, 100]
+    left.set_ylim(1, 3)
+    assert {1.5, 2} <= {round(float(t), 9) for t in left.get_yticks()}
+
+
 def test_dropped_neurons_lose_all_their_connections():
     sizes = (3, 4, 2)
 

@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from pruning_phases.collapse.fit import CONTOUR_LEVEL
+from pruning_phases.config import N_SIZES, Training
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "book").glob("*.md"))
@@ -54,26 +58,27 @@ SET_UP = {
     ],
     "10_performance.ipynb": ["tests/benchmarks/bench_training.py", "tests/benchmarks/peers.py"],
 }
-SIZES = [500, 1000, 2000, 4000, 8000, 16000, 32000, 50000]
-LOGS = [math.log(size) for size in SIZES]
-MIDDLE, HALF = (math.log(50000) + math.log(500)) / 2, (math.log(50000) - math.log(500)) / 2
-MEAN_LOG = sum(LOGS) / len(LOGS)
-# Worked examples of the theory: arithmetic on numbers that the text itself assumes, done again here. Value → what it must be.
+# Worked examples of the theory: arithmetic on what the text itself assumes (found in it) and on what the code is set to, done again here.
+ASSUMED_L0 = re.compile(r"l_0\^\\ast=(\d+)")
+LOGS = np.log(N_SIZES)
+MIDDLE, HALF = (LOGS[-1] + LOGS[0]) / 2, (LOGS[-1] - LOGS[0]) / 2
+STEPS = -(-N_SIZES[-1] // Training().batch_size)
+# Page → number as it is written → the same, computed from the text
 EXAMPLES = {
     "finite_size_scaling.md": {
-        "500": SIZES[0],
-        "50 000": SIZES[-1],
-        "8.5": round(MIDDLE, 1),
-        "2.3": round(HALF, 1),
-        "2 %": round(100 * HALF**2 / (4 * MIDDLE**2)),
-        "50": 50,  # the l₀ assumed for the next one
-        "0.55": round((MEAN_LOG - math.log(50)) / MEAN_LOG, 2),
-        "30 %": round(100 * (1.3 - 1)),
-        "0.3": round(1.3 - 1, 1),
+        "500": lambda text: N_SIZES[0],
+        "50 000": lambda text: N_SIZES[-1],
+        "8.5": lambda text: MIDDLE,
+        "2.3": lambda text: HALF,
+        "2 %": lambda text: 100 * HALF**2 / (4 * MIDDLE**2),
+        "0.55": lambda text: 1 - math.log(int(ASSUMED_L0.search(text)[1])) / LOGS.mean(),
+        "30 %": lambda text: 100 * (CONTOUR_LEVEL - 1),
+        "0.3": lambda text: CONTOUR_LEVEL - 1,
     },
-    "protocol.md": {"500": SIZES[0], "50 000": SIZES[-1], "391": -(-50000 // 128)},
-    "model.md": {"500": SIZES[0], "1000": SIZES[1]},
+    "protocol.md": {"500": lambda text: N_SIZES[0], "50 000": lambda text: N_SIZES[-1], "391": lambda text: STEPS},
+    "model.md": {"500": lambda text: N_SIZES[0], "1000": lambda text: N_SIZES[1]},
 }
+GLUED = re.compile(r"\{glue:\w+\}`(?:sections/([\w-]+)\.ipynb::)?(\w+)(?::([^`]+))?`")
 
 
 def without_what_is_not_prose(text: str) -> str:
@@ -102,6 +107,7 @@ def typed_numbers(text: str, name: str = "") -> Iterator[str]:
     """Numbers of no allowed kind, each with its surroundings."""
     plain = without_what_is_not_prose(text)
     allowed = set_up_numbers(name) | command_numbers(text) | {number(value) for value in EXAMPLES.get(name, {})}
+    allowed |= set(ASSUMED_L0.findall(text)) if name in EXAMPLES else set()
     for match in NUMBER.finditer(plain):
         before, after = plain[max(0, match.start() - 200) : match.start()], plain[match.end() : match.end() + 200]
         context = f"{before}«{match[0]}»{after}".replace("\n", " ")
@@ -134,11 +140,38 @@ def test_no_number_is_typed(name):
 
 @pytest.mark.parametrize(("page", "value"), [(page, value) for page, values in EXAMPLES.items() for value in values])
 def test_worked_examples_are_right(page, value):
-    plain = re.sub(
-        rf"(?<=\d)[{SPACES}]", " ", without_what_is_not_prose((ROOT / "book" / page).read_text(encoding="utf-8"))
-    )
+    text = (ROOT / "book" / page).read_text(encoding="utf-8")
+    plain = re.sub(rf"(?<=\d)[{SPACES}]", " ", without_what_is_not_prose(text))
     assert re.search(rf"(?<![\d.]){re.escape(value)}(?![\d])", plain), "no longer in the text"
-    assert float(number(value)) == EXAMPLES[page][value]
+    decimals = len(number(value).partition(".")[2])
+    assert round(EXAMPLES[page][value](text), decimals) == float(number(value))
+
+
+def stored_records(path: Path) -> dict[str, str]:
+    """What a notebook's stored outputs glue, by name, as text."""
+    found = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
+                data = {kind.rpartition("record/")[2]: value for kind, value in output["data"].items()}
+                found[name] = "".join(data.get("text/markdown", data.get("text/plain", "")))
+    return found
+
+
+@pytest.mark.parametrize("name", [path.name for path in (*PAGES, *NOTEBOOKS)])
+def test_every_glued_number_is_stored_and_fits_its_format(name):
+    """A key that no notebook glues, or that is no finite number, would stand in the text as such."""
+    wrong = []
+    for file, place, text in texts():
+        for source, key, form in GLUED.findall(text) if file == name else ():
+            records = stored_records(ROOT / "notebooks" / f"{source}.ipynb" if source else ROOT / "notebooks" / file)
+            value = records.get(key, "").strip("'")
+            if key not in records or not value:
+                wrong.append(f"{place}: {key} is not glued")
+            elif form.endswith(("f", "g", "e", "d")):
+                value = float(re.sub(r"^np\.\w+\((.*)\)$", r"\1", value))
+                wrong += [] if math.isfinite(value) else [f"{place}: {key} = {value}"]
+    assert not wrong
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_choose_and_results_refuse_what_is_not_there():
         sensitivity.results(n_train=[500])
 
 
-def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
+def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys, monkeypatch):
     base = SWEEPS["smoke"].override(n_train=(50, 100, 200), p_train=(0, 0.2), p_eval=(0, 0.2, 0.9), max_epochs=1)
     few = choose(["batch_32", "last_weights", "without_smallest"], VARIANTS)
     tiny = Study("sensitivity", few, {"tiny": base})
@@ -249,6 +249,11 @@ def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     assert "24 networks trained" in capsys.readouterr().out  # best and last weights share one training
     assert run(store, base, few, "in-process") == 0
     assert run(store, base.override(realizations=4), few, "in-process") == 24  # two more, twice
+
+    read = Store.read
+    with monkeypatch.context() as patch:  # a store whose data set has another number of test images
+        patch.setattr(Store, "read", lambda self, sweep: read(self, sweep).assign(n_test=500))
+        assert (collect(Store(store), base, few)["n_test"] == 500).all()
 
     table, manifest = tiny.load(tmp_path / "s.parquet")
     assert len(table) == manifest["rows"] == 3 * 12 * 3
@@ -270,6 +275,10 @@ def test_study_from_training_to_file_resumes_and_is_checked(tmp_path, capsys):
     assert tiny.protocol_table(table)["changed"].tolist()[1] == "batch_size = 32"
     again = tiny.results("tiny", store=store, variants=["batch_32", "last_weights"])
     pd.testing.assert_frame_equal(again, table, check_dtype=False)
+
+    earlier = (tmp_path / "s.parquet").read_bytes()
+    tiny.make(store=store, realizations=4, executor="in-process", output=tmp_path / "s.parquet")
+    assert [path.read_bytes() for path in tmp_path.glob("s.*.parquet")] == [earlier], "renamed, not lost"
 
     (tmp_path / "s.parquet").write_bytes(b"other")
     with pytest.raises(StoreError, match="checksum"):

@@ -19,7 +19,6 @@ import json
 import os
 import platform
 import re
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,14 +30,24 @@ from pruning_phases.outputs import write_durably
 from pruning_phases.parameters import Parameter, as_text, check, declared
 from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
 from pruning_phases.paths import REPOSITORY, expanded
-from pruning_phases.runs.provenance import cpu_model
+from pruning_phases.runs.provenance import cpu_model, git_commit
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 SECTIONS = REPOSITORY / "book" / "sections"
 RUNS = Path("runs")  # folder of runs over combinations, unless another is named
 FAILED = ".failed.ipynb"
 _LONGEST_NAME = 150  # characters; file systems take 255 bytes, of which endings and temporary names need some
-_RECORDED_PACKAGES = ("pruning-phases", "torch", "numpy", "scipy", "pandas", "pyarrow", "matplotlib", "papermill")
+_RECORDED_PACKAGES = (
+    "pruning-phases",
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "seaborn",
+    "papermill",
+)
 
 
 class NotebookError(RuntimeError):
@@ -351,11 +360,8 @@ def _without_noise(notebook):
 
 def environment() -> dict[str, object]:
     """Commit, machine and versions, as recorded with every run."""
-    git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
-    try:
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):  # no git, or not a checkout
-        commit = None
+    commit = git_commit()
+    commit = commit[:12] + "-changed" * commit.endswith("+") if commit else None
     versions = {name: importlib.metadata.version(name) for name in _RECORDED_PACKAGES}
     machine = f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}"
     return {"commit": commit, "machine": machine, "versions": {"python": platform.python_version()} | versions}

@@ -13,13 +13,9 @@ from pruning_phases.paths import expanded
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND",
-)
+)  # fmt: skip
 
 
 class NoBrowser(ConfigError):
@@ -29,10 +25,7 @@ class NoBrowser(ConfigError):
 def find_browser() -> str:
     """Path of a Chromium: the one named by the environment variable BROWSER_PATH, the system's, or Playwright's own.
 
-    Raises
-    ------
-    NoBrowser
-        If there is none, or BROWSER_PATH names no file.
+    Raises NoBrowser if there is none, or BROWSER_PATH names no file.
     """
     if named := os.environ.get("BROWSER_PATH"):
         if not expanded(named).is_file():
@@ -53,13 +46,7 @@ def find_browser() -> str:
 
 @contextlib.contextmanager
 def open_browser() -> Iterator[object]:
-    """A headless Playwright browser without network, closed at the end.
-
-    Raises
-    ------
-    NoBrowser
-        If there is none, or it does not start.
-    """
+    """A headless Playwright browser without network, closed at the end. Raises NoBrowser if there is none, or it does not start."""
     from playwright.sync_api import Error, sync_playwright
 
     path = find_browser()

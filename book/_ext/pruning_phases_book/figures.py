@@ -39,12 +39,10 @@ class FigureLines(SphinxTransform):
             self._name_parameters(own)
             self._check_figures(own)
         for figure in list(self.document.findall(nodes.figure)):
-            known = (
-                path.name.partition(".")[0] for path in (Path(self.env.srcdir) / _FOLDER).glob("*.provenance.json")
-            )
+            records = (Path(self.env.srcdir) / _FOLDER).glob("*.provenance.json")
+            known = (path.name.partition(".")[0] for path in records)
             # docutils writes classes with hyphens
-            named = [name for name in known if nodes.make_id(f"{_CLASS}{name}") in figure["classes"]]
-            notebook = named[0] if named else own
+            notebook = next((name for name in known if nodes.make_id(f"{_CLASS}{name}") in figure["classes"]), own)
             if notebook is None:
                 _log.warning("this figure does not say where it comes from (:figclass: from-…)", location=figure)
                 continue
@@ -93,23 +91,13 @@ class FigureLines(SphinxTransform):
         return code["names"][0]
 
     def _line(self, run: Run, code: str | None) -> nodes.paragraph:
-        line = nodes.paragraph(classes=["figure-line"])
-        line += _reference("data", "provenance-data")
-        if run.notebook == DRAWINGS:
-            parts = []
-        else:
-            page = addnodes.pending_xref(
-                "", nodes.inline("", "code"), reftype="doc", refdomain="std", reftarget=f"/{_FOLDER}/{run.notebook}",
-                refexplicit=True, refwarn=True,
-            )  # fmt: skip
-            parts = [_reference("code", code) if code else page, _reference("parameters", f"parameters-{run.notebook}")]
-        for part in parts:
-            line += [nodes.Text(" · "), part]
-        line += [
-            nodes.Text(" · run again: "),
-            nodes.literal("", run.command),
-            nodes.Text(f" ({duration(run.wall_seconds)})"),
-        ]
+        line = nodes.paragraph("", "", _reference("data", "provenance-data"), classes=["figure-line"])
+        if run.notebook != DRAWINGS:
+            where = _reference("code", code) if code else _reference("code", f"/{_FOLDER}/{run.notebook}", kind="doc")
+            for part in (where, _reference("parameters", f"parameters-{run.notebook}")):
+                line += [nodes.Text(" · "), part]
+        line += [nodes.Text(" · run again: "), nodes.literal("", run.command)]
+        line += nodes.Text(f" ({duration(run.wall_seconds)})")
         return line
 
 
@@ -123,7 +111,7 @@ def _shows_something(figure: nodes.figure) -> bool:
     return any(kind.startswith("image/") or kind == "text/html" for kind in kinds) or any(figure.findall(nodes.image))
 
 
-def _reference(text: str, label: str) -> addnodes.pending_xref:
+def _reference(text: str, target: str, kind: str = "ref") -> addnodes.pending_xref:
     return addnodes.pending_xref(
-        "", nodes.inline("", text), reftype="ref", refdomain="std", reftarget=label, refexplicit=True, refwarn=True
+        "", nodes.inline("", text), reftype=kind, refdomain="std", reftarget=target, refexplicit=True, refwarn=True
     )

@@ -26,45 +26,13 @@ _FOOTER = (
     '<span class="pageNumber"></span></div>'
 )
 _READY = "!window.MathJax || MathJax.startup.promise.then(() => true)"
-_INSERT = """([front]) => {
-    const article = document.querySelector("article.bd-article");
-    article.querySelectorAll(".headerlink").forEach((link) => link.remove());
-    article.querySelectorAll("a[href*='_images/']").forEach((link) => link.removeAttribute("href"));  // a picture's link to itself
-    for (const mark of document.querySelectorAll("span[id^='document-']")) {
-        const section = mark.nextElementSibling;
-        if (section?.matches("section")) {  // the mark goes where the chapter goes: to the next page
-            section.classList.add("pdf-chapter-start");
-            section.prepend(mark);
-        }
-    }
-    for (const link of document.querySelectorAll("table.verdicts a")) {  // pages of the book are chapters here
-        const mark = "document-sections/" + link.getAttribute("href").replace(/\\.html$/, "");
-        if (document.getElementById(mark)) link.setAttribute("href", "#" + mark);
-    }
-    const old = document.getElementById("pdf-front");
-    if (old) old.remove();
-    article.insertAdjacentHTML("afterbegin", front);
-}"""
-_TITLES = """() => Object.fromEntries([...document.querySelectorAll("span[id^='document-']")].map((mark) => {
-    const heading = mark.nextElementSibling.querySelector("h1, h2");
-    return [mark.id, heading.textContent.replace(/#$/, "").trim()];
-}))"""
+SCRIPT = REPOSITORY / "book" / "assets" / "pdf.js"
 
 
 def print_book(output: Path = PDF) -> Path:
-    """Build the single page and print it.
+    """Build the single page and print it to `output`.
 
-    Parameters
-    ----------
-    output
-        The PDF to write.
-
-    Raises
-    ------
-    ConfigError
-        If the sections are missing or Sphinx fails.
-    NoBrowser
-        If there is no Chromium.
+    Raises ConfigError if the sections are missing or Sphinx fails, NoBrowser if there is no Chromium.
     """
     read_runs()  # complains if the notebooks have not been run
     with open_browser() as browser:  # before the build: without a browser it would be in vain
@@ -77,20 +45,15 @@ def print_book(output: Path = PDF) -> Path:
         page.wait_for_function(_READY)
         page.emulate_media(media="print")
         contents = yaml.safe_load(CONTENTS.read_text(encoding="utf-8"))
-        titles = page.evaluate(_TITLES)
+        script = page.evaluate_handle(SCRIPT.read_text(encoding="utf-8"))
+        titles = script.evaluate("(script) => script.titles()")
         pages: Mapping[str, int] = {}
         for _ in range(2):  # the first pass finds the page numbers that the second prints
-            page.evaluate(_INSERT, [_front(contents, titles, pages)])
+            script.evaluate("(script, front) => script.insert(front)", _front(contents, titles, pages))
             printed = page.pdf(
-                format="A4",
-                margin={"top": "20mm", "bottom": "20mm", "left": "20mm", "right": "20mm"},
-                print_background=True,
-                display_header_footer=True,
-                header_template="<span></span>",
-                footer_template=_FOOTER,
-                outline=True,
-                tagged=True,
-            )
+                format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "20mm"), print_background=True,
+                display_header_footer=True, header_template="<span></span>", footer_template=_FOOTER, outline=True, tagged=True,
+            )  # fmt: skip
             pages = _pages(printed)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(printed)
@@ -110,12 +73,8 @@ def _build() -> Path:
         "-n",
     ]
     # a folder of its own: the single page must not mix with the many
-    process = subprocess.run(
-        [*command, "--keep-going", "--path-output", str(BUILD / "single"), "book/"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
+    command += ["--keep-going", "--path-output", str(BUILD / "single"), "book/"]
+    process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     if process.returncode != 0:
         raise ConfigError(f"the single page cannot be built:\n{process.stdout}{process.stderr}")
     return next((BUILD / "single").rglob("singlehtml/intro.html"))
@@ -126,12 +85,13 @@ def _front(contents: dict, titles: Mapping[str, str], pages: Mapping[str, int]) 
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     last = max(read_runs(), key=lambda run: run.started)
     date = time.strftime("%-d %B %Y", time.strptime(last.started[:10], "%Y-%m-%d"))
-    lines = ['<div id="pdf-front">', f'<p class="pdf-title">{html.escape(config["title"])}</p>']
-    lines += [
+    lines = [
+        '<div id="pdf-front">',
+        f'<p class="pdf-title">{html.escape(config["title"])}</p>',
         f"<p>{html.escape(config['author'])}</p>",
         f"<p>Computed on {date}, commit {last.commit or 'unknown'}</p>",
+        '<p class="pdf-contents">Contents</p>',
     ]
-    lines += ['<p class="pdf-contents">Contents</p>']
     for part in contents["parts"]:
         lines += [f'<p class="pdf-part">{html.escape(part["caption"])}</p>']
         for chapter in part["chapters"]:
@@ -146,9 +106,5 @@ def _pages(pdf: bytes) -> dict[str, int]:
     import pypdf
 
     reader = pypdf.PdfReader(io.BytesIO(pdf))
-    found = {}
-    for name, destination in reader.named_destinations.items():
-        number = reader.get_destination_page_number(destination)
-        if number is not None:
-            found[name.removeprefix("/")] = number + 1
-    return found
+    numbers = {name: reader.get_destination_page_number(where) for name, where in reader.named_destinations.items()}
+    return {name.removeprefix("/"): number + 1 for name, number in numbers.items() if number is not None}

@@ -52,13 +52,7 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """The run recorded in a file ``<notebook>.provenance.json``.
-
-    Raises
-    ------
-    ConfigError
-        If a field is missing.
-    """
+    """The run recorded in a file ``<notebook>.provenance.json``. Raises ConfigError if a field is missing."""
     record = json.loads(path.read_text(encoding="utf-8"))
     try:
         fields = {name: record[name] for name in Run.__dataclass_fields__}
@@ -68,13 +62,7 @@ def read_run(path: Path) -> Run:
 
 
 def read_runs(folder: Path = SECTIONS) -> list[Run]:
-    """All recorded runs of notebooks in a folder, in reading order.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds no executed notebook.
-    """
+    """All recorded runs of notebooks in a folder, in reading order. Raises ConfigError if there is none."""
     known = [f"{name}.provenance.json" for name in list_notebooks()]
     runs = [read_run(folder / name) for name in known if (folder / name).exists()]
     if not runs:
@@ -103,13 +91,7 @@ def record_drawings(folder: Path = SECTIONS) -> None:
 
 
 def write_provenance_page(folder: Path = SECTIONS) -> Path:
-    """Write ``provenance.md``.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds no executed notebook.
-    """
+    """Write ``provenance.md``. Raises ConfigError if the folder holds no executed notebook."""
     runs = read_runs(folder)
     text = "\n".join(_page(runs, DATA))
     write_text(folder / "provenance.md", text + "\n")
@@ -118,28 +100,24 @@ def write_provenance_page(folder: Path = SECTIONS) -> Path:
 
 def _page(runs: list[Run], data: Path) -> Iterator[str]:
     last = max(runs, key=lambda run: run.started)
-    yield from ("# How this book was computed", "")
-    yield "This page is written anew at every build. It says which machine, code, data and random numbers the other pages rest on."
-    yield from ("", "## This build", "")
+    yield "# How this book was computed"
+    yield "\nThis page is written anew at every build. It says which machine, code, data and random numbers the other pages rest on."
+    yield "\n## This build\n"
     yield from _table(("what", "value"), _this_build(last))
-    yield from ("", "(provenance-notebooks)=", "## Notebooks", "")
-    yield f"Together they took {duration(sum(run.wall_seconds for run in runs))} of wall time."
-    yield ""
-    rows = (
-        (f"[](./{run.notebook}.ipynb)", _time(run.started), duration(run.wall_seconds), _changed(run)) for run in runs
-    )
+    yield "\n(provenance-notebooks)=\n## Notebooks\n"
+    yield f"Together they took {duration(sum(run.wall_seconds for run in runs))} of wall time.\n"
+    rows = ((f"[](./{r.notebook}.ipynb)", _time(r.started), duration(r.wall_seconds), _changed(r)) for r in runs)
     yield from _table(("notebook", "run at (UTC)", "wall time", "changed parameters"), rows, right=(2,))
-    yield from ("", "(provenance-results)=", "## The networks", "")
+    yield "\n(provenance-results)=\n## The networks\n"
     yield from _results(data / "reference.json")
-    yield from ("", "(provenance-seeds)=", "## Seeds", "")
+    yield "\n(provenance-seeds)=\n## Seeds\n"
     yield from _seeds(runs, data / "reference.json")
-    yield from ("", "(provenance-data)=", "## Data", "")
-    yield "Everything the pages read, with its SHA-256. MNIST and the results are checked against theirs at every reading."
-    yield ""
+    yield "\n(provenance-data)=\n## Data\n"
+    yield "Everything the pages read, with its SHA-256. MNIST and the results are checked against theirs at every reading.\n"
     yield from _table(("file", "kB", "SHA-256"), _checksums(data), right=(1,))
-    yield from ("", "(provenance-versions)=", "## Versions", "")
+    yield "\n(provenance-versions)=\n## Versions\n"
     yield from _table(("package", "version"), sorted(last.versions.items()))
-    yield from ("", f"All {_pinned()} packages of the environment, with exact versions, are in `requirements.lock`.")
+    yield f"\nAll {_pinned()} packages of the environment, with exact versions, are in `requirements.lock`."
 
 
 def _this_build(last: Run) -> Iterator[tuple[str, str]]:
@@ -156,8 +134,7 @@ def _results(manifest: Path) -> Iterator[str]:
     record = json.loads(manifest.read_text(encoding="utf-8"))
     makers = record["computed_by"]
     commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(one["git_commit"] for one in makers))
-    yield "The notebooks train nothing unless told to (the first one excepted): they read `data/reference.parquet`."
-    yield ""
+    yield "The notebooks train nothing unless told to (the first one excepted): they read `data/reference.parquet`.\n"
     rows = [
         ("networks", f"{record['networks']:,}".replace(",", " ")),
         ("rows (one per network, rate and pass)", f"{record['rows']:,}".replace(",", " ")),
@@ -175,15 +152,12 @@ def _results(manifest: Path) -> Iterator[str]:
 def _seeds(runs: list[Run], manifest: Path) -> Iterator[str]:
     training = json.loads(manifest.read_text(encoding="utf-8"))["sweep"]["training"]
     yield "The draws of a network are a function of the root seed, its realization and its parameters ([](common-random-numbers))."
-    yield "What a notebook draws itself (bootstrap resamples, synthetic data) comes from fixed seeds too."
-    yield ""
+    yield "What a notebook draws itself (bootstrap resamples, synthetic data) comes from fixed seeds too.\n"
+    named = ((run.notebook, name, value) for run in runs for name, value in run.parameters.items())
     rows = [("all networks", "`seed`", f"{training['seed']}")]
-    for run in runs:
-        rows += [
-            (f"[](./{run.notebook}.ipynb)", f"`{name}`", f"{value}")
-            for name, value in run.parameters.items()
-            if name.endswith("seed")
-        ]
+    rows += [
+        (f"[](./{notebook}.ipynb)", f"`{name}`", f"{value}") for notebook, name, value in named if name.endswith("seed")
+    ]
     yield from _table(("where", "parameter", "value"), rows)
 
 

@@ -1,4 +1,4 @@
-"""The table of verdicts to read in a terminal, or by a program; `pages` has it for browsers and print."""
+"""The table of verdicts to read in a terminal, or by a program."""
 
 from __future__ import annotations
 

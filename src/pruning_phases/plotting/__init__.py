@@ -30,7 +30,7 @@ from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_
 from pruning_phases.plotting.protocols import against_learning_rate, learning_rate_grid, statement_map
 from pruning_phases.plotting.schematic import network_schematic
 from pruning_phases.plotting.series import size_color, size_marker
-from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width
+from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width, exponent_rows
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
 
@@ -56,6 +56,7 @@ __all__ = [
     "digit_answers",
     "edge_against_width",
     "exponent_map",
+    "exponent_rows",
     "gallery",
     "goodness_map",
     "hypothesis_panels",

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table
 from pruning_phases.plotting.exponents import nu_and_quality
@@ -102,13 +103,17 @@ def crossing_and_collapse(
         rising = np.corrcoef(shown.p, shown.y)[0, 1] > 0
         # Room for the inset above the curves' low end, so that it hides none of them.
         low, high = ax.get_ylim()
-        ax.set_ylim(low, high * (high / low) ** 0.35 if log else high + 0.35 * (high - low))
-        small = ax.inset_axes((0.17 if rising else 0.57, 0.57, 0.4, 0.4))
+        ax.set_ylim(low, high * (high / low) ** 0.4 if log else high + 0.4 * (high - low))
+        small = ax.inset_axes((0.17 if rising else 0.57, 0.6, 0.4, 0.37))
         _size_curves(small, *_scaled(fit), False, 2)
         if log:
             log_axis(small.yaxis)
-        small.tick_params(labelsize=8)
-        small.set_xlabel("$x$", fontsize=9, labelpad=1)
+        else:
+            small.yaxis.set_major_locator(MaxNLocator(3))
+        small.xaxis.set_major_locator(MaxNLocator(3))
+        small.tick_params(labelsize=8, length=2, pad=1.5)
+        corner = {"x": 0.97, "ha": "right"} if rising else {"x": 0.05, "ha": "left"}  # the curves' low end
+        small.text(y=0.05, s="$x$", va="bottom", fontsize=9, transform=small.transAxes, **corner)
     if legend:
         legend_below(ax, "size", columns=4)
     return ax

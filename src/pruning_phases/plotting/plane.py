@@ -152,11 +152,14 @@ def exponent_map(
         limit = float(np.nanquantile(np.abs(alpha), 0.98)) if np.isfinite(alpha).any() else 1.0
     if not limit > 0:
         raise ValueError(f"limit = {limit} must be positive: it is the largest abs(alpha) of the colour scale")
-    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[
-        int((alpha < -limit).any()), int((alpha > limit).any())
-    ]
     label = r"exponent $\alpha$" if colorbar else None
-    return _map(exponents, "alpha", ax, label, extend, cmap=ALPHA_CMAP, vmin=-limit, vmax=limit)
+    return _map(exponents, "alpha", ax, label, beyond(alpha, limit), cmap=ALPHA_CMAP, vmin=-limit, vmax=limit)
+
+
+def beyond(alpha: np.ndarray, limit: float) -> str:
+    """Which ends of a scale from -limit to limit values lie beyond, as `colorbar` names them."""
+    low, high = (alpha < -limit).any(), (alpha > limit).any()
+    return "both" if low and high else "min" if low else "max" if high else "neither"
 
 
 @styled

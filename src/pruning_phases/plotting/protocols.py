@@ -180,5 +180,7 @@ def learning_rate_grid(transitions: pd.DataFrame, quantities: Collection[str]) -
         against_learning_rate(part, quantities[column], ax, legend=row == len(batches) - 1)
         _learning_rates(ax, transitions["learning_rate"])
         ax.set_title(f"mini-batch {batches[row]:g}", fontsize=11)
-        ax.label_outer(remove_inner_ticks=False)
+        if row < len(batches) - 1:
+            ax.tick_params(labelbottom=False)
+            ax.set_xlabel("")
     return axes

@@ -2,12 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from pruning_phases.observables.tables import checked
+from pruning_phases.plotting.plane import beyond, boundary_line, exponent_map
 from pruning_phases.plotting.series import error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, styled
+from pruning_phases.plotting.style import LETTERS, PANEL_WIDTH, axes_or_new, legend_below, own_fonts_first, styled
+
+Shape = tuple[int, int]
+"""Depth and width of a network."""
+
+
+def _rows(shapes: Sequence[Shape], depth: int, width: int) -> list[list[Shape]]:
+    """Widths at one depth, depths at one width, and what is on neither line, four to a row."""
+    widths, depths = [s for s in shapes if s[0] == depth], [s for s in shapes if s[1] == width]
+    rest = [s for s in shapes if s not in (*widths, *depths)]
+    lines = [line for line in (widths, depths) if len(line) > 1] or [widths or depths]
+    return [row for row in (*lines, *(rest[k : k + 4] for k in range(0, len(rest), 4))) if row]
+
+
+@styled
+def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width: int) -> Figure:
+    """`exponent_map` with its border for every architecture: the widths in one row, the depths in the next, one colour bar for all.
+
+    Args:
+        plane: table from `observables.exponents`.
+        boundary: table from `observables.boundary`.
+        depth: of the row of widths.
+        width: of the row of depths; architectures with neither fill further rows.
+
+    Raises:
+        ValueError: missing columns.
+    """
+    plane = checked(plane, ("depth", "width", "p_train", "p_eval", "alpha"), "the table to draw")
+    rows = _rows(sorted(set(zip(plane["depth"], plane["width"], strict=True))), depth, width)
+    own_fonts_first()
+    columns = max(map(len, rows))
+    figsize = (2 * PANEL_WIDTH, 0.5 + 2.2 * len(rows))
+    figure, grid = plt.subplots(len(rows), columns, figsize=figsize, layout="constrained", squeeze=False)
+    limit = plane["alpha"].abs().quantile(0.98)
+    letters = iter(LETTERS)
+    for row, line in zip(grid, rows, strict=True):
+        for ax in row[len(line) :]:
+            ax.remove()
+        for ax, (layers, neurons) in zip(row, line, strict=False):
+            here = plane[(plane["depth"] == layers) & (plane["width"] == neurons)]
+            border = boundary[(boundary["depth"] == layers) & (boundary["width"] == neurons)]
+            exponent_map(here, ax, limit=limit, colorbar=False)
+            boundary_line(border, ax, rates=here["p_train"])
+            ax.set_title(f"({next(letters)})", loc="left", fontweight="bold")
+            ax.set_title(f"depth {layers}\nwidth {neurons}", loc="right", fontsize=10)
+            ax.xaxis.set_major_locator(MultipleLocator(0.5))
+            ax.set(xlabel=r"$p_\mathrm{train}$", ylabel=r"$p_\mathrm{eval}$" if ax is row[0] else "")
+            ax.tick_params(labelleft=ax is row[0])
+    image = grid[0, 0].collections[0]
+    kept = figure.get_axes()
+    figure.colorbar(image, ax=kept, label=r"exponent $\alpha$", extend=beyond(plane["alpha"], limit), aspect=40)
+    return figure
 
 
 @styled

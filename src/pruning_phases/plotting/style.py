@@ -43,6 +43,7 @@ STYLE = {
 }
 """seaborn's ticks theme in its notebook size, with what this book does otherwise."""
 PANEL_WIDTH = 3.6  # inches
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 PHASE_COLORS = {"eumentia": "#1f4e8c", "dementia": "#f5ae45", "amentia": "#969696", "undecided": "#ffffff"}
 """Fill colours of the phases; their lightness differs by at least 15 of 100, so they differ in greyscale too."""
@@ -114,7 +115,7 @@ def panels(
     for extra in axes[n:]:
         extra.remove()
     if letters and n > 1:
-        for letter, ax in zip("abcdefghijklmnopqrstuvwxyz", axes[:n], strict=False):
+        for letter, ax in zip(LETTERS, axes[:n], strict=False):
             ax.set_title(f"({letter})", loc="left", fontweight="bold")
     return figure, axes[:n]
 

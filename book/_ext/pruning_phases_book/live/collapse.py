@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -45,13 +44,6 @@ ALT = (
 )
 
 
-class Start(NamedTuple):
-    """Where the sliders of one line begin: position among its sizes, half-width of the window."""
-
-    first: int
-    half_width: float
-
-
 def rounded(data: CollapseData) -> CollapseData:
     """The points as the page holds them, sorted by (N, p)."""
     order = np.lexsort((data.p, data.n_train))
@@ -82,15 +74,12 @@ def selected(data: CollapseData, crossing: float | None, n_min: float, half_widt
 def collapse_payload(
     lines: Mapping[float, CollapseData], l0: float = 1.0, half_width: float = 0.2
 ) -> tuple[dict[str, object], dict[float, dict[str, CollapseFit]]]:
-    """Points and fits of every line.
+    """The payload, points and fits of every line, and the fits in it by p_train and ansatz ("bkt", "algebraic").
 
     Args:
         lines: all points by p_train, for example from `collapse.collapse_lines`.
         l0: microscopic length of the BKT fits, and where its slider starts.
         half_width: window about the crossing where the line has no scaling regime.
-
-    Returns:
-        The payload, and the fits in it by p_train and ansatz ("bkt", "algebraic"): those of the points at the start.
 
     Raises:
         ValueError: no lines; l0 outside the range of the slider, 0.1 to half the smallest N; half_width not positive.
@@ -108,14 +97,15 @@ def collapse_payload(
     ansaetze: dict[str, Ansatz] = {"bkt": BKT(l0), "algebraic": Algebraic()}
     entries, fits = [], {}
     for p_train, data in sorted(lines.items()):
-        points, found, start = rounded(data), crossings(data), Start(0, half_width)
+        points, found = rounded(data), crossings(data)
         regime = scaling_regime(data, ansaetze["bkt"])
-        if regime is not None:
-            start = Start(int(np.searchsorted(data.sizes, regime.n_min)), regime.half_width)
-        part = selected(points, found[start.first], data.sizes[start.first], start.half_width)
+        first = int(np.searchsorted(data.sizes, regime.n_min)) if regime else 0
+        window = regime.half_width if regime else half_width
+        part = selected(points, found[first], data.sizes[first], window)
         of_line = {name: fit_collapse(part, ansatz, n_bootstrap=0) for name, ansatz in ansaetze.items()}
         fits[float(p_train)] = of_line
-        entries.append(_line(float(p_train), points, found, start, widths, of_line, sizes))
+        start = {"first": first, "window": widths.index(window)}
+        entries.append(_line(float(p_train), points, found, sizes) | {"start": start, "fits": _fits(of_line, window)})
     payload = {
         "sizes": palette.sizes(sizes),
         "half_widths": widths,
@@ -128,15 +118,7 @@ def collapse_payload(
     return payload, fits
 
 
-def _line(
-    p_train: float,
-    data: CollapseData,
-    found: list[float | None],
-    start: Start,
-    widths: list[float],
-    fits: Mapping[str, CollapseFit],
-    sizes: np.ndarray,
-) -> dict[str, object]:
+def _line(p_train: float, data: CollapseData, found: list[float | None], sizes: np.ndarray) -> dict[str, object]:
     return {
         "p_train": p_train,
         "size": np.searchsorted(sizes, data.n_train).tolist(),
@@ -145,20 +127,16 @@ def _line(
         "sigma": plain(data.sigma, digits=DIGITS),
         "first": np.searchsorted(sizes, data.sizes[: len(found)]).tolist(),
         "crossing": found,
-        "start": {"first": start.first, "window": widths.index(start.half_width)},
-        "fits": {
-            name: {
-                "n_min": int(fit.data.sizes[0]),
-                "half_width": start.half_width,
-                "p_c": round(fit.p_c, 5),
-                "nu": round(fit.nu, 4),
-                "chi2": round(fit.chi_squared, 4),
-                "status": fit.status,
-                "message": fit.message,
-            }
-            for name, fit in fits.items()
-        },
     }
+
+
+def _fits(fits: Mapping[str, CollapseFit], half_width: float) -> dict[str, dict[str, object]]:
+    """Fits by ansatz, as the page quotes them."""
+    return {
+        name: {"n_min": int(fit.data.sizes[0]), "half_width": half_width, "p_c": round(fit.p_c, 5), "nu": round(fit.nu, 4),
+               "chi2": round(fit.chi_squared, 4), "status": fit.status, "message": fit.message}
+        for name, fit in fits.items()
+    }  # fmt: skip
 
 
 def collapse_figure(
@@ -170,18 +148,9 @@ def collapse_figure(
     depth: int = 2,
     width: int = 100,
 ) -> LiveFigure:
-    """The live collapse explorer.
+    """The live collapse explorer of tidy results; p_train: lines to choose from, or None: the five with the most realizations.
 
-    Args:
-        results: tidy results.
-        p_train: lines to choose from; None: the five with the most realizations.
-        half_width: window about the crossing where a line has no scaling regime.
-        l0: microscopic length of the BKT fits.
-        depth: hidden layers.
-        width: neurons in each.
-
-    Raises:
-        ValueError: see `collapse_lines` and `collapse_payload`.
+    `half_width` and `l0` as for `collapse_payload`. Raises ValueError as it does, and as `collapse_lines`.
     """
     results = result_rows(results)
     rows = results[(results["depth"] == depth) & (results["width"] == width)]

@@ -28,35 +28,25 @@ _LOADER = """
 })();
 """
 PLOTLY = "plotly/plotly-basic.min.js"
-_ALSO = {
-    "collapse": ["live/chi2.js"],
-    "digit": ["live/pruned.js"],
-}  # scripts that a kind of figure needs besides its own
+_ALSO = {"collapse": ["live/chi2.js"], "digit": ["live/pruned.js"]}  # scripts that a kind needs besides its own
 PRINT_DPI, FALLBACK_DPI, FALLBACK_COLORS = 150, 80, 48
 
 
 @dataclass(frozen=True, eq=False)
 class LiveFigure:
-    """What `phase_figure`, `collapse_figure` and `digit_figure` return; Jupyter and the book show it as the last line of a cell.
-
-    Attributes:
-        kind: name of the script in ``book/assets/live`` that draws it, and of its function ``pruningPhases.figures[kind]``.
-        payload: plain data for that script; no NaN (None instead).
-        picture: the static picture, PNG.
-        alt: what the picture shows, in words.
-    """
+    """What `phase_figure`, `collapse_figure` and `digit_figure` return; Jupyter and the book show it as the last line of a cell."""
 
     kind: str
+    """Name of the script in ``book/assets/live`` that draws it, and of its function ``pruningPhases.figures[kind]``."""
     payload: dict[str, object]
+    """Plain data for that script; None where a number does not exist."""
     picture: bytes = field(repr=False)
+    """The static picture, PNG."""
     alt: str = field(repr=False)
+    """What it shows, in words."""
 
     def json(self) -> str:
-        """The payload as compact JSON that may stand inside a script element.
-
-        Raises:
-            ValueError: NaN or infinity in the payload.
-        """
+        """The payload as compact JSON that may stand inside a script element. Raises ValueError for NaN or infinity in it."""
         return json.dumps(self.payload, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
 
     def html(self) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
-from pruning_phases.datasets import MNIST, load_mnist
+from pruning_phases.datasets import Images, load_mnist
 from pruning_phases.engine import Parameters, evaluate, train
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
 from pruning_phases.paths import REPOSITORY
@@ -43,24 +43,17 @@ P_EVAL = tuple(k / 40 for k in range(40))
 class LiveNetworks:
     """Trained networks in 8 bits, and what they reach on the 10 000 test images."""
 
-    n_train: np.ndarray
-    """Training-set sizes, (K,)."""
-    p_train: np.ndarray
-    """Training dropout rates, (K,)."""
-    weights: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """int8, (K, H, X), (K, H, H) and (K, C, H)."""
-    scales: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """float32, one for each row of the weights: (K, H), (K, H), (K, C)."""
-    biases: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """float32, (K, H), (K, H), (K, C)."""
-    p_eval: np.ndarray
-    """Evaluation dropout rates of the two tables below, (E,)."""
-    loss: np.ndarray
-    """Test loss in nats, averaged over passes, (K, E)."""
-    accuracy: np.ndarray
-    """Test accuracy, averaged over passes, (K, E)."""
-    accuracy_before: np.ndarray
-    """The same before the weights were rounded and the border left out, (K, E)."""
+    n_train: np.ndarray  # (K,)
+    p_train: np.ndarray  # (K,)
+    weights: tuple[np.ndarray, np.ndarray, np.ndarray]  # int8: (K, H, X), (K, H, H), (K, C, H)
+    scales: tuple[
+        np.ndarray, np.ndarray, np.ndarray
+    ]  # float32, one for each row of the weights: (K, H), (K, H), (K, C)
+    biases: tuple[np.ndarray, np.ndarray, np.ndarray]  # float32, as the scales
+    p_eval: np.ndarray  # evaluation dropout rates of the tables below, (E,)
+    loss: np.ndarray  # in nats, averaged over passes, (K, E)
+    accuracy: np.ndarray  # averaged over passes, (K, E)
+    accuracy_before: np.ndarray  # before the weights were rounded and the border left out, (K, E)
 
     def parameters(self) -> Parameters:
         """The weights as floating-point numbers on all 784 pixels, as `evaluation` takes them (K realizations of one slot)."""
@@ -75,16 +68,9 @@ class LiveNetworks:
 
 
 def quantised(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Integers q in −127 … 127 and a scale for each row with weights ≈ scale · q; error at most scale / 2.
+    """Of weights (…, rows, columns): int8 q in −127 … 127 of that shape and a float32 scale for each row, weights ≈ scale · q.
 
-    Args:
-        weights: (..., rows, columns).
-
-    Returns:
-        int8 (..., rows, columns) and float32 (..., rows); a row of zeros has scale 1.
-
-    Raises:
-        ValueError: weights that are not finite.
+    The error is at most scale / 2; a row of zeros has scale 1. Raises ValueError for weights that are not finite.
     """
     if not np.isfinite(weights).all():
         raise ValueError(f"{np.sum(~np.isfinite(weights))} weights are not finite; train the network again")
@@ -97,65 +83,49 @@ def train_networks(
     chosen: Sequence[tuple[int, float]] = CHOSEN,
     training: Training | None = None,
     passes: int = 4,
-    data: MNIST | None = None,
+    data: Images | None = None,
 ) -> LiveNetworks:
-    """Train one network for each (n_train, p_train), reduce it to 8 bits and test it.
+    """Train one network for each (n_train, p_train) of `chosen`, reduce it to 8 bits and test it in `passes` noisy passes.
 
-    Args:
-        chosen: training-set size and training dropout rate of each network.
-        training: protocol; None takes the default one.
-        passes: noisy passes over the test images.
-        data: MNIST; None loads it.
-
-    Raises:
-        ValueError: a network diverged.
+    None stands for the default protocol and for MNIST. Raises ValueError where a network diverged.
     """
     training, data = training or Training(), data or load_mnist()
     names = tuple(Network(DEPTH, WIDTH, n, p, 0) for n, p in chosen)
-    parts = []
+    trained = {}
     for n_train in dict.fromkeys(n for n, _ in chosen):  # a batch has one size
-        members = [one for one in names if one.n_train == n_train]
-        batch = train(members, training, data)
+        batch = train([name for name in names if name.n_train == n_train], training, data)
         if DIVERGED in batch.stop_reasons:
             raise ValueError(f"a network of N = {n_train} diverged in training: change the protocol")
-        parts += zip(batch.networks, range(len(members)), [batch.parameters] * len(members), strict=True)
-    place = {name: (slot, parameters) for name, slot, parameters in parts}
-    full = [place[name][1].network(place[name][0], 0) for name in names]
-    layers = [np.concatenate([one.weights[k][0].numpy() for one in full]) for k in range(DEPTH + 1)]
-    inner = layers[0].reshape(len(names), WIDTH, 28, 28)[..., BORDER:-BORDER, BORDER:-BORDER]
-    layers[0] = inner.reshape(len(names), WIDTH, SIDE * SIDE)
-    reduced = [quantised(layer) for layer in layers]
+        trained |= {name: batch.parameters.network(k, 0) for k, name in enumerate(batch.networks)}
+    full = [trained[name] for name in names]
+    whole = Parameters(
+        *(tuple(torch.cat(layer) for layer in zip(*(getattr(one, part) for one in full), strict=True))
+          for part in ("weights", "biases"))
+    )  # fmt: skip
+    layers = [weight[:, 0].numpy() for weight in whole.weights]
+    images = layers[0].reshape(len(names), WIDTH, 28, 28)
+    layers[0] = images[..., BORDER:-BORDER, BORDER:-BORDER].reshape(len(names), WIDTH, SIDE * SIDE)
+    weights, scales = zip(*map(quantised, layers), strict=True)
     networks = LiveNetworks(
-        n_train=np.array([one.n_train for one in names], dtype=np.int32),
-        p_train=np.array([one.p_train for one in names]),
-        weights=tuple(q for q, _ in reduced),
-        scales=tuple(s for _, s in reduced),
-        biases=tuple(np.concatenate([one.biases[k][0, :, :, 0].numpy() for one in full]) for k in range(DEPTH + 1)),
+        n_train=np.array([name.n_train for name in names], dtype=np.int32),
+        p_train=np.array([name.p_train for name in names]),
+        weights=weights,
+        scales=scales,
+        biases=tuple(bias[:, 0, :, 0].numpy() for bias in whole.biases),
         p_eval=np.array(P_EVAL),
-        loss=np.empty(0),
-        accuracy=np.empty(0),
-        accuracy_before=np.empty(0),
+        **dict.fromkeys(("loss", "accuracy", "accuracy_before"), np.empty(0)),
     )
     test = Evaluation(p_eval=P_EVAL, passes=passes)
     loss, correct = evaluate(names, networks.parameters(), training, test, data)
-    joined = [
-        [torch.cat([getattr(one, part)[k] for one in full]) for k in range(DEPTH + 1)] for part in ("weights", "biases")
-    ]
-    _, before = evaluate(names, Parameters(*map(tuple, joined)), training, test, data)
-    n_test = len(data.test_labels)
-    reached = {
-        "loss": loss.mean(-1),
-        "accuracy": correct.mean(-1) / n_test,
-        "accuracy_before": before.mean(-1) / n_test,
-    }
-    return dataclasses.replace(networks, **reached)
+    _, before = evaluate(names, whole, training, test, data)
+    accuracy, accuracy_before = (counts.mean(-1) / len(data.test_labels) for counts in (correct, before))
+    return dataclasses.replace(networks, loss=loss.mean(-1), accuracy=accuracy, accuracy_before=accuracy_before)
 
 
 def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> None:
     """Write a compressed .npz; `made` is kept with it as text. An earlier file is renamed to the name with its checksum.
 
-    Raises:
-        ConfigError, StoreError: see `check_output`.
+    Raises as `check_output`.
     """
     check_output(path)
     arrays = {"made": np.array(json.dumps(made, default=str))}
@@ -175,18 +145,15 @@ def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> 
 def check_output(path: Path) -> None:
     """Check, before any work is done, that `save_networks` may write there.
 
-    Raises:
-        ConfigError: another ending than .npz, or a place that cannot be written.
-        StoreError: a file of that name that is not such networks.
+    Raises ConfigError for another ending than .npz or a place that cannot be written, StoreError for a file that is not such networks.
     """
     check_place(path, ".npz")
     if path.exists():
         try:
             load_networks(path)
         except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
-            raise StoreError(
-                f"{path} exists and is not a file of ours: move it away, or give another output"
-            ) from error
+            said = f"{path} exists and is not a file of ours: move it away, or give another output"
+            raise StoreError(said) from error
 
 
 def remake(path: Path = FILE) -> str:
@@ -201,20 +168,14 @@ def remake(path: Path = FILE) -> str:
 
 
 def load_networks(path: Path = FILE) -> LiveNetworks:
-    """Read what `save_networks` wrote.
-
-    Raises:
-        ValueError: the file lacks an array.
-    """
+    """Read what `save_networks` wrote. Raises ValueError where the file lacks an array."""
     with np.load(path, allow_pickle=False) as stored:
         lacking = {"n_train", "weights0", "weights2", "scales2", "biases2", "accuracy_before"} - set(stored.files)
         if lacking:
-            raise ValueError(
-                f"{path} lacks {', '.join(sorted(lacking))}; make it again with python -m pruning_phases_book networks"
-            )
-        families = {
+            how = "make it again with python -m pruning_phases_book networks"
+            raise ValueError(f"{path} lacks {', '.join(sorted(lacking))}; {how}")
+        fields = {
             name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in ("weights", "scales", "biases")
         }
         names = ("n_train", "p_train", "p_eval", "loss", "accuracy", "accuracy_before")
-        singles = {name: stored[name] for name in names}
-    return LiveNetworks(**families, **singles)
+        return LiveNetworks(**fields, **{name: stored[name] for name in names})

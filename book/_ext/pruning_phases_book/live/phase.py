@@ -36,15 +36,8 @@ def phase_payload(
 
     Arrays are indexed [p_train][p_eval] and, for loss and its standard error, [n_train]; numbers that do not exist are None.
 
-    Args:
-        results: tidy results.
-        depth: hidden layers.
-        width: neurons in each.
-        n_min: smallest N that enters the fit of alpha.
-        z: alpha counts as different from 0 beyond this many standard errors.
-
-    Raises:
-        ValueError: no rows of that architecture; see `observables`.
+    `n_min` is the smallest N in the fit of alpha; alpha counts as different from 0 beyond `z` standard errors. Raises ValueError where the
+    results hold no such architecture, and as `observables` does.
     """
     return _payload(_plane(results, depth, width, n_min, z), depth, width, n_min, z)
 

@@ -27,25 +27,11 @@ STYLES = {
     "undecided": "background:#ffffff;color:#000000;border:1px dashed #555555",
     "no fit": "background:#c8c8c8;color:#000000;border:1px dotted #555555",
 }
-LATEX = {
-    "α": r"$\alpha$",
-    "χ": r"$\chi$",
-    "ν": r"$\nu$",
-    "⟨": r"$\langle$",
-    "⟩": r"$\rangle$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "≈": r"$\approx$",
-    "−": "$-$",
-    "²": "$^2$",
-    "₀": "$_0$",
-    "_": r"\_",
-    "%": r"\%",
-    "∞": r"$\infty$",
-    "–": "--",
-    "×": r"$\times$",
+LATEX = str.maketrans({
+    "α": r"$\alpha$", "χ": r"$\chi$", "ν": r"$\nu$", "⟨": r"$\langle$", "⟩": r"$\rangle$", "≤": r"$\leq$", "≥": r"$\geq$",
+    "≈": r"$\approx$", "−": "$-$", "²": "$^2$", "₀": "$_0$", "_": r"\_", "%": r"\%", "∞": r"$\infty$", "–": "--", "×": r"$\times$",
     "†": r"$^\dagger$",
-}
+})  # fmt: skip
 
 
 def bundle(table: pd.DataFrame) -> dict[str, str]:
@@ -109,15 +95,11 @@ def as_html(table: pd.DataFrame) -> str:
 
 def as_latex(table: pd.DataFrame) -> str:
     """The table of `judge` for print: claim, number with interval and rule in the regime, both verdicts."""
-
-    def tex(text: str) -> str:
-        return "".join(LATEX.get(character, character) for character in text)
-
     columns = r"p{0.38\linewidth}p{0.16\linewidth}p{0.12\linewidth}p{0.13\linewidth}p{0.13\linewidth}"
     head = r"\hline Claim & Number & Rule & Scaling regime & All $N$ \\ \hline\endhead"
     lines = [rf"\begin{{longtable}}{{{columns}}}", head]
     for _, row in table.iterrows():
         words = row["words"] + (f" {CHANGED}" if row["changed"] else "")
         cells = (words, interval(row), row["rule"], row["verdict"], row["verdict_all"])
-        lines.append(" & ".join(tex(text) for text in cells) + r" \\")
+        lines.append(" & ".join(cells).translate(LATEX) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{longtable}"])
