@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pruning_phases.datasets import MNIST, load_mnist
+from pruning_phases.datasets import Images, load_mnist
 
 SLOW = 2.0  # seconds, of a quiet core
 LIST = Path(__file__).with_name("slow.txt")
@@ -21,7 +21,7 @@ _seconds: dict[str, float] = collections.defaultdict(float)
 
 
 @pytest.fixture(scope="session")
-def mnist() -> MNIST:
+def mnist() -> Images:
     """The real MNIST, as shipped."""
     return load_mnist()
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pruning_phases import observables
 from pruning_phases.config import Training
-from pruning_phases.datasets import MNIST, load_mnist, scaled
+from pruning_phases.datasets import Images, load_mnist, scaled
 from pruning_phases.engine import predict
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
@@ -43,7 +43,7 @@ def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[
 
 
 def digit_payload(
-    results: pd.DataFrame, networks: LiveNetworks, data: MNIST, per_digit: int = 4, depth: int = 2, width: int = 100
+    results: pd.DataFrame, networks: LiveNetworks, data: Images, per_digit: int = 4, depth: int = 2, width: int = 100
 ) -> dict[str, object]:
     """Weights of the networks to prune, the first `per_digit` test images of each digit, and the phase of each point (p_train, p_eval).
 
@@ -85,7 +85,7 @@ def digit_payload(
 def digit_figure(
     results: pd.DataFrame,
     networks: LiveNetworks | None = None,
-    data: MNIST | None = None,
+    data: Images | None = None,
     per_digit: int = 4,
     depth: int = 2,
     width: int = 100,
