@@ -126,6 +126,15 @@ def test_shipped_results_keep_the_hash_of_their_protocol(name):
     assert Training(**PROTOCOLS["base" if name == "reference" else name]).protocol == manifest["protocol"]
 
 
+@pytest.mark.parametrize(("name", "count"), [("sensitivity", 15), ("atlas", 24)])
+def test_shipped_studies_keep_the_hashes_of_their_protocols(name, count):
+    manifest = json.loads((Path(__file__).parents[1] / "data" / f"{name}.json").read_text())
+    base = Training(**manifest["base"]["training"])
+    for variant in manifest["variants"].values():
+        assert dataclasses.replace(base, **variant["training"]).protocol == variant["protocol"]
+    assert len(manifest["variants"]) == count
+
+
 def test_a_later_field_is_hashed_only_where_it_differs_from_its_default():
     first_format = {name: value for name, value in dataclasses.asdict(Training()).items() if name in FIRST_FORMAT}
     text = json.dumps(first_format, sort_keys=True)
