@@ -7,11 +7,13 @@ all their parameters, and, as ``test_x.py::test_y setup``, those that took as lo
 from __future__ import annotations
 
 import collections
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pruning_phases.datasets import MNIST, load_mnist
+from pruning_phases.datasets import Images, load_mnist
 
 SLOW = 2.0  # seconds, of a quiet core
 LIST = Path(__file__).with_name("slow.txt")
@@ -19,9 +21,17 @@ _seconds: dict[str, float] = collections.defaultdict(float)
 
 
 @pytest.fixture(scope="session")
-def mnist() -> MNIST:
+def mnist() -> Images:
     """The real MNIST, as shipped."""
     return load_mnist()
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed() -> Iterator[None]:
+    """No test leaves figures open: pyplot keeps them all, and warns of more than twenty."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def _function(node_id: str) -> str:

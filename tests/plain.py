@@ -14,7 +14,7 @@ from torch import nn
 
 from pruning_phases import streams
 from pruning_phases.config import Network, Training
-from pruning_phases.datasets import MNIST
+from pruning_phases.datasets import Images
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -101,7 +101,7 @@ class PlainResult:
 def train_plain(
     one: Network,
     training: Training,
-    data: MNIST,
+    data: Images,
     model: nn.Module | None = None,
     l2: float = 0.0,
     weight_masks: list[torch.Tensor] | None = None,

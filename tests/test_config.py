@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from pruning_phases.config import (
-    N_POOL,
     PRESETS,
     PROTOCOLS,
     ConfigError,
@@ -52,7 +51,7 @@ FIRST_FORMAT = (
         ({"restore": "first"}, "'first'"),
         ({"precision": "bfloat16"}, "'bfloat16'"),
         ({"validation_dropout": 1}, "1"),
-        ({"n_validation": N_POOL}, "60000"),
+        ({"n_validation": 60_000}, "60000"),
         ({"dataset": "mnst"}, "'mnst'"),
         ({"l2": -0.1}, "-0.1"),
         ({"activation": "step"}, "'step'"),
@@ -125,6 +124,15 @@ def test_shipped_results_keep_the_hash_of_their_protocol(name):
     assert Training(**manifest["sweep"]["training"]).protocol == manifest["protocol"]
     assert Sweep.from_dict(manifest["sweep"]).training.protocol == manifest["protocol"]
     assert Training(**PROTOCOLS["base" if name == "reference" else name]).protocol == manifest["protocol"]
+
+
+@pytest.mark.parametrize(("name", "count"), [("sensitivity", 15), ("atlas", 24)])
+def test_shipped_studies_keep_the_hashes_of_their_protocols(name, count):
+    manifest = json.loads((Path(__file__).parents[1] / "data" / f"{name}.json").read_text())
+    base = Training(**manifest["base"]["training"])
+    for variant in manifest["variants"].values():
+        assert dataclasses.replace(base, **variant["training"]).protocol == variant["protocol"]
+    assert len(manifest["variants"]) == count
 
 
 def test_a_later_field_is_hashed_only_where_it_differs_from_its_default():

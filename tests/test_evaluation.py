@@ -8,7 +8,7 @@ import torch
 from plain import Plain, field
 
 from pruning_phases import streams
-from pruning_phases.config import N_TEST, Evaluation, Network, Training
+from pruning_phases.config import Evaluation, Network, Training
 from pruning_phases.engine.evaluation import CHUNK_BYTES, evaluate, predict
 from pruning_phases.engine.loop import train
 
@@ -33,7 +33,7 @@ def test_loss_and_accuracy_equal_a_direct_forward_pass(batch, mnist):
         for k in range(EVALUATION.passes):
             keys = streams.evaluation_keys(QUICK, one.realization, k, one.depth)
             for e, p in enumerate(EVALUATION.p_eval):
-                masks = [torch.as_tensor(field(key, one.width, N_TEST) < np.float32(1 - p)).T.double() for key in keys]
+                masks = [torch.as_tensor(field(key, one.width, 10_000) < np.float32(1 - p)).T.double() for key in keys]
                 with torch.no_grad():
                     logits = model(mnist.test_images.double(), masks, p)
                 assert loss[m, e, k] == pytest.approx(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ import pytest
 
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training, preset
+from pruning_phases.datasets import DATASETS, DataSet, Images, load_mnist
 from pruning_phases.engine import State, train
 from pruning_phases.experiments import EXPERIMENTS, Step, dropout, experiment_of, records_of, steps_of
+from pruning_phases.observables import averages
 from pruning_phases.runs import jobs
 from pruning_phases.runs.compact import compact
 from pruning_phases.runs.planning import plan
@@ -71,6 +74,13 @@ def test_every_step_has_its_rows_and_nothing_is_left_to_do(whole):
     assert whole.done(SWEEP) == set(SWEEP.networks())
     assert not plan(SWEEP, whole).jobs
     assert not list(whole.folder.glob("chain-*")), "a finished chain leaves no state behind"
+
+
+def test_steps_are_never_averaged_over(whole):
+    table = whole.read(SWEEP)
+    with pytest.raises(ValueError, match="select one value of the column in which they differ"):
+        averages(table)
+    assert len(averages(table[table["step"] == 4])) == 4 * 2
 
 
 def test_epochs_are_those_of_one_uninterrupted_training(mnist):
@@ -321,3 +331,22 @@ def test_stopping_may_go_by_the_training_loss(mnist):
         epochs[monitor] = train(networks, training, shuffled).epochs[0]
     assert epochs["validation"] < 30
     assert epochs["training"] > 2 * epochs["validation"]
+
+
+def test_accuracy_counts_the_test_images_of_its_data_set(tmp_path, monkeypatch):
+    toy = DataSet(title="toy", n_pool=400, n_test=50, shape=(28, 28), generator="pruning_phases_toy:make")
+    monkeypatch.setitem(DATASETS, "toy", toy)
+    mnist = load_mnist()
+    few = Images(
+        train_pixels=mnist.train_pixels[:400], train_labels=mnist.train_labels[:400],
+        test_pixels=mnist.test_pixels[:50], test_labels=mnist.test_labels[:50],
+    )  # fmt: skip
+    module = types.ModuleType("pruning_phases_toy")
+    module.make = lambda root: few
+    monkeypatch.setitem(sys.modules, "pruning_phases_toy", module)
+    sweep = SWEEP.override(dataset="toy", experiment="dropout", path=(), n_train=250, max_epochs=20)
+    run(sweep, tmp_path, **HERE)
+    table = Store(tmp_path).read(sweep)
+    assert (table["n_correct"] <= 50).all()
+    shares = averages(table[table["p_train"] == 0], "accuracy")
+    assert 0.4 < shares["mean"].max() <= 1

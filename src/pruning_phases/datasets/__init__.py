@@ -90,7 +90,7 @@ DATASETS: dict[str, DataSet] = {
 }
 """Every data set by the name that `Training.dataset` has. A frozen name: it is in the hash of the protocol."""
 
-_READING = ("DataError", "Images", "MNIST", "data_folder", "load", "load_mnist", "prepare", "scaled")
+_READING = ("DataError", "Images", "data_folder", "load", "load_mnist", "prepare", "scaled")
 
 
 def __getattr__(name: str) -> object:

@@ -66,9 +66,6 @@ class Images:
         return scaled(self.test_pixels)
 
 
-MNIST = Images
-
-
 def scaled(pixels: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Pixels 0..255 divided by 255, rounded to float32, in any floating-point type."""
     return pixels.to(torch.float32).div_(255).to(dtype)

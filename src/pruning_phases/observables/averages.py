@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pruning_phases.config import N_TEST
 from pruning_phases.observables.statistics import mean_and_error
 from pruning_phases.observables.tables import NETWORK, POINT, checked, result_rows
+from pruning_phases.runs.tables import N_TEST
 
 Quantity = Literal["loss", "accuracy"]
 
@@ -27,7 +27,7 @@ def values(rows: pd.DataFrame, quantity: str) -> pd.Series:
     if bad:
         what = "losses" if quantity == "loss" else "numbers of correct images"
         raise ValueError(f"{bad} of {len(value)} {what} are not finite; drop those networks or train them again")
-    return value if quantity == "loss" else value / N_TEST
+    return value if quantity == "loss" else value / rows.get("n_test", N_TEST)
 
 
 def common_sizes(results: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def averages(results: pd.DataFrame, quantity: Quantity = "loss") -> pd.DataFrame
 
     Args:
         results: tidy results, one row per (network, p_eval, eval_pass).
-        quantity: "loss" (mean test cross-entropy, nats) or "accuracy" (fraction of the 10 000 test images).
+        quantity: "loss" (mean test cross-entropy, nats) or "accuracy" (fraction of the test images).
 
     Returns:
         One row per point: depth, width, n_train, p_train, p_eval, mean, sem, n_realizations. `sem` is NaN where only

@@ -21,10 +21,10 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from pruning_phases.config import N_TEST
 from pruning_phases.observables.averages import values
 from pruning_phases.observables.statistics import bootstrap_counts, half_range, mean_and_error
 from pruning_phases.observables.tables import POINT, array, checked, result_rows
+from pruning_phases.runs.tables import N_TEST
 
 ENSEMBLES = ("passes", "networks", "pooled")
 
@@ -262,6 +262,6 @@ def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
         }
     )
     out["between"] = point["mean"].var() - out["within"] / out["n_passes"]
-    out["counting"] = out["accuracy"] * (1 - out["accuracy"]) / N_TEST
+    out["counting"] = out["accuracy"] * (1 - out["accuracy"]) / np.max(rows.get("n_test", N_TEST))
     columns = ["accuracy", "within", "between", "counting", "n_passes", "n_realizations"]
     return out[columns].reset_index()

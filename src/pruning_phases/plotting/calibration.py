@@ -47,7 +47,7 @@ def coverage_strip(table: pd.DataFrame, ax: Axes | None = None, nominal: float =
     ax.set_yticks(y, labels, fontsize=9)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlim(0, 1.03)
-    ax.set_xlabel("fraction of intervals that hold the truth")
+    ax.set_xlabel("fraction of intervals that hold the truth", loc="right")  # longer than the axes are wide
     legend_below(ax, "", columns=2)
     return ax
 

@@ -38,13 +38,9 @@ def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None
         if quantity == "alpha":
             color = PHASE_COLORS.get(phases.get((p_train, p_eval)), "black")
             look = Look(color, MARKERS[k % len(MARKERS)], f"({p_train:g}, {p_eval:g})")
-        y = block["words"].map(choices.index) + 0.6 * (
-            (k + 0.5) / points.ngroups - 0.5
-        )  # of one row one below the other
-        ax.hlines(
-            y, block["difference"] - block["difference_half_width"], block["difference"] + block["difference_half_width"],
-            color=look.color, linewidth=1.2,
-        )  # fmt: skip
+        below = 0.6 * ((k + 0.5) / points.ngroups - 0.5)  # the markers of one row stand one below the other
+        y, half = block["words"].map(choices.index) + below, block["difference_half_width"]
+        ax.hlines(y, block["difference"] - half, block["difference"] + half, color=look.color, linewidth=1.2)
         faces = [look.color if beyond else "white" for beyond in block["beyond"]]
         ax.scatter(block["difference"], y, s=30, marker=look.marker, c=faces, edgecolors=[look.color], zorder=3)
         ax.plot([], [], look.marker, color=look.color, label=look.label)

@@ -21,7 +21,7 @@ from pruning_phases.runs import weights
 from pruning_phases.runs.planning import Job
 from pruning_phases.runs.provenance import provenance
 from pruning_phases.runs.store import Store
-from pruning_phases.runs.tables import COLUMNS, tidy
+from pruning_phases.runs.tables import COLUMNS, N_TEST, tidy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +117,8 @@ def _scored(job: Job, at: Step, training: Training) -> Computed:
     failed = ~(loss <= largest).all(axis=(1, 2)) | [one["stop_reason"] == DIVERGED for one in at.records]
     loss[failed] = np.nan
     records = [{**one, "stop_reason": DIVERGED} if bad else one for one, bad in zip(at.records, failed, strict=True)]
+    if (n_test := training.images.n_test) != N_TEST:
+        at = dataclasses.replace(at, measures={**at.measures, "n_test": np.full(len(records), n_test)})
     return Computed(job.networks, at, records, loss, n_correct)
 
 

@@ -14,7 +14,8 @@ COLUMNS = {
     "depth": pa.int16(), "width": pa.int32(), "n_train": pa.int32(), "p_train": pa.float64(), "realization": pa.int32(),
     "p_eval": pa.float64(), "eval_pass": pa.int16(), "loss": pa.float32(), "n_correct": pa.uint16(),
 }  # fmt: skip
-OPTIONAL = {"step": pa.int32()}  # 0 where a file does not have it
+OPTIONAL = {"step": pa.int32(), "n_test": pa.int32()}  # where a file does not have them 0, and:
+N_TEST = 10_000  # test images of the data sets of the first format
 KEY = list(COLUMNS)[:7]
 SCHEMA = pa.schema(list(COLUMNS.items()))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.config import N_CLASSES, Training
-from pruning_phases.datasets import MNIST, load_mnist, scaled
+from pruning_phases.config import Training
+from pruning_phases.datasets import Images, load_mnist, scaled
 from pruning_phases.engine import predict
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
@@ -43,7 +43,7 @@ def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[
 
 
 def digit_payload(
-    results: pd.DataFrame, networks: LiveNetworks, data: MNIST, per_digit: int = 4, depth: int = 2, width: int = 100
+    results: pd.DataFrame, networks: LiveNetworks, data: Images, per_digit: int = 4, depth: int = 2, width: int = 100
 ) -> dict[str, object]:
     """Weights of the networks to prune, the first `per_digit` test images of each digit, and the phase of each point (p_train, p_eval).
 
@@ -51,7 +51,7 @@ def digit_payload(
     than asked for.
     """
     labels = data.test_labels.numpy()
-    chosen = [np.flatnonzero(labels == digit)[:per_digit] for digit in range(N_CLASSES)]
+    chosen = [np.flatnonzero(labels == digit)[:per_digit] for digit in range(10)]
     if min(map(len, chosen)) < per_digit:
         raise ValueError(f"per_digit = {per_digit}: there are only {min(map(len, chosen))} images of some digit")
     pixels = data.test_pixels[np.concatenate(chosen)].reshape(-1, 28, 28)[:, BORDER:-BORDER, BORDER:-BORDER]
@@ -85,7 +85,7 @@ def digit_payload(
 def digit_figure(
     results: pd.DataFrame,
     networks: LiveNetworks | None = None,
-    data: MNIST | None = None,
+    data: Images | None = None,
     per_digit: int = 4,
     depth: int = 2,
     width: int = 100,
@@ -97,13 +97,13 @@ def digit_figure(
     """
     networks, data = networks or load_networks(), data or load_mnist()
     payload = digit_payload(results, networks, data, per_digit, depth, width)
-    first = [int(np.flatnonzero(data.test_labels.numpy() == digit)[0]) for digit in range(N_CLASSES)]
+    first = [int(np.flatnonzero(data.test_labels.numpy() == digit)[0]) for digit in range(10)]
     images, parameters = scaled(data.test_pixels[first]), networks.parameters()
     figure, axes = panels(len(payload["anchors"]), columns=2, height=3.2, width=4.2)
     for ax, (k, p_eval) in zip(axes, payload["anchors"], strict=True):
         answers = predict(parameters.network(k, 0), 0, Training(), p_eval, masks, images).numpy()
-        share = (answers[..., None] == np.arange(N_CLASSES)).mean(axis=0)
+        share = (answers[..., None] == np.arange(10)).mean(axis=0)
         one = payload["networks"][k]
         title = f"N = {one['n_train']:,}".replace(",", "\u2009") + f", {one['p_train']:g} → {p_eval:g}"
-        digit_answers(images.numpy(), np.arange(N_CLASSES), share, ax, title)
+        digit_answers(images.numpy(), np.arange(10), share, ax, title)
     return LiveFigure("digit", payload, rendered(figure), ALT)

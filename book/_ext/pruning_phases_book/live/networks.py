@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
-from pruning_phases.datasets import MNIST, load_mnist
+from pruning_phases.datasets import Images, load_mnist
 from pruning_phases.engine import Parameters, evaluate, train
 from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
 from pruning_phases.paths import REPOSITORY
@@ -83,7 +83,7 @@ def train_networks(
     chosen: Sequence[tuple[int, float]] = CHOSEN,
     training: Training | None = None,
     passes: int = 4,
-    data: MNIST | None = None,
+    data: Images | None = None,
 ) -> LiveNetworks:
     """Train one network for each (n_train, p_train) of `chosen`, reduce it to 8 bits and test it in `passes` noisy passes.
 
