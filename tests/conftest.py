@@ -7,6 +7,8 @@ all their parameters, and, as ``test_x.py::test_y setup``, those that took as lo
 from __future__ import annotations
 
 import collections
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,14 @@ _seconds: dict[str, float] = collections.defaultdict(float)
 def mnist() -> Images:
     """The real MNIST, as shipped."""
     return load_mnist()
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed() -> Iterator[None]:
+    """No test leaves figures open: pyplot keeps them all, and warns of more than twenty."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def _function(node_id: str) -> str:

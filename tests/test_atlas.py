@@ -9,7 +9,6 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 
 from pruning_phases import plotting
 from pruning_phases.claims.studies import atlas
@@ -322,7 +321,6 @@ def test_map_shows_every_verdict(judged):
     assert [label.get_fontweight() for label in ax.get_yticklabels()[:3]] == ["bold", "bold", "normal"]
     with pytest.raises(ValueError, match="unknown verdicts"):
         plotting.statement_map(judged.assign(verdict="maybe"))
-    plt.close("all")
 
 
 def test_lines_against_the_learning_rate_show_the_numbers(found):
@@ -339,4 +337,3 @@ def test_lines_against_the_learning_rate_show_the_numbers(found):
     assert (
         plotting.against_learning_rate(found[found["status"] == "no transition"], "nu").get_xlabel() == "learning rate"
     )
-    plt.close("all")

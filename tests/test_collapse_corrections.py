@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from test_collapse import plain_chi_squared, random_data
 
 from pruning_phases.calibration.synthetic import synthetic_collapse
@@ -141,7 +140,6 @@ def test_the_collapse_and_predictions_use_the_transformed_observable():
     (inset,) = ax.child_axes
     drawn = np.concatenate([container[0].get_ydata() for container in inset.containers])
     np.testing.assert_allclose(np.sort(drawn), np.sort(table.y))
-    plt.close("all")
 
 
 # --- y-exponent -------------------------------------------------------------------------------------------------------
@@ -319,7 +317,6 @@ def test_without_errors_all_points_weigh_alike_and_chi_squared_is_marked_relativ
     assert table.significance.isna().all()
     crossing_and_collapse(fit)
     landscape_map(fit, n_grid=21)
-    plt.close("all")
     part = bare.window(n=(1000, 50000))
     assert part.sigma is None
 

@@ -165,7 +165,7 @@ def test_unequal_layers_are_evaluated_as_they_were_trained(mnist):
     for linear, weight, bias in zip(model.linear, batch.parameters.weights, batch.parameters.biases, strict=True):
         linear.weight.data, linear.bias.data = weight[0, 0], bias[0, 0, :, 0]
     logits = model(mnist.test_images.double())
-    assert loss[0, 0, 0] == pytest.approx(float(torch.nn.functional.cross_entropy(logits, mnist.test_labels)))
+    assert loss[0, 0, 0] == pytest.approx(torch.nn.functional.cross_entropy(logits, mnist.test_labels).item())
     assert correct[0, 0, 0] == int((logits.argmax(1) == mnist.test_labels).sum())
 
 

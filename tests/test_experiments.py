@@ -161,7 +161,7 @@ def test_a_sweep_killed_within_its_chains_loses_nothing(whole, tmp_path):
     words += [f"--store={tmp_path}", "--executor=in-process", "--device=cpu"]
     kills = 0
     for n_parts in (1, 3, 6):
-        process = subprocess.Popen([sys.executable, "-m", "pruning_phases.cli", *words], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([sys.executable, "-m", "pruning_phases", *words], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             if len(list(tmp_path.glob("part-*"))) >= n_parts:

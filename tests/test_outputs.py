@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,4 +160,3 @@ def test_drawings_are_not_put_over_other_files(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="not a folder"):
         draw(tmp_path / "none")
     assert [path.name for path in tmp_path.iterdir()] == ["figure1.pdf"]
-    plt.close("all")

@@ -41,12 +41,6 @@ def data() -> dict:
     }
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def lightness(rgb) -> np.ndarray:
     """CIE L* (0..100) of sRGB colours (..., 3)."""
     rgb = np.asarray(rgb, dtype=float)

@@ -1,7 +1,6 @@
 """Figures of finite-size scaling draw the numbers they are given and leave the global style alone."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,12 +40,6 @@ def lines():
 @pytest.fixture(scope="module")
 def fits(lines):
     return fit_lines(lines, BKT(), n_bootstrap=20)
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def drawn(ax):

@@ -9,7 +9,6 @@ import pytest
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt
 from tables import plane_table
 
 from pruning_phases import plotting
@@ -208,7 +207,6 @@ def test_figure_shows_every_shift(known):
         assert set(np.round(expected, 9)) <= set(np.round(np.ma.filled(drawn), 9))
     with pytest.raises(ValueError, match="unknown quantity"):
         plotting.difference_strip(moved, "nu")
-    plt.close("all")
 
 
 # The study

@@ -18,7 +18,7 @@ from pruning_phases.paths import expanded
 from pruning_phases.runs.store import Store
 from pruning_phases.terminal import Stopped, command, exit_code
 
-COMMAND = [sys.executable, "-m", "pruning_phases.cli"]
+COMMAND = [sys.executable, "-m", "pruning_phases"]
 SWEEP = ["sweep", "--preset=smoke", "--width=8", "--p-train=0", "--n-train=100", "--max-epochs=1", "--realizations=300"]
 
 

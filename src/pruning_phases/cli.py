@@ -233,12 +233,3 @@ def main(argv: list[str] | None = None) -> int:
 
     resume = f"; finished batches are stored. To go on: pruning-phases {shlex.join(argv)}"
     return terminal.run(work, "pruning-phases", resume)
-
-
-def script() -> None:
-    """The program `pruning-phases`."""
-    terminal.program(main)
-
-
-if __name__ == "__main__":
-    script()

@@ -139,7 +139,8 @@ def _begin(
     masks: Sequence[torch.Tensor] | None,
 ) -> State:
     """The state [M, 1, …] to start from, masked, of the right type and on the right device."""
-    fresh = architecture.initial(training, samples.realizations, samples.device)
+    drawn = samples.realizations if start is None else samples.realizations[:1]  # one tells the shapes
+    fresh = architecture.initial(training, drawn, samples.device)
     if start is None:
         state = State(fresh.map(lambda tensor: tensor[samples.rows]))
     else:
