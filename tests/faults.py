@@ -186,6 +186,10 @@ def read_only(folder: Path, reference: str) -> dict:
             os.setgid(65534)
             os.setuid(65534)
 
+    with contextlib.redirect_stdout(
+        io.StringIO()
+    ):  # loads what a command needs: nobody may be unable to read Python's own files
+        main(["sweep", *OPTIONS, "--store", str(folder), "--dry-run"])
     started = time.monotonic()
     code, message = command(folder, before=drop)
     return {

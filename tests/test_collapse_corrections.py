@@ -138,7 +138,7 @@ def test_the_collapse_and_predictions_use_the_transformed_observable():
     assert spline.log_likelihood > fit_spline(data, Algebraic()).log_likelihood + 50
     ax = crossing_and_collapse(fit)
     (inset,) = ax.child_axes
-    drawn = np.concatenate([container[0].get_ydata() for container in inset.containers])
+    drawn = np.concatenate([np.asarray(container[0].get_ydata(), dtype=float) for container in inset.containers])
     np.testing.assert_allclose(np.sort(drawn), np.sort(table.y))
 
 

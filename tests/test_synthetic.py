@@ -46,7 +46,7 @@ def test_tidy_table_has_the_columns_of_a_sweep():
     assert str(table["n_correct"].dtype) == "uint16"
     assert len(table) == 2 * len(SIZES) * 37 * 3 * 2
     assert not table.duplicated(["p_train", "n_train", "realization", "p_eval", "eval_pass"]).any()
-    mean = averages(table, n_bootstrap=50)
+    mean = averages(table)
     curve = mean[(mean.p_train == 0.3) & (mean.n_train == 50000)].set_index("p_eval")["mean"]
     # The step is centred on p_c.
     assert np.interp(0.5 * (LOSS_LOW + LOSS_HIGH), curve, curve.index) == pytest.approx(0.55, abs=0.01)
