@@ -111,7 +111,7 @@ nbval: env ## execute every notebook by nbval and compare with its stored output
 
 book: data ## execute every notebook, build the book (warnings are errors), print the path of its front page
 	@rm -rf book/sections
-	$(BIN)/pruning-phases notebooks --workers $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pruning-phases notebooks --workers $(WORKERS)
 	@$(MAKE) --no-print-directory html
 
 html: env ## build the book from the notebooks as they were last executed (`make book` executes all of them first)
@@ -129,7 +129,7 @@ browser: env ## find a Chromium for `make pdf` and the browser tests, or install
 	  || $(BIN)/playwright install chromium; $(BIN)/python -m pruning_phases_book browser; }
 
 outputs: data ## execute every notebook and store its outputs in it (look at the difference before committing)
-	$(BIN)/pruning-phases notebooks --in-place --workers $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pruning-phases notebooks --in-place --workers $(WORKERS)
 	$(BIN)/python -m pruning_phases_book drawings book/assets
 
 reference: data ## compute data/reference.parquet again (PRESET=reference: hours on 2 cores; goes on where it was stopped; an earlier file is renamed)
