@@ -26,10 +26,8 @@ from pruning_phases.datasets.files import Images
 from pruning_phases.engine import Architecture, Parameters, State, TrainedBatch, architecture_of, clean_logits, train
 from pruning_phases.experiments import Step, measures, pruned, records_of
 
-SHARE, N_STEPS = (
-    0.2,
-    34,
-)  # of the survivors at each step, as in the lottery-ticket experiments; frozen like `epochs.EPOCHS`
+SHARE = 0.2  # of the survivors, removed at each step, as in the lottery-ticket experiments
+N_STEPS = 34  # frozen, like SHARE: the hash of a protocol does not have them (see `epochs.EPOCHS`)
 
 
 def steps(training: Training) -> tuple[int, ...]:
