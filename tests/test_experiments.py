@@ -23,8 +23,9 @@ from pruning_phases.observables import averages
 from pruning_phases.runs import jobs
 from pruning_phases.runs.compact import compact
 from pruning_phases.runs.planning import plan
+from pruning_phases.runs.results import results
 from pruning_phases.runs.store import Store, StoreWarning, read_compact, training_records
-from pruning_phases.runs.sweep import results, run
+from pruning_phases.runs.sweep import run
 from pruning_phases.runs.tables import KEY
 from pruning_phases.runs.verification import verify
 

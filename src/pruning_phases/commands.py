@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def _sweep_and_store(arguments: argparse.Namespace) -> tuple[Sweep, Store]:
     with loading():
-        from pruning_phases.runs.store import Store
-        from pruning_phases.runs.sweep import default_store, sweep_of
+        from pruning_phases.runs.results import sweep_of
+        from pruning_phases.runs.store import Store, default_store
 
     given = {name.removeprefix("field_"): value for name, value in vars(arguments).items() if name.startswith("field_")}
     sweep = sweep_of(arguments.preset, **given)
@@ -147,7 +147,7 @@ def verdicts(arguments: argparse.Namespace) -> None:
     """Judge the paper's claims by results."""
     with loading():
         from pruning_phases import claims
-        from pruning_phases.runs.sweep import results
+        from pruning_phases.runs.results import results
 
     rows = results(arguments.preset, protocol=arguments.protocol, store=arguments.store)
     table = claims.judge(rows, arguments.claim, n_bootstrap=arguments.n_bootstrap, seed=arguments.seed)

@@ -15,13 +15,15 @@ import dataclasses
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets.files import Images
-from pruning_phases.engine import Parameters, State, TrainedBatch
+
+if TYPE_CHECKING:  # who reads results shall not wait for torch
+    from pruning_phases.datasets.files import Images
+    from pruning_phases.engine import Parameters, State, TrainedBatch
 
 EXPERIMENTS = {
     "dropout": "pruning_phases.experiments.dropout",
