@@ -1,0 +1,174 @@
+"""Claims of the paper on magnitude pruning with fine-tuning (arXiv:2602.15224), and how they are judged.
+
+The rules were written down before any result of the study (`studies.magnitude`) was looked at; a first look at two networks of the
+standard width, with all training images, had been taken when the experiment was written.
+A number of R realizations has the interval of Student's t. Two to eight realizations are too few for a bootstrap, which would be too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.claims.engine import NEGATIVE, Claim, Finding, judge_claim, known_claims, listed
+from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around
+from pruning_phases.observables.magnitude import closed_gap, collapse_places, peaks
+from pruning_phases.observables.statistics import mean_and_error, weighted_line
+
+INF = np.inf
+STANDARD = 100  # width of 784–300–100–10
+TWICE = float(np.log(2))
+STEP = float(np.log(1 / 0.8))  # of the path, in ln ρ
+WINDOW = (0.005, 0.2)
+"""Densities over which controls are compared: from where pruning costs little to below the one per cent of the paper."""
+
+
+def _chains(rows: pd.DataFrame, variant: str, width: int | None = None) -> pd.DataFrame:
+    """Rows of a variant, at the standard width, or the only one it has. Raises Undecidable if there are none."""
+    part = rows[rows["variant"] == variant]
+    if part.empty:
+        raise Undecidable(f"there is no chain {variant!r}")
+    width = width or (STANDARD if STANDARD in set(part["width"]) else int(part["width"].max()))
+    return part[part["width"] == width]
+
+
+def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
+    """Mean with its interval, wider by half a step on either side; NaN without a second realization."""
+    values = np.asarray(list(values), float)
+    if not len(values) or not np.isfinite(values).all():
+        raise Undecidable("some chains do not reach the collapse before the path ends")
+    mean, error, n = mean_and_error(values)
+    found = around(mean, error, n)
+    return Estimate(float(mean), float(found.low - half_step), float(found.high + half_step))
+
+
+def _log_places(rows: pd.DataFrame, level: float = 0.5) -> np.ndarray:
+    return np.log(collapse_places(rows, [level])["density"].to_numpy())
+
+
+def collapse_density(rows: pd.DataFrame) -> Finding:
+    """Density of the collapse: the mean is taken of ln ρ."""
+    part = _chains(rows, "base")
+    estimate = _mean(_log_places(part))
+    n = part["realization"].nunique()
+    edges = collapse_places(part, [0.5])["edges"].mean()
+    return Finding(Estimate(*map(float, np.exp(estimate))), f"{n} realizations; {edges:.0f} connections are left there")
+
+
+def trend(rows: pd.DataFrame, value: Callable[[pd.DataFrame], np.ndarray]) -> Finding:
+    """Slope against ln width of what `value` makes of the chains of one width, from the means of the widths that reach it."""
+    part, found, missing = rows[rows["variant"] == "base"], {}, []
+    for width, chains in part.groupby("width"):
+        values = value(chains)
+        if np.isfinite(values).all() and len(values) > 1:
+            found[int(width)] = mean_and_error(values)
+        else:
+            missing.append(str(width))
+    if len(found) < 2:
+        raise Undecidable(f"{len(found)} widths have two chains that all reach the collapse before the path ends")
+    mean, error, n = (np.array([float(one[k]) for one in found.values()]) for k in range(3))
+    line = weighted_line(np.log(list(found)), mean, 1 / np.maximum(error, 1e-6) ** 2)
+    estimate = around(line.slope, np.sqrt(line.slope_variance), int((n - 1).sum()) + 1)
+    left_out = f"; left out: widths {listed(missing)}" if missing else ""
+    words = "; ".join(f"width {w}: {m:.2f} ± {e:.2f}" for w, m, e in zip(found, mean, error, strict=True))
+    return Finding(Estimate(*map(float, estimate)), words + left_out)
+
+
+def _fall(chains: pd.DataFrame) -> np.ndarray:
+    """ln of the width of the collapse, ln ρ(90 %) − ln ρ(50 %), of each chain."""
+    with np.errstate(invalid="ignore"):
+        return np.log(_log_places(chains, 0.9) - _log_places(chains, 0.5))
+
+
+def peak_at_collapse(rows: pd.DataFrame) -> Finding:
+    """ln of the density of the largest relative change of the weights over that of the collapse, chain by chain."""
+    part = _chains(rows, "base")
+    top = peaks(part)
+    if top["at_end"].mean() > 0.5:
+        raise NoFit("the change of the weights still grows at the end of the path, so that there is no peak")
+    distance = np.log(top["density"].to_numpy()) - _log_places(part)
+    return Finding(
+        _mean(distance, STEP / 2), f"peak at {100 * np.exp(np.log(top['density']).mean()):.3g} % of the connections"
+    )
+
+
+def same_degrees(rows: pd.DataFrame, variant: str) -> Finding:
+    """`closed_gap` of networks with the degrees of the pruned one."""
+    shown = pd.concat([_chains(rows, name) for name in ("base", variant, "random-layer")])
+    gap = closed_gap(shown, variant, "random-layer", "base", WINDOW)
+    if gap.empty:
+        raise Undecidable("no realization has all three networks")
+    return Finding(_mean(gap), f"{len(gap)} realizations")
+
+
+def same_place(rows: pd.DataFrame, variant: str) -> Finding:
+    """ln of the density of the collapse of a variant over that of the base."""
+    other, base = (_mean(_log_places(_chains(rows, name))) for name in (variant, "base"))
+    return Finding(other - base, f"{100 * np.exp(other.number):.3g} % against {100 * np.exp(base.number):.3g} %")
+
+
+# fmt: off
+CLAIMS = (
+    Claim("collapse-one-per-cent",
+          "Performance collapses when about one per cent of the connections is left.",
+          (0.005, 0.02), collapse_density, "abstract",
+          "density at which the accuracy of the standard network on MNIST falls below half-way between its value before pruning and guessing",
+          "Within a factor of two of 1 %, three steps of the path on either side.", "14_magnitude_pruning"),
+    Claim("collapse-sharpens",
+          "The collapse gets sharper as networks get larger, as at a transition.",
+          NEGATIVE, partial(trend, value=_fall), "abstract",
+          "slope of ln w against ln width, w = ln of the ratio of the densities at which 90 % and 50 % of what training gains are left",
+          "The sign is the claim.", "14_magnitude_pruning"),
+    Claim("collapse-fixed-density",
+          "The share of connections left is the control parameter: the collapse of larger networks lies at the same density.",
+          (-0.085, 0.085), partial(trend, value=_log_places), "abstract",
+          "slope of ln ρ at the collapse against ln width",
+          "A fixed number of connections for each hidden neuron would give −0.17 over these widths, a fixed number of connections −1.17; "
+          "the range ends half-way to the first.", "14_magnitude_pruning"),
+    Claim("peak-at-collapse",
+          "The weights reorganise most where performance is lost.",
+          (-TWICE, TWICE), peak_at_collapse, "abstract",
+          "ln of the density at which the relative change ‖w′ − w‖/‖w‖ of the surviving weights is largest over that of the collapse",
+          "A factor of two, three steps of the path.", "14_magnitude_pruning"),
+    *(
+        Claim(f"same-degrees-{kind}",
+              f"Networks with the degrees of the pruned one, rewired at random, with {words}, learn about as well as it.",
+              (-INF, 0.5), partial(same_degrees, variant=f"rewired-{kind}"), "abstract",
+              "training loss over that of the pruned network, in units of that of a random network of the same layer densities over it; summed "
+              f"over densities from {WINDOW[0]:.1%} to {WINDOW[1]:.0%}",
+              "Nearer to the pruned network than to the random one.", "14_magnitude_pruning")
+        for kind, words in {"drawn": "new weights", "shuffled": "its weights in another order"}.items()
+    ),
+    *(
+        Claim(f"universal-{slug}",
+              f"The collapse does not depend on the {words}.",
+              (-TWICE, TWICE), partial(same_place, variant=variant), "abstract",
+              f"ln of the density of the collapse of {name} over that of the standard network on MNIST",
+              "A factor of two.", "14_magnitude_pruning")
+        for slug, variant, words, name in (
+            ("data", "fashion-mnist", "data", "Fashion-MNIST"),
+            ("architecture", "cnn5", "architecture", "the convolutional network"),
+        )
+    ),
+)
+# fmt: on
+
+
+def judge(rows: pd.DataFrame, claims: Iterable[str] | None = None) -> pd.DataFrame:
+    """Every claim (slugs; None: all) on a table of the study: claim, words, statistic, rule, reason, number, low, high, verdict, finding.
+
+    Raises:
+        ConfigError: an unknown claim.
+    """
+    table = []
+    for claim in known_claims(claims, CLAIMS):
+        finding, verdict = judge_claim(claim, rows)
+        words = (claim.slug, claim.words, claim.statistic, claim.rule, claim.reason)
+        table.append((*words, *finding.estimate, verdict, finding.note))
+    return pd.DataFrame(
+        table,
+        columns=["claim", "words", "statistic", "rule", "reason", "number", "low", "high", "verdict", "finding"],
+    )
