@@ -2,7 +2,7 @@
 
 The rules were written down before any result of the study (`studies.magnitude`) was looked at; a first look at two networks of the
 standard width, with all training images, had been taken when the experiment was written.
-A number of R realizations has the interval of Student's t. Two to eight realizations are too few for a bootstrap, which would be too narrow.
+A number of R realizations has the interval of Student's t. For two to eight realizations a bootstrap would be too narrow.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def trend(rows: pd.DataFrame, value: Callable[[pd.DataFrame], np.ndarray]) -> Fi
 
 
 def _fall(chains: pd.DataFrame) -> np.ndarray:
-    """ln of the width of the collapse, ln ρ(90 %) − ln ρ(50 %), of each chain."""
+    """Logarithm of the width of the collapse, ln ρ(90 %) − ln ρ(50 %), of each chain."""
     with np.errstate(invalid="ignore"):
         return np.log(_log_places(chains, 0.9) - _log_places(chains, 0.5))
 
 
 def peak_at_collapse(rows: pd.DataFrame) -> Finding:
-    """ln of the density of the largest relative change of the weights over that of the collapse, chain by chain."""
+    """Logarithm of the density of the largest relative change of the weights over that of the collapse, chain by chain."""
     part = _chains(rows, "base")
     top = peaks(part)
     if top["at_end"].mean() > 0.5:
@@ -105,7 +105,7 @@ def same_degrees(rows: pd.DataFrame, variant: str) -> Finding:
 
 
 def same_place(rows: pd.DataFrame, variant: str) -> Finding:
-    """ln of the density of the collapse of a variant over that of the base."""
+    """Logarithm of the density of the collapse of a variant over that of the base."""
     other, base = (_mean(_log_places(_chains(rows, name))) for name in (variant, "base"))
     return Finding(other - base, f"{100 * np.exp(other.number):.3g} % against {100 * np.exp(base.number):.3g} %")
 
@@ -115,7 +115,7 @@ CLAIMS = (
     Claim("collapse-one-per-cent",
           "Performance collapses when about one per cent of the connections is left.",
           (0.005, 0.02), collapse_density, "abstract",
-          "density at which the accuracy of the standard network on MNIST falls below half-way between its value before pruning and guessing",
+          "density at which the accuracy of the standard network on MNIST falls below half-way from its value before pruning to guessing",
           "Within a factor of two of 1 %, three steps of the path on either side.", "14_magnitude_pruning"),
     Claim("collapse-sharpens",
           "The collapse gets sharper as networks get larger, as at a transition.",
@@ -137,7 +137,7 @@ CLAIMS = (
         Claim(f"same-degrees-{kind}",
               f"Networks with the degrees of the pruned one, rewired at random, with {words}, learn about as well as it.",
               (-INF, 0.5), partial(same_degrees, variant=f"rewired-{kind}"), "abstract",
-              "training loss over that of the pruned network, in units of that of a random network of the same layer densities over it; summed "
+              "training loss over that of the pruned network, in units of that of a random network of the same layer densities; summed "
               f"over densities from {WINDOW[0]:.1%} to {WINDOW[1]:.0%}",
               "Nearer to the pruned network than to the random one.", "14_magnitude_pruning")
         for kind, words in {"drawn": "new weights", "shuffled": "its weights in another order"}.items()

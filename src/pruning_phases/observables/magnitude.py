@@ -6,6 +6,7 @@ are left), one realization at a time, so that their errors are those between rea
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -101,7 +102,7 @@ def width_crossings(curves: pd.DataFrame, z: float = 2.0) -> pd.DataFrame:
         narrow, wide, most, least (in errors), crosses.
     """
     found, widths = [], sorted(curves["width"].unique())
-    for narrow, wide in zip(widths, widths[1:], strict=False):
+    for narrow, wide in itertools.pairwise(widths):
         one, other = (curves[curves["width"] == w].set_index("step") for w in (narrow, wide))
         size = (other["mean"] - one["mean"]) / np.hypot(other["sem"], one["sem"])
         size = size[np.isfinite(size)]

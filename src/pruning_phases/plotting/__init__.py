@@ -26,6 +26,13 @@ from pruning_phases.plotting.exponents import (
     nu_relation_curves,
     scan_curves,
 )
+from pruning_phases.plotting.magnitude import (
+    connectivity,
+    control_curves,
+    order_parameters,
+    reorganisation,
+    width_curves,
+)
 from pruning_phases.plotting.performance import contestants, speed_curve
 from pruning_phases.plotting.plane import accuracy_map, boundary_line, exponent_map, goodness_map, phase_map
 from pruning_phases.plotting.protocols import against_learning_rate, learning_rate_grid, statement_map
@@ -47,7 +54,9 @@ __all__ = [
     "boundary_line",
     "collapse_curves",
     "comparison_strip",
+    "connectivity",
     "contestants",
+    "control_curves",
     "coverage_strip",
     "crossing_and_collapse",
     "crossing_drift_line",
@@ -67,9 +76,11 @@ __all__ = [
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",
+    "order_parameters",
     "own_panels",
     "panels",
     "phase_map",
+    "reorganisation",
     "scaling_fits",
     "scan_curves",
     "size_color",
@@ -82,4 +93,5 @@ __all__ = [
     "transition_figure",
     "variance_curves",
     "vector_output",
+    "width_curves",
 ]

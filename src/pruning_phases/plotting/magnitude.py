@@ -1,0 +1,171 @@
+"""Networks pruned step by step: order parameters, reorganisation and connectivity against the share of connections left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from pruning_phases.observables.magnitude import pruning_curves
+from pruning_phases.plotting.series import MARKERS, Look, error_curves, ordered_looks
+from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+
+LEFT = "connections left (%)"
+ORDER = {
+    "accuracy": Look("black", "o", "accuracy"),
+    "prediction_entropy": Look("#c23b22", "s", "prediction entropy"),
+    "outcome_entropy": Look("#3a923a", "^", "outcome entropy"),
+}
+"""The colours of the paper's Fig. 1."""
+_SET = sns.color_palette("colorblind")
+METRICS = {
+    "relative_change": Look(_SET[0], "o", "relative change"),
+    "decorrelation": Look(_SET[1], "s", "1 − r"),
+    "sign_flips": Look(_SET[2], "^", "changed signs"),
+}
+CONNECTED = {
+    "connected_inputs": Look(_SET[0], "o", "inputs"),
+    "connected_hidden": Look(_SET[1], "s", "hidden neurons"),
+    "connected_outputs": Look(_SET[2], "^", "outputs"),
+}
+CONTROLS = ("base", "rewired-shuffled", "rewired-drawn", "random-layer", "random")
+
+
+def _curves(rows: pd.DataFrame, looks: Mapping[str, Look], ax: Axes, **style: object) -> None:
+    """One curve with errors for each column of `rows`, one variant and width."""
+    tables = [pruning_curves(rows, name).assign(quantity=name) for name in looks]
+    table = pd.concat(tables)
+    table["left"] = 100 * table["density"]
+    error_curves(ax, table, "left", "mean", "sem", looks, "quantity", capsize=1.5, elinewidth=1, markersize=4, **style)
+
+
+def _share_axis(ax: Axes) -> None:
+    """Percentages of connections on a logarithmic axis."""
+    log_axis(ax.xaxis)
+    ax.set_xlabel(LEFT)
+
+
+@styled
+def order_parameters(
+    rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None, legend: bool = True
+) -> Axes:
+    """Accuracy (left axis), prediction and outcome entropy (right axis, nats) against the share of connections left.
+
+    Args:
+        rows: of one variant and width of the study's table.
+        ax: axes to draw on (None: a new figure).
+        collapse: density of a dotted vertical line.
+        legend: name the curves.
+    """
+    ax = axes_or_new(ax)
+    other = ax.twinx()
+    other.spines["right"].set_visible(True)
+    _curves(rows, {"accuracy": ORDER["accuracy"]}, ax)
+    _curves(rows, {name: look for name, look in ORDER.items() if name != "accuracy"}, other)
+    other.axhline(np.log(10), color="#777777", linestyle=":", linewidth=1)
+    _share_axis(ax)
+    ax.set_ylim(0, 1.02)
+    other.set_ylim(0, 1.02 * np.log(10) / 0.98)
+    ax.set_ylabel("accuracy")
+    other.set_ylabel("entropy (nats)")
+    if collapse is not None:
+        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
+    if legend:
+        for name in ("prediction_entropy", "outcome_entropy"):  # one legend for both axes
+            ax.plot([], [], color=ORDER[name].color, marker=ORDER[name].marker, label=ORDER[name].label)
+        legend_below(ax, "", columns=1)
+    return ax
+
+
+@styled
+def reorganisation(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
+    """How the surviving weights change in a step, against the share of connections left; arguments as `order_parameters`."""
+    ax = axes_or_new(ax)
+    there = rows[rows["step"] > 0]
+    _curves(there.assign(sign_flips=there["sign_flips"].where(there["sign_flips"] > 0)), METRICS, ax)
+    log_axis(ax.yaxis)
+    _share_axis(ax)
+    ax.set_ylabel("change in a step")
+    if collapse is not None:
+        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
+    legend_below(ax, "", columns=1)
+    return ax
+
+
+@styled
+def connectivity(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
+    """Share of nodes that are joined to an output (outputs: to an input); arguments as `order_parameters`."""
+    ax = axes_or_new(ax)
+    _curves(rows, CONNECTED, ax)
+    _share_axis(ax)
+    ax.set_ylim(0, 1.05)
+    ax.set_ylabel("connected share")
+    if collapse is not None:
+        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
+    legend_below(ax, "", columns=1)
+    return ax
+
+
+@styled
+def width_curves(
+    rows: pd.DataFrame,
+    x: Literal["left", "edges", "per_neuron"] = "left",
+    ax: Axes | None = None,
+    quantity: str = "accuracy",
+    legend: bool = True,
+) -> Axes:
+    """One curve for each width, against the share of connections left, their number, or their number for each hidden neuron.
+
+    Args:
+        rows: of one variant.
+        x: what is across.
+        ax: axes to draw on (None: a new figure).
+        quantity: column that is averaged.
+        legend: list the widths.
+    """
+    ax = axes_or_new(ax)
+    table = pruning_curves(rows, quantity)
+    neurons = rows.groupby("width")["neurons"].first()
+    table["left"], table["per_neuron"] = 100 * table["density"], table["edges"] / table["width"].map(neurons)
+    error_curves(
+        ax, table, x, "mean", "sem", ordered_looks(table["width"]), "width", capsize=1.5, elinewidth=1, markersize=4
+    )
+    _share_axis(ax)
+    ax.set_xlabel({"left": LEFT, "edges": "connections left", "per_neuron": "connections per hidden neuron"}[x])
+    ax.set_ylabel(quantity.replace("_", " "))
+    if legend:
+        legend_below(ax, "width", columns=2)
+    return ax
+
+
+@styled
+def control_curves(
+    rows: pd.DataFrame, words: Mapping[str, str], ax: Axes | None = None, gaps: pd.DataFrame | None = None
+) -> Axes:
+    """Training loss after fine-tuning of the pruned network and its controls; with `gaps` the paired differences from it.
+
+    Args:
+        rows: the study's table at one width.
+        words: name of each variant for the legend.
+        ax: axes to draw on (None: a new figure).
+        gaps: variant, density, difference, error.
+    """
+    ax = axes_or_new(ax)
+    looks = {name: Look(_SET[k], MARKERS[k], words.get(name, name)) for k, name in enumerate(CONTROLS)}
+    looks["base"] = Look("black", "o", "pruned")
+    if gaps is None:
+        table = pruning_curves(rows[rows["variant"].isin(CONTROLS) & (rows["step"] > 0)], "train_loss")
+        table = table.rename(columns={"mean": "difference", "sem": "error"})
+    else:
+        table = gaps
+        ax.axhline(0, color="black", linewidth=1)
+    table = table.assign(left=100 * table["density"])
+    error_curves(ax, table, "left", "difference", "error", looks, "variant", capsize=1.5, elinewidth=1, markersize=4)
+    _share_axis(ax)
+    ax.set_ylabel("training loss (nats)" if gaps is None else "difference (nats)")
+    legend_below(ax, "", columns=1)
+    return ax
