@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.optimize import minimize
-from torch.func import grad, hessian
+from torch.func import grad, hessian, jvp
 from torch.nn import functional
 
 from pruning_phases.observables.curvature import scalar_curvature
@@ -23,6 +23,8 @@ Energy = Callable[[torch.Tensor], torch.Tensor]
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "linear": lambda x: x}
 KICK = 1e-3
 """Standard deviation of what is added to every parameter before each minimisation: a minimum that has become a saddle is left."""
+TRUST = 0.1
+"""Longest step of the minimisation: longer ones would leave a minimum over the barrier around it."""
 
 
 def follow(
@@ -30,8 +32,9 @@ def follow(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The minima of loss(θ) + (λ/2)‖θ‖² along a path of λ, each from the one before.
 
-    loss: θ [n] float64 → scalar; start: θ [n]. Returns one row for each step (step, l2, train_loss = loss(θ), norm = ‖θ‖ and, with
-    `curvature`, lowest: the smallest eigenvalue of the Hessian, and curvature: R, both of the loss with its penalty), and θ of each, [steps, n].
+    loss: θ [n] float64 → scalar; start: θ [n]. Returns one row for each step, and θ of each, [steps, n]. Columns: step, l2,
+    train_loss (loss(θ)), norm (‖θ‖) and, with `curvature`, lowest (the smallest eigenvalue of the Hessian) and curvature (R), both of the
+    loss with its penalty, and curvature_loss (R of the loss alone at the same place).
     """
     draw, theta = np.random.default_rng(seed), np.asarray(start, dtype=float)
     rows, minima = [], []
@@ -40,20 +43,26 @@ def follow(
         def energy(x: torch.Tensor, penalty: float = penalty) -> torch.Tensor:
             return loss(x) + penalty / 2 * (x @ x)
 
-        def both(x: np.ndarray, energy: Energy = energy) -> tuple[float, np.ndarray]:
-            at = torch.from_numpy(x).requires_grad_()
-            value = energy(at)
-            return float(value), torch.autograd.grad(value, at)[0].numpy()
+        def value(x: np.ndarray, energy: Energy = energy) -> float:
+            return float(energy(torch.from_numpy(x)))
+
+        def slope(x: np.ndarray, energy: Energy = energy) -> np.ndarray:
+            return grad(energy)(torch.from_numpy(x)).numpy()
+
+        def times(x: np.ndarray, vector: np.ndarray, energy: Energy = energy) -> np.ndarray:
+            return jvp(grad(energy), (torch.from_numpy(x),), (torch.from_numpy(vector),))[1].numpy()
 
         kicked = theta + KICK * draw.standard_normal(theta.shape)
-        options = {"maxiter": 5_000, "maxfun": 10_000, "gtol": 1e-7, "ftol": 1e-15}
-        theta = minimize(both, kicked, jac=True, method="L-BFGS-B", options=options).x
+        options = {"initial_trust_radius": TRUST / 4, "max_trust_radius": TRUST, "gtol": 1e-6, "maxiter": 2_000}
+        theta = minimize(value, kicked, jac=slope, hessp=times, method="trust-ncg", options=options).x
         at = torch.from_numpy(theta)
         row = {"step": step, "l2": penalty, "train_loss": float(loss(at)), "norm": float(np.linalg.norm(theta))}
         if curvature:
             matrix = hessian(energy)(at)
             row |= {"lowest": float(torch.linalg.eigvalsh(matrix)[0])}
             row |= {"curvature": float(scalar_curvature(grad(energy)(at), matrix))}
+            bare = matrix - penalty * torch.eye(len(at), dtype=at.dtype)
+            row |= {"curvature_loss": float(scalar_curvature(grad(loss)(at), bare))}
         rows.append(row)
         minima.append(theta)
     return pd.DataFrame(rows), np.array(minima)

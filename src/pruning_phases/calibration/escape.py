@@ -1,9 +1,9 @@
 """How long a network stays in the state that has learned nothing although a better one is there: escape over a barrier by noise.
 
-The deep linear network of one mode (`penalty`): L weights w with product μ, E(w) = (μ − η)²/2 + (λ/2) Σ w². Steps of stochastic gradient
-descent w ← w − ε (∇E + ξ/√B), ξ of unit normal noise in each direction (that of a mini-batch of B examples), are those of a particle at
-temperature T = ε/(2B). From w = 0 it has to cross the barrier ΔE = E(saddle) − E(0): the mean time is τ ∝ exp(ΔE/T) (Kramers), so that ln τ is
-linear in B/ε with slope 2ΔE.
+The deep linear network of one mode (`penalty`): L weights w with product μ, E(w) = (μ − η)²/2 + (λ/2) Σ w². Steps of stochastic
+gradient descent w ← w − ε (∇E + ξ/√B), ξ unit normal noise in each direction (of a mini-batch of B examples), are those of a particle at
+temperature T = ε/(2B). From w = 0 it has to cross the barrier ΔE = E(saddle) − E(0): the mean time is τ ∝ exp(ΔE/T) (Kramers), so that
+ln τ is linear in B/ε with slope 2ΔE. (The noise is put in by hand: that of real mini-batches vanishes at w = 0 together with ∇E.)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def barrier(penalty: float, strength: float, depth: int) -> float:
 @njit(cache=True)
 def _times(
     n: int, depth: int, penalty: float, strength: float, rate: float, noise: float, target: float, most: int, seed: int
-):  # noqa: ANN202
+):
     """Steps until μ > target, of n walkers from w = 0; `most` where it does not come so far."""
     np.random.seed(seed)  # noqa: NPY002  numba's own generator
     out = np.full(n, most, dtype=np.int64)

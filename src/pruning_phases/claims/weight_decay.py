@@ -1,6 +1,7 @@
 """Claims on networks under an L2 penalty (arXiv:2505.06597, 2512.11866, 2205.12510), and how they are judged.
 
-The rules were written down before they met the chains of the study (`studies.weight_decay`); of the exact branches a trial with few λ had been seen.
+The rules were written down before they met the chains of the study (`studies.weight_decay`); of the exact branches a trial with few λ
+had been seen.
 A number of several realizations has the interval of Student's t, and a place in λ besides half a step of its path on either side.
 """
 

@@ -14,7 +14,7 @@ from pruning_phases.observables.scaling import LOSS_OF_GUESSING
 FLOOR = 0.02
 """Nats: what has been learned counts above this."""
 STEEP, LEAST, REACH = 3.0, 0.02, 5
-"""Of a transition: its loss rises this many times as fast as in the median of this many steps on either side, and by as many nats at least."""
+"""Of a transition: its loss rises `STEEP` times as fast as the median of `REACH` steps on either side, and by `LEAST` nats."""
 KEYS = ["chain", "realization"]
 
 
