@@ -1,4 +1,4 @@
-"""Chains up and down: measures on made-up branches with known answers, the rules of the claims, standardised pixels, the study at smoke size."""
+"""Chains up and down: measures with known answers, rules of the claims, standardised pixels, the study at smoke size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def made(learned_up, learned_down, path, chain="mnist", realizations=2) -> pd.Da
 
 
 def jump(at: float, height: float = 0.5):
-    return lambda x: (height + (at - x) if x < at else 0.0)
+    return lambda x: height + (at - x) if x < at else 0.0
 
 
 def continuous(at: float):

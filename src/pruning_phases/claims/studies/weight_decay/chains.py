@@ -66,9 +66,8 @@ def _chain(name: str, words: str, path: Iterable[float], *, depth: int = 2, widt
 
 
 # fmt: off
-_FINE = [(centre - 0.001, centre + 0.001, 0.001) for centre in (0.025, 0.0372, 0.059, 0.0744, 0.0845)]
 _UP = steps((0, 0.02, 0.0025), (0.02, 0.1, 0.002))
-_FULL = sorted({*steps((0, 0.02, 0.005), *_FINE), 0.03, 0.034, 0.044, 0.05, 0.055, 0.066, 0.07, 0.08, 0.09})
+_FULL = there_and_back((0, 0.01, 0.025, 0.05, 0.06, 0.07, 0.08, 0.083, 0.085, 0.087, 0.089), (0.01, 0.04, 0.08))
 _LOOP = there_and_back((0, 0.02, 0.04, 0.06, 0.07, 0.076, 0.08, 0.084, 0.088, 0.092, 0.096, 0.1), steps((0, 0.1, 0.01)))
 _RATES = there_and_back((0.8, 0.85, 0.9, 0.92, 0.93, 0.94, 0.95, 0.955, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985))
 _TANH_1 = there_and_back(steps((0, 1, 0.5), (1.4, 2.2, 0.02)), steps((1.4, 2.2, 0.1)))
@@ -87,11 +86,11 @@ CHAINS = (
     _chain("one-tanh", "one hidden layer, tanh, 10 epochs at each λ", _TANH_1, depth=1, activation="tanh", **_TEN),
     _chain("one-sigmoid", "one hidden layer, sigmoid, 10 epochs at each λ", _SIGMOID_1, depth=1, **_TEN),
     _chain("fashion", "Fashion-MNIST, two hidden layers", steps((0, 0.02, 0.0025), (0.02, 0.15, 0.002)), dataset="fashion-mnist"),
-    *(_chain(f"loop-{n}", f"{n} epochs at each λ", _LOOP, max_epochs=n, **_FIXED) for n in (3, 10, 30)),
+    *(_chain(f"loop-{n}", f"{n} epochs at each λ", _LOOP, max_epochs=n, **_FIXED) for n in (3, 10)),
     _chain("amentia", "the book's protocol with up to 15 epochs at each p_train", _RATES, max_epochs=15, **_DROPOUT),
+    _chain("loop-30", "30 epochs at each λ", _LOOP, max_epochs=30, **_FIXED),
+    _chain("full", "N = 59 904, up to 6 epochs at each λ", _FULL, n_train=N_FULL, realizations=1, max_epochs=6),
     _chain("amentia-fast", "the same with up to 5 epochs", _RATES, max_epochs=5, **_DROPOUT),
-    _chain("full", "N = 59 904, up to 6 epochs at each λ", there_and_back(_FULL, (0.02, 0.04, 0.06)),
-           n_train=N_FULL, realizations=1, max_epochs=6),
     _chain("relu", "two hidden layers, ReLU", there_and_back(steps((0, 0.6, 0.03)), steps((0, 0.6, 0.1))), activation="relu",
            realizations=1),
     _chain("tanh", "two hidden layers, tanh", there_and_back(steps((0, 1.2, 0.06)), steps((0, 1.2, 0.2))), activation="tanh",
