@@ -14,7 +14,7 @@ from torch import nn
 
 from pruning_phases import streams
 from pruning_phases.config import Network, Training
-from pruning_phases.datasets import Images
+from pruning_phases.datasets import Images, scaled
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -110,10 +110,10 @@ def train_plain(
     """weight_masks: for each tensor of two or more axes of `model`, in order, where its weights may differ from 0."""
     dtype = DTYPES[training.precision]
     depth, width, n_train, p, r = one
-    images, labels = data.train_images.to(dtype), data.train_labels
     pool, validation = streams.split(training, r)
-    x, y = images[pool[:n_train]], labels[pool[:n_train]]
-    x_validation, y_validation = images[validation], labels[validation]
+    (x, y), (x_validation, y_validation) = (
+        (scaled(data.train_pixels[which], dtype), data.train_labels[which]) for which in (pool[:n_train], validation)
+    )
     model = model or Plain(streams.initial_parameters(training, r, (width,) * depth), p, dtype)
     optimizer = torch.optim.Adam(
         model.parameters(),
@@ -143,12 +143,11 @@ def train_plain(
         order = streams.minibatch_order(training, r, n_train, first_epoch + epoch)
         steps = [order[k : k + training.batch_size] for k in range(0, n_train, training.batch_size)]
         seen = 0.0
+        if isinstance(model, Plain):
+            keys = streams.dropout_keys(training, r, n_train, first_epoch + epoch, len(steps), len(model.linear) - 1)
         for k, index in enumerate(steps):
             arguments = (x[index],)
             if isinstance(model, Plain):
-                keys = streams.dropout_keys(
-                    training, r, n_train, first_epoch + epoch, len(steps), len(model.linear) - 1
-                )
                 arguments = (x[index], plain_masks(model, keys[k], len(index), p))
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(*arguments), y[index])

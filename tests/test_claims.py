@@ -420,7 +420,7 @@ def test_same_seed_same_table(judged):
 def test_command_line(monkeypatch, capsys):
     asked = {}
     table = synthetic_plane(n_realizations=3, **BASE)
-    monkeypatch.setattr("pruning_phases.runs.sweep.results", lambda *_, **given: asked.update(given) or table)
+    monkeypatch.setattr("pruning_phases.runs.results.results", lambda *_, **given: asked.update(given) or table)
     assert main(["verdicts", "--claim", "eumentia-alpha", "--claim", "amentia-loss", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["verdict"] for row in rows] == ["reproduced", "reproduced"]

@@ -79,6 +79,16 @@ print(used.ru_utime + used.ru_stime, *slow)"""
     assert float(seconds) < 0.5
 
 
+def test_reading_and_judging_results_does_not_wait_for_torch():
+    script = """import sys
+from pruning_phases import claims, collapse, observables, plotting, results
+from pruning_phases.claims.studies import atlas, sensitivity
+results("shipped", p_train=0.1)
+print(*{"torch", "torchvision", "sympy"} & sys.modules.keys())"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_names_of_the_package_are_loaded_when_asked_for():
     import pruning_phases
 

@@ -148,7 +148,7 @@ def test_a_loss_that_is_not_finite_is_never_written(tmp_path):
 
 
 def test_the_shipped_file_reads_as_before():
-    from pruning_phases.runs.sweep import SHIPPED
+    from pruning_phases.runs.results import SHIPPED
 
     manifest = json.loads(SHIPPED.with_suffix(".json").read_text())
     table, _ = read_compact(SHIPPED)

@@ -18,13 +18,14 @@ from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training, preset
 from pruning_phases.datasets import DATASETS, DataSet, Images, load_mnist
 from pruning_phases.engine import State, train
-from pruning_phases.experiments import EXPERIMENTS, Step, dropout, experiment_of, records_of, steps_of
+from pruning_phases.experiments import EXPERIMENTS, Group, Step, dropout, experiment_of, records_of, steps_of
 from pruning_phases.observables import averages
 from pruning_phases.runs import jobs
 from pruning_phases.runs.compact import compact
 from pruning_phases.runs.planning import plan
+from pruning_phases.runs.results import results
 from pruning_phases.runs.store import Store, StoreWarning, read_compact, training_records
-from pruning_phases.runs.sweep import results, run
+from pruning_phases.runs.sweep import run
 from pruning_phases.runs.tables import KEY
 from pruning_phases.runs.verification import verify
 
@@ -90,7 +91,7 @@ def test_epochs_are_those_of_one_uninterrupted_training(mnist):
     )
     networks = [one for one in SWEEP.networks() if one.n_train == 100]
     once = train(networks, training, mnist, record=STEPS)
-    for at in experiment_of(training).chain(networks, training, mnist, "cpu"):
+    for at in experiment_of(training).chain(Group(networks, training, mnist)):
         for ours, theirs in zip(at.parameters.tensors, once.recorded[at.step].tensors, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
@@ -210,8 +211,8 @@ def test_a_network_that_diverges_in_a_chain_is_done_at_every_step(tmp_path):
         steps = staticmethod(lambda training: (1, 2))
 
         @staticmethod
-        def chain(networks, training, data, device, start=None):
-            for at in experiment_of(sweep.training).chain(networks, broken, data, device, start):
+        def chain(group, start=None):
+            for at in experiment_of(sweep.training).chain(group._replace(training=broken), start):
                 yield (
                     at if at.step == 1 else dataclasses.replace(at, parameters=at.parameters.map(lambda t: t * np.nan))
                 )
@@ -270,9 +271,9 @@ def test_every_registered_experiment_has_steps():
 
 
 def test_measures_of_an_experiment_are_columns(tmp_path, monkeypatch):
-    def chain(networks, training, data, device, start=None):
-        batch = train(networks, training, data, device)
-        norm = [float(sum((t[k] ** 2).sum() for t in batch.parameters.tensors)) for k in range(len(networks))]
+    def chain(group, start=None):
+        batch = train(*group)
+        norm = [float(sum((t[k] ** 2).sum() for t in batch.parameters.tensors)) for k in range(len(group.networks))]
         yield Step(0, batch.parameters, records_of(batch), measures={"norm": np.array(norm)})
 
     monkeypatch.setattr(dropout, "chain", chain)
@@ -298,7 +299,7 @@ def test_a_penalty_goes_up_and_down_and_weights_are_carried(tmp_path, mnist):
     norm = table.groupby("step")["norm"].mean()
     assert norm[2] < norm[1] < norm[0], "a larger penalty, a smaller norm"
     networks = [one for one in sweep.networks() if one.n_train == 100]
-    steps = list(experiment_of(training).chain(networks, training, mnist, "cpu"))
+    steps = list(experiment_of(training).chain(Group(networks, training, mnist)))
     again = train(
         networks,
         dataclasses.replace(training, restore="last"),
@@ -309,7 +310,7 @@ def test_a_penalty_goes_up_and_down_and_weights_are_carried(tmp_path, mnist):
     for ours, theirs in zip(steps[1].parameters.tensors, again.parameters.tensors, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
     carried = dataclasses.replace(training, carry_moments=True)
-    other = list(experiment_of(training).chain(networks, carried, mnist, "cpu"))
+    other = list(experiment_of(training).chain(Group(networks, carried, mnist)))
     assert not np.allclose(other[1].parameters.weights[0], steps[1].parameters.weights[0])
 
 

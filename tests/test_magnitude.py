@@ -15,7 +15,7 @@ from torch.nn.utils import prune
 
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training
-from pruning_phases.experiments import magnitude, measures, pruned
+from pruning_phases.experiments import Group, magnitude, measures, pruned
 from pruning_phases.runs.store import Store
 from pruning_phases.runs.sweep import run
 
@@ -67,7 +67,7 @@ def test_the_surviving_sets_are_those_of_torch_ties_included(per_layer, levels):
 @pytest.mark.parametrize("per_layer", [False, True])
 def test_two_steps_equal_the_one_by_one_loop(mnist, per_layer):
     training = dataclasses.replace(TRAINING, path=(), pruning="layer" if per_layer else "global")
-    chain = magnitude.chain(NAMES, training, mnist, "cpu")
+    chain = magnitude.chain(Group(NAMES, training, mnist))
     found = [next(chain) for _ in range(3)]
     tuned = dataclasses.replace(training, early_stopping_patience=9, restore="last")
     for m, name in enumerate(NAMES):
@@ -96,7 +96,7 @@ def test_two_steps_equal_the_one_by_one_loop(mnist, per_layer):
 
 @pytest.fixture(scope="module")
 def steps(mnist):
-    return list(magnitude.chain(NAMES, TRAINING, mnist, "cpu"))
+    return list(magnitude.chain(Group(NAMES, TRAINING, mnist)))
 
 
 def n_edges(step) -> list[int]:
@@ -128,7 +128,7 @@ def test_rewound_survivors_begin_where_the_network_began(mnist, monkeypatch):
         return real(*arguments, **options)
 
     monkeypatch.setattr(magnitude, "train", watched)
-    rewound = list(magnitude.chain(NAMES, dataclasses.replace(TRAINING, rewind=True), mnist, "cpu"))
+    rewound = list(magnitude.chain(Group(NAMES, dataclasses.replace(TRAINING, rewind=True), mnist)))
     initial = magnitude.architecture_of(TRAINING, 2, 12).initial(TRAINING, [0, 3], torch.device("cpu"))
     for start in starts[1:]:
         for ours, theirs in zip(start.parameters.tensors, initial.tensors, strict=True):
@@ -138,7 +138,7 @@ def test_rewound_survivors_begin_where_the_network_began(mnist, monkeypatch):
 
 @pytest.mark.parametrize("control", ["random", "random-layer", "rewired-drawn", "rewired-shuffled"])
 def test_a_control_has_as_many_edges_and_leaves_the_chain_alone(mnist, steps, control):
-    controlled = list(magnitude.chain(NAMES, dataclasses.replace(TRAINING, control=control), mnist, "cpu"))
+    controlled = list(magnitude.chain(Group(NAMES, dataclasses.replace(TRAINING, control=control), mnist)))
     for ours, chain in zip(controlled, steps, strict=True):
         assert n_edges(ours) == n_edges(chain)
         for a, b in zip(ours.state.parameters.tensors, chain.state.parameters.tensors, strict=True):

@@ -10,7 +10,7 @@ from pruning_phases.collapse import plane_n_min, protocol_table, protocol_tables
 from pruning_phases.collapse.data import collapse_data
 from pruning_phases.config import PROTOCOLS
 from pruning_phases.notebooks import NOTEBOOKS
-from pruning_phases.runs import sweep
+from pruning_phases.runs import results
 
 RATES = {0.0: 0.4, 0.1: 0.45, 0.2: 0.5}
 
@@ -38,12 +38,12 @@ def test_plane_without_a_regime_has_no_smallest_size(rows):
 
 def test_protocols_shipped_are_those_with_a_file(monkeypatch, tmp_path):
     files = {"base": tmp_path / "base.parquet", "large_batch": tmp_path / "large_batch.parquet"}
-    monkeypatch.setattr(sweep, "SHIPPED_FILES", files)
-    assert sweep.shipped_protocols() == []
+    monkeypatch.setattr(results, "SHIPPED_FILES", files)
+    assert results.shipped_protocols() == []
     files["base"].touch()
-    assert sweep.shipped_protocols() == ["base"]
+    assert results.shipped_protocols() == ["base"]
     files["large_batch"].touch()
-    assert sweep.shipped_protocols() == ["base", "large_batch"]
+    assert results.shipped_protocols() == ["base", "large_batch"]
 
 
 def test_tables_of_protocols_stand_beside_each_other(rows, monkeypatch):

@@ -14,10 +14,11 @@ from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
 from pruning_phases.engine import train
 from pruning_phases.runs import jobs, planning
-from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.planning import plan
 from pruning_phases.runs.progress import cost
+from pruning_phases.runs.results import SHIPPED, results
 from pruning_phases.runs.store import Store
-from pruning_phases.runs.sweep import plan, results, run
+from pruning_phases.runs.sweep import run
 from pruning_phases.runs.tables import KEY
 
 SWEEP = Sweep(
@@ -161,7 +162,7 @@ def test_an_unknown_executor_is_refused(executor, tmp_path):
 
 
 def test_shipped_results_can_be_selected_from_but_not_extended():
-    if not sweeps.SHIPPED.exists():
+    if not SHIPPED.exists():
         pytest.skip("no shipped results in this checkout")
     table = results("shipped", p_train=0.5, n_train=[1000, 2000], passes=1)
     assert set(table.n_train) == {1000, 2000}

@@ -170,7 +170,7 @@ def test_signals_that_the_caller_ignores_or_handles_are_left_to_it():
 
 def test_home_folders_are_found_everywhere(tmp_path, monkeypatch):
     from pruning_phases.datasets import data_folder
-    from pruning_phases.runs.sweep import default_store
+    from pruning_phases.runs.store import default_store
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PRUNING_PHASES_STORE", "~/s")

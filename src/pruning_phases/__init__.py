@@ -18,7 +18,8 @@ _HOME = {
     **dict.fromkeys(("evaluate", "predict", "train"), "engine"),
     **dict.fromkeys(("averages", "classify", "exponents"), "observables"),
     "Store": "runs.store",
-    **dict.fromkeys(("results", "run"), "runs.sweep"),
+    "results": "runs.results",
+    "run": "runs.sweep",
 }
 __all__ = ["__version__", *_HOME]
 

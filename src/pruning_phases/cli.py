@@ -136,7 +136,29 @@ def _add_notebooks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a notebook that takes longer")
     parser.add_argument("--workers", type=int, default=1, help="notebooks that run at once (default: %(default)s)")
     parser.add_argument("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
+    parser.add_argument(
+        "--html", action="store_true", help="also one HTML file of each, without code (default folder: runs)"
+    )
     parser.add_argument("--list", action="store_true", help="list the notebooks")
+
+
+def _add_collapse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "table", type=_path, help="CSV file with columns size, parameter, value, and error or realization"
+    )
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a parameter of the notebook 20_your_own_data, such as parameter_window=0.4,0.6",
+    )
+    parser.add_argument(
+        "--output",
+        type=_path,
+        help="the report (.html); the executed notebook lies beside it (default: runs/TABLE.html)",
+    )
 
 
 def _add_verdicts(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +207,7 @@ COMMANDS = {  # name → grammar, function of `commands`, help
     "compact": (_add_compact, "compact", "join the results of a sweep into one file with a manifest"),
     "verify": (_add_verify, "verify", "compute a sample of stored networks again and compare"),
     "notebooks": (_add_notebooks, "notebooks", "run notebooks, with other parameters if given"),
+    "collapse": (_add_collapse, "collapse", "collapse the points of a table of your own and write a report"),
     "verdicts": (
         _add_verdicts,
         "verdicts",

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def _sweep_and_store(arguments: argparse.Namespace) -> tuple[Sweep, Store]:
     with loading():
-        from pruning_phases.runs.store import Store
-        from pruning_phases.runs.sweep import default_store, sweep_of
+        from pruning_phases.runs.results import sweep_of
+        from pruning_phases.runs.store import Store, default_store
 
     given = {name.removeprefix("field_"): value for name, value in vars(arguments).items() if name.startswith("field_")}
     sweep = sweep_of(arguments.preset, **given)
@@ -110,7 +110,7 @@ def verify(arguments: argparse.Namespace) -> None:
 def notebooks(arguments: argparse.Namespace) -> int:
     """Run notebooks; 1 if one failed."""
     with loading():
-        from pruning_phases import notebooks, parameters
+        from pruning_phases import notebooks, parameters, reports
 
     if arguments.list:
         print("\n".join(notebooks.list_notebooks()))
@@ -122,32 +122,60 @@ def notebooks(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"workers = {arguments.workers} is not possible: give at least 1")
     names = arguments.name or notebooks.list_notebooks()
     if arguments.in_place:
-        if arguments.parameter or arguments.parameter_file or arguments.each or arguments.output:
-            raise ConfigError("--in-place stores the outputs of the default run: give no parameters and no output")
+        if arguments.html or arguments.parameter or arguments.parameter_file or arguments.each or arguments.output:
+            raise ConfigError(
+                "--in-place stores the outputs of the default run: give no parameters, no output and no --html"
+            )
         runs = notebooks.plan_runs(names)
     else:
         chosen = {}
         for path in arguments.parameter_file:
             chosen |= parameters.read_parameters(path)
         chosen |= parameters.parse_parameters(arguments.parameter)
-        runs = notebooks.plan_runs(names, chosen, arguments.output, parameters.parse_combinations(arguments.each))
+        output = arguments.output or (notebooks.RUNS if arguments.html else None)  # a report is no page of the book
+        runs = notebooks.plan_runs(names, chosen, output, parameters.parse_combinations(arguments.each))
+        if arguments.html:
+            reports.check(runs)
     failures = 0
     for outcome in notebooks.side_by_side(runs, arguments.workers, limit, in_place=arguments.in_place):
         if isinstance(outcome, notebooks.NotebookError):  # one that fails shall not keep the others from being run
             failures += 1
             print(f"pruning-phases: error: {outcome}", file=sys.stderr)
         else:
-            print(outcome, flush=True)
+            print(reports.write(outcome) if arguments.html else outcome, flush=True)
     if failures and len(runs) > 1:
         print(f"pruning-phases: {failures} of {len(runs)} runs failed", file=sys.stderr)
     return 1 if failures else 0
+
+
+def collapse(arguments: argparse.Namespace) -> None:
+    """Collapse the points of a table and write a report."""
+    with loading():
+        from pruning_phases import notebooks, parameters, reports
+        from pruning_phases.collapse import read_points
+
+    chosen = parameters.parse_parameters(arguments.parameter) | {"table": str(arguments.table.resolve())}
+    output = arguments.output or notebooks.RUNS / f"{arguments.table.stem}.html"
+    if output.suffix != ".html":
+        raise ConfigError(f"output = {str(output)!r} is not a report: give a name that ends in .html")
+    [run] = notebooks.plan_runs([reports.OWN], chosen, output.with_suffix(".ipynb"))
+    reports.check([run])
+    windows = {name: run.parameters.get(name) for name in ("parameter_window", "size_window")}
+    points = read_points(arguments.table, **windows)  # what is wrong with the table is said before anything runs
+    print(f"{points.p.size} points of sizes {', '.join(f'{size:g}' for size in points.sizes)}", flush=True)
+    try:
+        executed = notebooks.carry_out(run)
+    except notebooks.NotebookError as error:
+        raise StoreError(str(error)) from error
+    print(reports.glued(reports.read(executed))["answer"])
+    print(reports.write(executed))
 
 
 def verdicts(arguments: argparse.Namespace) -> None:
     """Judge the paper's claims by results."""
     with loading():
         from pruning_phases import claims
-        from pruning_phases.runs.sweep import results
+        from pruning_phases.runs.results import results
 
     rows = results(arguments.preset, protocol=arguments.protocol, store=arguments.store)
     table = claims.judge(rows, arguments.claim, n_bootstrap=arguments.n_bootstrap, seed=arguments.seed)

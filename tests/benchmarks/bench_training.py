@@ -23,14 +23,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import peers
 import torch
 
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.datasets import load_mnist
-from pruning_phases.engine import evaluate, train
+from pruning_phases.datasets import Images, load_mnist
+from pruning_phases.engine import State, architecture_of, evaluate, train
 from pruning_phases.engine.kernels import product
-from pruning_phases.engine.loop import batch_of
+from pruning_phases.engine.loop import Batch
+from pruning_phases.engine.samples import Samples
 
 N_TRAIN, N_NETWORKS = 6_400, 20
 CURVES = {
@@ -86,6 +88,14 @@ def engine(
     trainer = batch_of(names, Training(precision=precision), data, device)
     epochs = iter(range(10**6))
     return (lambda: trainer.train_epoch(next(epochs))), len(names) * n_train
+
+
+def batch_of(networks: list[Network], training: Training, data: Images, device: torch.device) -> Batch:
+    """The batch that `train` trains, before its first epoch."""
+    samples, architecture = Samples(networks, training, data, device), architecture_of(training, *networks[0][:2])
+    drawn = architecture.initial(training, samples.realizations, device)
+    begun = State(drawn.map(lambda tensor: tensor[samples.rows]))
+    return Batch(samples, training, architecture, begun, None, np.zeros(len(networks)))
 
 
 def curves(device: torch.device, realizations: int, repeats: int) -> dict[str, list[dict[str, float]]]:

@@ -12,7 +12,7 @@ from pruning_phases.config import ConfigError
 from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
 from pruning_phases.plotting.style import own_fonts_first, panels
-from pruning_phases.runs.sweep import results
+from pruning_phases.runs.results import results
 
 
 def headline() -> plt.Figure:

@@ -18,6 +18,8 @@ __all__ = [
     "effect_of_l0",
     "first_crossing",
     "one_number",
+    "own_table",
+    "own_verdict",
     "power_laws",
     "protocols",
     "quality_trend",
@@ -326,3 +328,40 @@ def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         else:
             said.append(f"is highest at {x[rate.argmax()]:g} for {name} (by a factor of {spread:.1f})")
     return f"The rate {', '.join(said[:-1])} and {said[-1]}." if len(said) > 1 else f"The rate {''.join(said)}."
+
+
+def own_table(table: pd.DataFrame) -> str:
+    """What a collapse of one's own points says.
+
+    Args:
+        table: `CollapseFit.summary` of every form, with a column `in_regime`: whether its rule chose the points.
+    """
+    said = []
+    for _, row in table.iterrows():
+        points = f"sizes from {row['n_min']:g} to {row['n_max']:g}, {'its scaling regime' if row['in_regime'] else 'all points'}"
+        if row["status"] == "edge":
+            said.append(
+                f"The {row['ansatz']} form has no minimum inside its search ({points}): it is not determined by these points."
+            )
+            continue
+        contour = (
+            f"contour from {row['nu_contour_low']:.3g} to {row['nu_contour_high']:.3g}"
+            if row["status"] == "ok"
+            else "contour not closed"
+        )
+        said.append(
+            f"The {row['ansatz']} form gives p_c = {row['p_c']:.4g} and ν = {row['nu']:.3g} ({contour}; {points})."
+        )
+    return " ".join(said)
+
+
+def own_verdict(verdict: str) -> str:
+    """Which form one's own points prefer.
+
+    Args:
+        verdict: `collapse.which_ansatz`; empty where nothing was compared.
+    """
+    return {
+        "": "There is nothing to resample: that needs a column realization.",
+        "undecided": "Between the two forms the points do not decide.",
+    }.get(verdict, f"At least two prefer the {verdict} form, none the other.")

@@ -13,8 +13,8 @@ from pruning_phases.claims.studies.study import Study
 from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
+from pruning_phases.runs.results import SHIPPED_FILES
 from pruning_phases.runs.store import read_compact
-from pruning_phases.runs.sweep import SHIPPED_FILES
 
 NOT_YET = "not yet"
 ATLAS = Study("atlas", (), {})

@@ -50,6 +50,7 @@ from pruning_phases.collapse.lines import (
     relation_table,
 )
 from pruning_phases.collapse.master import Prediction, SplineFit, fit_spline, leave_one_out, power_law_prediction
+from pruning_phases.collapse.own import fit_points, read_points, windows_of
 from pruning_phases.collapse.quality import reduced_chi_squared
 from pruning_phases.collapse.regime import (
     HALF_WIDTHS,

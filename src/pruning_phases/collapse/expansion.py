@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from scipy.linalg import solve_triangular
 
 from pruning_phases.collapse.ansatz import Ansatz, Corrected
@@ -19,8 +20,6 @@ from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.search import Interval, Search, check_bootstrap
 
 CRITERIA = ("bic", "aicc")
-_CHUNK_VALUES = 1_000_000
-"""Values of one batch of designs (rows x n x P): 8 MB."""
 _N_CURVE = 2001
 _GRID = (25, 7)
 """Coarse grid (see `Search`): the landscape of an expansion is smooth."""
@@ -28,6 +27,48 @@ MAX_CHI_SQUARED = 2.0
 """Chi-squared per degree of freedom beyond which a fit is called a misfit: the errors explain less than half of it."""
 MAX_CORRECTION = 0.5
 """Weight of the corrections at the largest size from which on f and its correction may have changed places."""
+
+
+@njit(cache=True)
+def _columns(x: np.ndarray, decay: np.ndarray, j: int, k: int) -> np.ndarray:
+    """Columns x^j decay^k, (n, P) with j slowest, for x and decay (n,)."""
+    out = np.ones((x.size, (j + 1) * (k + 1)))
+    for i in range(x.size):
+        for column in range(1, out.shape[1]):
+            out[i, column] = out[i, column - 1] * decay[i] if column % (k + 1) else out[i, column - k - 1] * x[i]
+    return out
+
+
+@njit(cache=True)
+def _left_over(x, decay, j, k, whitener, z, shared):
+    """Squared norm of what whitened columns of x and decay (m, n) leave of the data ``z`` (n, B), or (n, m): (J + 1, B or 1, m), for
+    every J up to j.
+
+    Modified Gram-Schmidt of design and data together, as good as Householder's for least squares (Bjorck, BIT 7, 1 (1967)).
+    """
+    p, each = (j + 1) * (k + 1), z.shape[1] if shared else 1
+    out = np.empty((j + 1, each, x.shape[0]))
+    for row in range(x.shape[0]):
+        columns = _columns(x[row], decay[row], j, k)
+        a = np.empty((x.shape[1], p + each))
+        a[:, :p] = columns * whitener if whitener.shape[1] == 1 else whitener @ columns
+        first = 0 if shared else row % z.shape[1]
+        a[:, p:] = z[:, first : first + each]
+        for c in range(p):
+            norm, along = 0.0, np.zeros(a.shape[1])
+            for i in range(a.shape[0]):
+                norm += a[i, c] ** 2
+                for other in range(c + 1, a.shape[1]):
+                    along[other] += a[i, c] * a[i, other]
+            if norm > 0:
+                along /= norm
+                for i in range(a.shape[0]):
+                    for other in range(c + 1, a.shape[1]):
+                        a[i, other] -= a[i, c] * along[other]
+            if c % (k + 1) == k:
+                for b in range(each):
+                    out[c // (k + 1), b, row] = (a[:, p + b] ** 2).sum()
+    return out
 
 
 class _Search(Search):
@@ -56,57 +97,46 @@ class _Search(Search):
                 f"orders (J, K) = {orders} have {self.n_coefficients} coefficients, too many for {data.p.size} points"
             )
         self.n_ref = float(self.points.sizes[0])
-        self.sizes = self.points.sizes[self.points.index]
         order = self.points.order
-        self.sigma = np.sqrt(self.points.variance)
-        self.whitener = None  # L^(-1): one product with it whitens thousands of designs
+        # L^(-1) for the covariance L L^T of the points, (n, n), or its diagonal, (n, 1).
+        self.whitener = 1 / np.sqrt(self.points.variance)[:, None]
         if covariance is not None:
             lower = np.linalg.cholesky(covariance[np.ix_(order, order)])
             self.whitener = solve_triangular(lower, np.eye(order.size), lower=True)
 
     def whiten(self, a: np.ndarray) -> np.ndarray:
-        """L^(-1) a for the covariance L L^T of the points; a is (n, ...)."""
-        if self.whitener is None:
-            return a / self.sigma.reshape((-1,) + (1,) * (a.ndim - 1))
-        return (self.whitener @ a.reshape(a.shape[0], -1)).reshape(a.shape)
+        """L^(-1) a, (n, ...)."""
+        return self.whitener * a if self.whitener.shape[1] == 1 else self.whitener @ a
 
-    def design(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Columns (x / s)^j (N / n_ref)^(-k omega), (m, n, P) with k slowest, and s = max |x|, (m,)."""
+    def design(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Variables x / s with s = max |x|, and (N / n_ref)^(-omega), (m, n) each, for rows (m, k); s, (m,)."""
         parameters = self.to_parameters(theta)
-        x = self.points.x(*parameters.T)
+        x = self.points.x(parameters)
         s = np.abs(x).max(axis=1)
         omega = parameters[:, -1:] if self.k else np.zeros((theta.shape[0], 1))
-        power = np.polynomial.polynomial.polyvander(x / s[:, None], self.j)
-        decay = np.polynomial.polynomial.polyvander((self.sizes / self.n_ref) ** -omega, self.k)
-        return (decay[..., :, None] * power[..., None, :]).reshape(*x.shape, -1), s
+        return x / s[:, None], ((self.points.sizes / self.n_ref) ** -omega)[:, self.points.index], s
 
     def chi2(self, theta: np.ndarray, y: np.ndarray | None = None, shared: bool = False) -> np.ndarray:
-        """Minimum over the coefficients: |z|^2 - |Q^T z|^2 with z the whitened data and Q R the whitened design."""
-        y = self.y if y is None else y
-        m = theta.shape[0]
-        z = self.whiten(np.atleast_2d(y).T).T
-        out = np.empty((z.shape[0], m) if shared else m)
-        step = max(1, _CHUNK_VALUES // (z.shape[1] * self.n_coefficients))
-        for start in range(0, m, step):
-            rows = slice(start, start + step)
-            white = self.whiten(np.moveaxis(self.design(theta[rows])[0], 1, 0))
-            q = np.linalg.qr(np.moveaxis(white, 0, 1))[0]
-            if shared:
-                fitted = np.einsum("mnp,bn->bmp", q, z, optimize=True)
-                out[:, rows] = (z**2).sum(axis=1)[:, None] - (fitted**2).sum(axis=2)
-            else:
-                each = z[rows] if y.ndim == 2 else np.broadcast_to(z, (q.shape[0], z.shape[1]))
-                fitted = np.einsum("mnp,mn->mp", q, each)
-                out[rows] = (each**2).sum(axis=1) - (fitted**2).sum(axis=1)
-        return np.maximum(out, 0.0) / self.dof
+        """Minimum over the coefficients: what the whitened design leaves of the whitened data."""
+        return self._misfit(theta, self.y if y is None else y, shared)[self.j] / self.dof
+
+    def grid_values_up_to(self, j: int) -> np.ndarray:
+        """Chi-squared, not divided, on the coarse grid for every J up to ``j``, (J + 1, cells): the designs are nested."""
+        return self._misfit(self.grid, self.y, False, j)
+
+    def _misfit(self, theta: np.ndarray, y: np.ndarray, shared: bool, j: int | None = None) -> np.ndarray:
+        z = np.ascontiguousarray(self.whiten(np.atleast_2d(y).T))  # (n, B) or (n, m)
+        out = _left_over(*self.design(theta)[:2], self.j if j is None else j, self.k, self.whitener, z, shared)
+        return out if shared else out[:, 0]
 
     def coefficients(self, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Coefficients a_jk, (m, K + 1, J + 1), for rows (m, k) and data (m, n)."""
         out = np.empty((theta.shape[0], self.k + 1, self.j + 1))
         for i, row in enumerate(theta):
-            design, s = self.design(row[None])
-            a = np.linalg.lstsq(self.whiten(design[0]), self.whiten(y[i]), rcond=None)[0]
-            out[i] = a.reshape(self.k + 1, self.j + 1) / s[0] ** np.arange(self.j + 1)
+            x, decay, s = self.design(row[None])
+            design = _columns(x[0], decay[0], self.j, self.k)
+            a = np.linalg.lstsq(self.whiten(design), self.whiten(y[i, :, None])[:, 0], rcond=None)[0]
+            out[i] = a.reshape(self.j + 1, self.k + 1).T / s[0] ** np.arange(self.j + 1)
         return out
 
 
@@ -299,8 +329,12 @@ def fit_expansion(
 
     n, rows, found = data.p.size, [], []
     possible = [(j, k) for j, k in orders if (j + 1) * (k + 1) + 2 + len(ansatz.extra) + (k > 0) < n]
+    grids: dict[int, np.ndarray] = {}
     for order in possible or orders[:1]:  # with none, the first says what is wrong
         search = _Search(data, ansatz, order, omega, c, p_c_bounds, nu_bounds, dict(fixed or {}))
+        if search.k not in grids:
+            grids[search.k] = search.grid_values_up_to(max(j for j, k in possible if k == search.k))
+        search.grid_values = grids[search.k][search.j] / search.dof
         theta, value = search.minimum()
         q = search.n_coefficients + search.free.size
         chi2 = value * search.dof

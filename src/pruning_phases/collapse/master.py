@@ -111,7 +111,7 @@ def fit_spline(
         for start in range(0, rows.shape[0], _CHUNK_ROWS):
             part = slice(start, start + _CHUNK_ROWS)
             parameters = search.to_parameters(rows[part, :-1])
-            x = search.points.x(*parameters.T)
+            x = search.points.x(parameters)
             total = variance + np.exp(2 * rows[part, -1:])
             # The likelihood is that of y itself, whatever the ansatz makes of it on the vertical axis.
             v, factor = search.points.scaled(y[part], parameters)
@@ -216,7 +216,7 @@ def leave_one_out(
 
     def predict(theta: np.ndarray, y: np.ndarray) -> np.ndarray:
         parameters = search.to_parameters(theta)
-        x = search.points.x(*parameters.T)
+        x = search.points.x(parameters)
         knots = _knots(x, n_basis)
         v, factor = search.points.scaled(y, parameters)
         coefficients, _ = _spline(x, v, np.broadcast_to(1 / (search.points.variance * factor**2), x.shape), knots)

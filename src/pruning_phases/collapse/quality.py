@@ -6,14 +6,13 @@ Shape legend: n points, S distinct sizes, m parameter sets (rows).
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike
 
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.data import valid_points
 from pruning_phases.observables.tables import array
 
-# Rows evaluated together: 128 rows x 300 points x 8 bytes x ~8 temporaries stay inside a 2-3 MB cache.
-_CHUNK_VALUES = 40_000
 _TIE = 1e-12
 """Gaps below this fraction of the range of x count as ties; rounding makes gaps of about 1e-16 of it."""
 _SHIFT = 1e-10
@@ -39,46 +38,46 @@ class Points:
         self.order = np.lexsort((p, n_train))
         self.p = p[self.order]
         self.sizes, self.index = np.unique(n_train[self.order], return_inverse=True)
-        self.ends = np.flatnonzero(np.diff(self.index, prepend=-1, append=self.sizes.size))
-        self.ends = np.unique(np.concatenate((self.ends[:-1], self.ends[1:] - 1)))
+        first = np.searchsorted(self.index, np.arange(self.sizes.size + 1))
+        self.lowest, self.highest = self.p[first[:-1]], self.p[first[1:] - 1]
         self.variance = np.ones(p.size) if sigma is None else sigma[self.order] ** 2
 
-    def x(self, p_c: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
-        """Collapse variable, (m, n), for parameter vectors of length m; powers are taken once per size."""
-        columns = [np.asarray(a, dtype=float)[:, None] for a in (p_c, nu, *extra)]
-        centre = np.broadcast_to(self.ansatz.centre(self.sizes, *columns), (columns[0].shape[0], self.sizes.size))
+    def stretch(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Centre and scale of every size, (m, S) each, for parameter rows (m, k)."""
+        columns = list(parameters.T[:, :, None])
+        centre, scale = np.empty((2, parameters.shape[0], self.sizes.size))
         with np.errstate(over="ignore", invalid="ignore"):  # a scale that is not finite is reported just below
-            scale = self.ansatz.scale(self.sizes, *columns[1:])
-        x = self.p - centre.take(self.index, axis=-1)
-        x *= scale.take(self.index, axis=-1)
-        # Within a size x grows with p, so its ends are the largest and smallest (a NaN is both).
-        ends = x.take(self.ends, axis=-1)
-        if not (ends.min() >= -_LARGEST_X and ends.max() <= _LARGEST_X and scale.min() > 0):
+            centre[:], scale[:] = self.ansatz.centre(self.sizes, *columns), self.ansatz.scale(self.sizes, *columns[1:])
+            # Within a size x grows with p, so its ends are the largest and smallest (a NaN is both).
+            low, high = (self.lowest - centre) * scale, (self.highest - centre) * scale
+        if not (low.min() >= -_LARGEST_X and high.max() <= _LARGEST_X and scale.min() > 0):
             lower = "".join(f", lower {e.name} below the smallest size" for e in self.ansatz.extra if e.name == "l0")
-            raise ValueError(
-                f"x is not defined or overflows for nu = {np.min(nu):g}; raise the lower bound of nu{lower}"
-            )
-        return x
+            nu = np.min(parameters[:, 1])
+            raise ValueError(f"x is not defined or overflows for nu = {nu:g}; raise the lower bound of nu{lower}")
+        return centre, scale
 
-    def y_scaling(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Offset and factor of every point, (m, n) each, for parameter rows (m, k); None where y is compared as it is."""
-        if type(self.ansatz).y_scaling is Ansatz.y_scaling:
-            return None
-        columns = [np.asarray(a, dtype=float)[:, None] for a in parameters.T]
-        with np.errstate(over="ignore"):
-            scaling = self.ansatz.y_scaling(self.sizes, *columns[1:])
-        if scaling is None:
-            return None
-        shape = (parameters.shape[0], self.sizes.size)
-        offset, factor = (np.broadcast_to(a, shape)[:, self.index] for a in scaling)
-        if not (np.isfinite(offset).all() and np.isfinite(factor).all() and (factor > 0).all()):
-            raise ValueError(f"the scaled y overflows for {self.ansatz!r}; narrow the bounds of kappa, omega or c")
+    def x(self, parameters: np.ndarray) -> np.ndarray:
+        """Collapse variable, (m, n), for parameter rows (m, k)."""
+        centre, scale = self.stretch(parameters)
+        return (self.p - centre[:, self.index]) * scale[:, self.index]
+
+    def y_scaling(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Offset and factor of every size, (m, S) each, for parameter rows (m, k); 0 and 1 where y is compared as it is."""
+        offset, factor = (
+            np.zeros((parameters.shape[0], self.sizes.size)),
+            np.ones((parameters.shape[0], self.sizes.size)),
+        )
+        if type(self.ansatz).y_scaling is not Ansatz.y_scaling:
+            with np.errstate(over="ignore"):
+                offset[:], factor[:] = self.ansatz.y_scaling(self.sizes, *parameters.T[1:, :, None]) or (0.0, 1.0)
+            if not (np.isfinite(offset).all() and np.isfinite(factor).all() and (factor > 0).all()):
+                raise ValueError(f"the scaled y overflows for {self.ansatz!r}; narrow the bounds of kappa, omega or c")
         return offset, factor
 
-    def scaled(self, y: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
-        """Data y (m, n) as the ansatz compares them, and the factor its errors are multiplied by."""
-        scaling = self.y_scaling(parameters)
-        return (y, 1.0) if scaling is None else ((y - scaling[0]) * scaling[1], scaling[1])
+    def scaled(self, y: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Data y (m, n) as the ansatz compares them, and the factor its errors are multiplied by, (m, n)."""
+        offset, factor = (a[:, self.index] for a in self.y_scaling(parameters))
+        return (y - offset) * factor, factor
 
 
 def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False, n_fixed: int = 0) -> int:
@@ -92,50 +91,61 @@ def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False, n
     return dof
 
 
-def _neighbour_gaps(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gaps a = x_right - x, b = x - x_left, g = x_right - x_left to the two points that predict each sorted point.
-
-    At the ends both points lie on the same side (linear extrapolation), so a or b is negative there.
-    """
-    d = x[:, 1:] - x[:, :-1]
-    a = _padded(d[:, 0] + d[:, 1], d[:, 1:], -d[:, -1])
-    b = _padded(-d[:, 0], d[:, :-1], d[:, -1] + d[:, -2])
-    g = _padded(d[:, 1], d[:, :-1] + d[:, 1:], d[:, -2])
-    if d.all():
-        return a, b, g
-    same = (a == 0) & (b == 0)  # repeated measurements of one (N, p): plain average
-    return tuple(np.where(same, value, gap) for value, gap in ((1.0, a), (1.0, b), (2.0, g)))
-
-
-def _reordered(a: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Every row of ``a`` (m, n) in the order of that row; `np.take_along_axis` without its overhead, which counts here."""
-    return a.ravel().take(order + np.arange(0, order.size, order.shape[1])[:, None])
-
-
-def _sorted_x(points: Points, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted collapse variable (m, n) and the stable order, with ties resolved.
-
-    Where two x coincide (p_c meets a grid point, or sizes and grid are commensurate), the prediction is a quotient of
-    vanishing gaps and the order is up to rounding, but both have a limit as p_c approaches from below. Such rows are
-    evaluated at a p_c lower by 1e-10 of the range of p, far below any grid and far above rounding.
-    """
-    x = points.x(*parameters.T)
-    order = x.argsort(axis=-1, kind="stable")
-    x = _reordered(x, order)
-    rows = (x[:, 1:] - x[:, :-1]).min(axis=-1) <= _TIE * (x[:, -1] - x[:, 0])
-    if rows.any():
-        shifted = parameters[rows].copy()
-        shifted[:, 0] -= _SHIFT * np.ptp(points.p)
-        moved = points.x(*shifted.T)
-        order[rows] = np.argsort(moved, axis=-1, kind="stable")
-        x[rows] = _reordered(moved, order[rows])
-    return x, order
+@njit(cache=True, error_model="numpy")
+def _chi_squared(p, index, variance, centre, scale, offset, factor, y, shared, drop_ends, resolved, out, ties):
+    """`chi_squared_rows` into ``out``; rows with ties are only marked, unless they are ``resolved``."""
+    n = p.size
+    order, x, v, var = np.arange(n), np.empty(n), np.empty(n), np.empty(n)
+    a, b, gap, weight = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    for i in range(centre.shape[0]):
+        # Insertion sort, beginning with the order of the row before: its parameters are close, so little has to move.
+        smallest = np.inf
+        for k in range(n):
+            here, j = order[k], k
+            value = (p[here] - centre[i, index[here]]) * scale[i, index[here]]
+            while j > 0 and (value < x[j - 1] or (value == x[j - 1] and here < order[j - 1])):
+                x[j], order[j] = x[j - 1], order[j - 1]
+                j -= 1
+            x[j], order[j] = value, here
+        for k in range(1, n):
+            smallest = min(smallest, x[k] - x[k - 1])
+        ties[i] = not resolved and smallest <= _TIE * (x[n - 1] - x[0])
+        if ties[i]:
+            continue
+        for k in range(n):
+            var[k] = variance[order[k]] * factor[i, index[order[k]]] ** 2
+        # With the gap as common factor (w_left = a/gap, w_right = b/gap) no quotient of vanishing gaps is ever formed, so near and
+        # exact ties give the same limit.
+        for k in range(n):
+            left = 1 if k == 0 else n - 3 if k == n - 1 else k - 1  # at the ends both points lie on one side
+            right = 2 if k == 0 else n - 2 if k == n - 1 else k + 1
+            a[k], b[k] = x[right] - x[k], x[k] - x[left]
+            if a[k] == 0 and b[k] == 0:  # repeated measurements of one (N, p): plain average
+                a[k] = b[k] = 1.0
+            gap[k] = a[k] + b[k]
+            weight[k] = 1 / (gap[k] ** 2 * var[k] + a[k] ** 2 * var[left] + b[k] ** 2 * var[right])
+        first, last = (0, y.shape[0]) if shared else (i, i + 1)
+        for j in range(first, last):
+            for k in range(n):
+                size = index[order[k]]
+                v[k] = (y[j, order[k]] - offset[i, size]) * factor[i, size]
+            total = 0.0
+            for k in range(1, n - 1):
+                total += (gap[k] * v[k] - a[k] * v[k - 1] - b[k] * v[k + 1]) ** 2 * weight[k]
+            if not drop_ends:
+                total += (gap[0] * v[0] - a[0] * v[1] - b[0] * v[2]) ** 2 * weight[0]
+                total += (gap[n - 1] * v[n - 1] - a[n - 1] * v[n - 3] - b[n - 1] * v[n - 2]) ** 2 * weight[n - 1]
+            out[j if shared else 0, i] = total
 
 
 def chi_squared_rows(
     points: Points, y: np.ndarray, parameters: np.ndarray, drop_ends: bool = False, shared: bool = False
 ) -> np.ndarray:
     """Sum over points of (y - ybar)^2 / Sigma^2, not divided by the degrees of freedom.
+
+    Where two x coincide (p_c meets a grid point, or sizes and grid are commensurate), the prediction is a quotient of
+    vanishing gaps and the order is up to rounding, but both have a limit as p_c approaches from below. Such rows are
+    evaluated at a p_c lower by 1e-10 of the range of p, far below any grid and far above rounding.
 
     Args:
         points: the data without y.
@@ -148,55 +158,22 @@ def chi_squared_rows(
     Returns:
         (m,), or (B, m) with ``shared``.
     """
-    m, n = parameters.shape[0], points.p.size
-    out = np.empty((y.shape[0], m)) if shared else np.empty(m)
-    step = max(1, _CHUNK_VALUES // (n * (y.shape[0] if shared else 1)))
-    for start in range(0, m, step):
-        rows = slice(start, min(start + step, m))
-        x, order = _sorted_x(points, parameters[rows])
-        a, b, g = _neighbour_gaps(x)
-        # Written with the gap g as common factor (w_left = a/g, w_right = b/g) no quotient of vanishing gaps is ever
-        # formed, so near and exact ties give the same limit.
-        variance = points.variance.take(order)
-        scaling = points.y_scaling(parameters[rows])
-        if scaling is not None:
-            offset, factor = (_reordered(a, order) for a in scaling)
-            variance = variance * factor**2
-        denominator = g * g * variance + a * a * _left(variance) + b * b * _right(variance)
-        if shared:
-            v = y[:, order]
-        elif y.ndim == 2:
-            v = _reordered(y[rows], order)
-        else:
-            v = y[order]
-        if scaling is not None:
-            v = (v - offset) * factor
-        residual = g * v - a * _left(v) - b * _right(v)
-        terms = residual * residual / denominator
-        if drop_ends:
-            terms = terms[..., 1:-1]
-        if shared:
-            out[:, rows] = terms.sum(axis=-1)
-        else:
-            out[rows] = terms.sum(axis=-1)
-    return out
+    single = y.ndim == 1
+    y = np.ascontiguousarray(np.atleast_2d(y))
+    every = shared or single
 
+    def evaluated(rows: np.ndarray, y: np.ndarray, resolved: bool) -> tuple[np.ndarray, np.ndarray]:
+        out, ties = np.empty((y.shape[0] if every else 1, rows.shape[0])), np.empty(rows.shape[0], bool)
+        stretch = (*points.stretch(rows), *points.y_scaling(rows))
+        _chi_squared(points.p, points.index, points.variance, *stretch, y, every, drop_ends, resolved, out, ties)
+        return out, ties
 
-def _padded(first: np.ndarray, inner: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """``inner`` (..., n - 2) with a column in front and one behind."""
-    out = np.empty((*inner.shape[:-1], inner.shape[-1] + 2))
-    out[..., 0], out[..., 1:-1], out[..., -1] = first, inner, last
-    return out
-
-
-def _left(v: np.ndarray) -> np.ndarray:
-    """Value at the left predicting point of each sorted point (first: second point; last: last but two)."""
-    return _padded(v[..., 1], v[..., :-2], v[..., -3])
-
-
-def _right(v: np.ndarray) -> np.ndarray:
-    """Value at the right predicting point of each sorted point (first: third point; last: last but one)."""
-    return _padded(v[..., 2], v[..., 2:], v[..., -2])
+    out, ties = evaluated(np.asarray(parameters, dtype=float), y, False)
+    if ties.any():
+        moved = parameters[ties]
+        moved[:, 0] -= _SHIFT * np.ptp(points.p)
+        out[:, ties], _ = evaluated(moved, y if every else y[ties], True)
+    return out if shared and not single else out[0]
 
 
 def reduced_chi_squared(

@@ -20,7 +20,7 @@ from pruning_phases.collapse.expansion import fit_expansion
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.collapse.lines import collapse_lines, crossing_point, fit_table
 from pruning_phases.collapse.quality import reduced_chi_squared
-from pruning_phases.runs.sweep import results, shipped_protocols
+from pruning_phases.runs.results import results, shipped_protocols
 
 HALF_WIDTHS = (0.2, 0.15, 0.1)
 """Half-widths of the window about the crossing that the rule tries, in p; 0.1 holds eight or nine points of the book's grid."""

@@ -294,37 +294,29 @@ def minimise(
 
     for _ in range(max_iterations):
         order = np.argsort(values, axis=1, kind="stable")
-        values = np.take_along_axis(values, order, axis=1)
-        simplex = np.take_along_axis(simplex, order[:, :, None], axis=1)
-        active = np.flatnonzero((np.ptp(simplex, axis=1) > tolerance * step).any(axis=1))
+        values, simplex = values[number[:, None], order], simplex[number[:, None], order]
+        active = ((simplex.max(axis=1) - simplex.min(axis=1)) > tolerance * step).any(axis=1).nonzero()[0]
         if not active.size:
             break
         s, f = simplex[active], values[active]
-        centroid, worst = s[:, :-1].mean(axis=1), s[:, -1]
-
-        def trial(factor: np.ndarray | float, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            factor = np.broadcast_to(factor, rows.shape)[:, None]
-            x = np.clip(centroid[rows] + factor * (centroid[rows] - worst[rows]), low, high)  # noqa: B023
-            return x, objective(x, active[rows])  # noqa: B023
-
-        everyone = np.arange(active.size)
-        reflected, f_reflected = trial(1.0, everyone)
-        new, f_new = reflected.copy(), f_reflected.copy()
+        centroid = s[:, :-1].mean(axis=1)
+        towards = centroid - s[:, -1]  # from the worst vertex
+        new = np.clip(centroid + towards, low, high)
+        f_new = objective(new, active)
         # Second trial: expansion after a new best point, contraction (outside or inside) after a poor one.
-        expand = f_reflected < f[:, 0]
-        contract = f_reflected >= f[:, -2]
-        second = np.flatnonzero(expand | contract)
+        expand, contract = f_new < f[:, 0], f_new >= f[:, -2]
+        second = (expand | contract).nonzero()[0]
+        shrink = second[:0]
         if second.size:
-            outside = f_reflected[second] < f[second, -1]
-            factor = np.where(expand[second], 2.0, np.where(outside, 0.5, -0.5))
-            x, fx = trial(factor, second)
-            better = fx < np.where(expand[second], f_reflected[second], np.minimum(f_reflected[second], f[second, -1]))
+            reached, worst = f_new[second], f[second, -1]
+            factor = np.where(expand[second], 2.0, np.where(reached < worst, 0.5, -0.5))
+            x = np.clip(centroid[second] + factor[:, None] * towards[second], low, high)
+            fx = objective(x, active[second])
+            better = fx < np.where(expand[second], reached, np.minimum(reached, worst))
             new[second[better]], f_new[second[better]] = x[better], fx[better]
             shrink = second[~better & contract[second]]
-        else:
-            shrink = second
-        keep = np.setdiff1d(everyone, shrink, assume_unique=True)
-        s[keep, -1], f[keep, -1] = new[keep], f_new[keep]
+        new[shrink], f_new[shrink] = s[shrink, -1], f[shrink, -1]  # the worst vertex stays, and shrinks with the others
+        s[:, -1], f[:, -1] = new, f_new
         if shrink.size:
             s[shrink, 1:] = 0.5 * (s[shrink, 1:] + s[shrink, :1])
             flat = s[shrink, 1:].reshape(-1, k)

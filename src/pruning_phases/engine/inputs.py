@@ -59,8 +59,9 @@ class LitInputs(AllInputs):
         validation: torch.Tensor,
     ) -> None:
         self.begun, self.lit = begun.weights[0], lit.nonzero().flatten()
-        first = self.begun[firsts][..., ~lit].contiguous()
-        self.offset = first @ scaled(pixels[:, ~lit][validation], first.dtype).mT[:, None]
+        dark = (~lit).nonzero().flatten()
+        first = self.begun[firsts][..., dark].contiguous()
+        self.offset = first @ scaled(pixels[validation[..., None], dark], first.dtype).mT[:, None]
 
     def pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """The columns `lit`."""

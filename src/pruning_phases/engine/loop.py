@@ -96,23 +96,6 @@ def train(
 
     Raises ConfigError for networks that differ in these, repeat, or do not fit the pool, and for an impossible l2 or shape.
     """
-    with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
-        batch = batch_of(networks, training, data, device, architecture=architecture, start=start, masks=masks, l2=l2)
-        return batch.run(frozenset(record))
-
-
-def batch_of(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str | torch.device = "cpu",
-    *,
-    architecture: Architecture | None = None,
-    start: State | None = None,
-    masks: Sequence[torch.Tensor] | None = None,
-    l2: float | Sequence[float] | None = None,
-) -> Batch:
-    """The batch that `train` trains, before its first epoch; arguments and errors as there."""
     networks = tuple(Network(*network) for network in networks)
     if len({network[:3] for network in networks}) != 1 or len(set(networks)) != len(networks):
         raise ConfigError(
@@ -128,7 +111,8 @@ def batch_of(
     architecture = architecture or architecture_of(training, *networks[0][:2])
     samples = Samples(networks, training, data, torch.device(device))
     begun = _begin(samples, training, architecture, start, masks)
-    return Batch(samples, training, architecture, begun, masks, strengths)
+    with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
+        return Batch(samples, training, architecture, begun, masks, strengths).run(frozenset(record))
 
 
 def _begin(

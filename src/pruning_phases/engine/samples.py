@@ -25,9 +25,14 @@ class Samples:
         members = [[m for m, n in enumerate(networks) if n.realization == r] for r in self.realizations]
         self.slots = packed(members)
         splits = [streams.split(training, r) for r in self.realizations]
-        self.pools = torch.as_tensor(np.stack([pool[: self.n_train] for pool, _ in splits]), device=device)
-        self.validation = torch.as_tensor(np.stack([validation for _, validation in splits]), device=device)
-        self.pixels, self.labels = data.train_pixels.to(device), data.train_labels.to(device)
+        pools, validation = np.stack([pool[: self.n_train] for pool, _ in splits]), np.stack([v for _, v in splits])
+        used = np.zeros(len(data.train_labels), bool)
+        used[pools] = used[validation] = True
+        place = used.cumsum() - 1  # in the table of the images that are used
+        self.pools = torch.as_tensor(place[pools], device=device)
+        self.validation = torch.as_tensor(place[validation], device=device)
+        rows = torch.as_tensor(used.nonzero()[0])
+        self.pixels, self.labels = data.train_pixels[rows].to(device), data.train_labels[rows].to(device)
         self.onehot = torch.nn.functional.one_hot(self.labels, training.images.n_classes).to(DTYPES[training.precision])
 
     @property

@@ -3,7 +3,7 @@
 An experiment is a module with two functions:
 
 - ``steps(training)``: the keys of its steps, increasing integers, as stored in the column `step`;
-- ``chain(networks, training, data, device, start)``: its steps in this order, after `start` if one is given.
+- ``chain(group, start)``: its steps in this order, after `start` if one is given.
 
 Everything else (batches, storing, resuming, verifying, progress) is the same for all. A further experiment is a module and an entry in
 `EXPERIMENTS`; what it visits is `Training.path`, further options are fields of `Training`.
@@ -15,13 +15,15 @@ import dataclasses
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets.files import Images
-from pruning_phases.engine import Parameters, State, TrainedBatch
+
+if TYPE_CHECKING:  # who reads results shall not wait for torch
+    from pruning_phases.datasets.files import Images
+    from pruning_phases.engine import Parameters, State, TrainedBatch
 
 EXPERIMENTS = {
     "dropout": "pruning_phases.experiments.dropout",
@@ -31,6 +33,15 @@ EXPERIMENTS = {
     "rates": "pruning_phases.experiments.rates",
 }
 """Module of each experiment, by the name that `Training.experiment` has. A frozen name: it is in the hash of the protocol."""
+
+
+class Group(NamedTuple):
+    """Networks trained together, and how: what `engine.train` is given first."""
+
+    networks: Sequence[Network]
+    training: Training
+    data: Images
+    device: str = "cpu"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,15 +67,8 @@ class Experiment(Protocol):
     def steps(self, training: Training) -> tuple[int, ...]:
         """Keys of the steps, increasing. Raises ConfigError for a `path` that the experiment cannot visit."""
 
-    def chain(
-        self,
-        networks: Sequence[Network],
-        training: Training,
-        data: Images,
-        device: str,
-        start: tuple[int, State] | None = None,
-    ) -> Iterator[Step]:
-        """The steps of networks trained together; start: an earlier step and its state, so that only later ones follow."""
+    def chain(self, group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
+        """The steps of a group; start: an earlier step and its state, so that only later ones follow."""
 
 
 def experiment_of(training: Training) -> Experiment:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets.files import Images
+from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine import State, train
-from pruning_phases.experiments import Step, records_of
+from pruning_phases.experiments import Group, Step, records_of
 
 
 def steps(training: Training) -> tuple[int, ...]:
@@ -19,13 +18,7 @@ def steps(training: Training) -> tuple[int, ...]:
     return (0,)
 
 
-def chain(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str,
-    start: tuple[int, State] | None = None,
-) -> Iterator[Step]:
+def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The trained networks."""
-    batch = train(networks, training, data, device, l2=training.l2)
+    batch = train(*group, l2=group.training.l2)
     yield Step(0, batch.parameters, records_of(batch), last=batch.last.parameters)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets.files import Images
+from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine import State, train
-from pruning_phases.experiments import Step, records_of
+from pruning_phases.experiments import Group, Step, records_of
 
 EPOCHS = (1, 2, 4, 8, 16, 32, 64)  # where `path` is empty; frozen, as the hash of a protocol does not have them
 
@@ -29,14 +28,9 @@ def steps(training: Training) -> tuple[int, ...]:
     return epochs
 
 
-def chain(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str,
-    start: tuple[int, State] | None = None,
-) -> Iterator[Step]:
+def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The networks at each epoch."""
+    training = group.training
     done, state = start or (0, None)
     never = training.max_epochs + 1
     constant = {"restore": "last", "early_stopping_patience": never, "scheduler_patience": never}
@@ -44,7 +38,7 @@ def chain(
         if step <= done:
             continue
         stretch = dataclasses.replace(training, max_epochs=step - done, **constant)
-        batch = train(networks, stretch, data, device, start=state, l2=training.l2)
+        batch = train(*group._replace(training=stretch), start=state, l2=training.l2)
         records = tuple({**one, "epochs": done + one["epochs"], "best_epoch": 0} for one in records_of(batch))
         done, state = step, batch.last
         yield Step(step, batch.parameters, records, state)

@@ -24,7 +24,7 @@ from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import scaled
 from pruning_phases.datasets.files import Images
 from pruning_phases.engine import Architecture, Parameters, State, TrainedBatch, architecture_of, clean_logits, train
-from pruning_phases.experiments import Step, measures, pruned, records_of
+from pruning_phases.experiments import Group, Step, measures, pruned, records_of
 
 SHARE = 0.2  # of the survivors, removed at each step, as in the lottery-ticket experiments
 N_STEPS = 34  # frozen, like SHARE: the hash of a protocol does not have them (see `epochs.EPOCHS`)
@@ -38,21 +38,16 @@ def steps(training: Training) -> tuple[int, ...]:
     return tuple(range(len(densities or range(N_STEPS)) + 1))
 
 
-def chain(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str,
-    start: tuple[int, State] | None = None,
-) -> Iterator[Step]:
+def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The trained networks, then those of each density."""
+    networks, training, data, _ = group
     architecture = architecture_of(training, *networks[0][:2])
     done, state = start or (-1, None)
     for step in steps(training):
         if step <= done:
             continue
         if step == 0:
-            batch = train(networks, training, data, device)
+            batch = train(*group)
             state = State(batch.parameters)
             yield _step(0, batch, state, None, architecture, data)
             continue
@@ -61,11 +56,11 @@ def chain(
         begun = before
         if training.rewind:
             begun = _initial(networks, training, architecture, before)
-        batch = _trained(networks, training, data, device, begun, masks, step)
+        batch = _trained(group, begun, masks, step)
         state = State(batch.parameters)
         if training.control:
             begun, masks = _controls(networks, training, architecture, before, masks, step)
-            batch = _trained(networks, training, data, device, begun, masks, step)
+            batch = _trained(group, begun, masks, step)
             before = begun
         yield _step(step, batch, state, before, architecture, data)
 
@@ -87,25 +82,17 @@ def _masks(parameters: Parameters, share: float, per_layer: bool) -> list[torch.
     return [torch.stack(layer) for layer in zip(*found, strict=True)]
 
 
-def _trained(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str,
-    begun: Parameters,
-    masks: Sequence[torch.Tensor],
-    step: int,
-) -> TrainedBatch:
+def _trained(group: Group, begun: Parameters, masks: Sequence[torch.Tensor], step: int) -> TrainedBatch:
     """Fine-tuned networks; every step has mini-batches of its own."""
+    stretch = training = group.training
     n_epochs = training.finetune_epochs
-    stretch = training
     if n_epochs:
         never = n_epochs + 1
         stretch = dataclasses.replace(
             training, max_epochs=n_epochs, restore="last", early_stopping_patience=never, scheduler_patience=never
         )
     state = State(begun, epoch=training.max_epochs + (step - 1) * stretch.max_epochs)
-    return train(networks, stretch, data, device, start=state, masks=masks)
+    return train(*group._replace(training=stretch), start=state, masks=masks)
 
 
 def _initial(

@@ -11,14 +11,13 @@ monitor="training", early_stopping_patience=5, max_epochs=50, batch_size=64, lea
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets.files import Images
+from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine import Parameters, State, train
-from pruning_phases.experiments import Step, records_of
+from pruning_phases.experiments import Group, Step, records_of
 
 PATH = tuple(
     round(0.01 * k, 2) for k in (*range(11), *range(9, -1, -1))
@@ -41,14 +40,9 @@ def steps(training: Training) -> tuple[int, ...]:
     return tuple(range(len(penalties(training))))
 
 
-def chain(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str,
-    start: tuple[int, State] | None = None,
-) -> Iterator[Step]:
+def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The networks at each penalty."""
+    training = group.training
     done, state = start or (-1, None)
     constant = dataclasses.replace(training, restore="last", scheduler_patience=training.max_epochs + 1)
     for step, strength in enumerate(penalties(training)):
@@ -56,10 +50,10 @@ def chain(
             continue
         if state is not None and not training.carry_moments:
             state = State(state.parameters, epoch=state.epoch)
-        batch = train(networks, constant, data, device, start=state, l2=strength)
+        batch = train(*group._replace(training=constant), start=state, l2=strength)
         state = batch.last
         measures = {
-            "l2": np.full(len(networks), strength),
+            "l2": np.full(len(group.networks), strength),
             "norm": norm(batch.parameters),
             "train_loss": np.array([losses[-1] for losses in batch.train_losses]),
         }

@@ -16,8 +16,8 @@ ACCEPTABLE = 0.05
 
 
 class Plane(NamedTuple):
-    """The plane of results: `rows` at the sizes that every line has (`common_sizes`), the averages `loss` and `accuracy` of them,
-    `points` with their exponent and phase (`exponents`, `classify`), and the `border` between eumentia and dementia (`boundary`).
+    """The plane of results: its `rows`, the averages `loss` and `accuracy` of them, `points` with their exponent and phase (`exponents`,
+    `classify`), and the `border` between eumentia and dementia (`boundary`).
     """
 
     rows: pd.DataFrame
@@ -27,18 +27,19 @@ class Plane(NamedTuple):
     border: pd.DataFrame
 
 
-def plane(results: pd.DataFrame, n_min: int | None = None, z: float = 2.0) -> Plane:
+def plane(results: pd.DataFrame, n_min: int | None = None, z: float = 2.0, common: bool = True) -> Plane:
     """Averages, exponents, phases and border of tidy results.
 
     Args:
         results: tidy results; of several architectures each is a plane by itself, all over the same sizes.
         n_min: smallest N that enters the exponents (None: all).
         z: standard errors that count: of alpha for a phase, of both sides for the border.
+        common: only the sizes that every line has (`common_sizes`); else every line has all of its own.
 
     Raises:
         ValueError: as in `common_sizes`, `averages`, `exponents`, `classify`.
     """
-    rows = common_sizes(results)
+    rows = common_sizes(results) if common else results
     loss, accuracy = averages(rows, "loss"), averages(rows, "accuracy")
     points = classify(exponents(loss, n_min=n_min), loss, accuracy, z=z)
     return Plane(rows, loss, accuracy, points, boundary(points, z=z))

@@ -15,6 +15,7 @@ from pruning_phases.plotting.collapse import (
     gallery,
     known_system,
     landscape_map,
+    own_panels,
     transition_figure,
 )
 from pruning_phases.plotting.crossings import crossing_drift_line, crossing_hypotheses, hypothesis_panels
@@ -71,6 +72,7 @@ __all__ = [
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",
+    "own_panels",
     "panels",
     "phase_map",
     "scaling_fits",

@@ -289,3 +289,20 @@ def known_system(
         fit = fit_collapse(points.window(window), BKT(), n_bootstrap=0)
         crossing_and_collapse(fit, ax, points, xlabel=xlabel, ylabel=names[key])
     return figure
+
+
+def own_panels(fits: Mapping[str, CollapseFit], points: CollapseData, xlabel: str, ylabel: str) -> Figure:
+    """Of each form the curves with their collapse, and beside them its landscape of chi-squared.
+
+    Args:
+        fits: results of `fit_collapse` by name of the form.
+        points: all points.
+        xlabel: the control parameter.
+        ylabel: the observable.
+    """
+    figure, axes = panels(2 * len(fits))
+    for (label, fit), left, right in zip(fits.items(), axes[::2], axes[1::2], strict=True):
+        crossing_and_collapse(fit, left, points, xlabel=xlabel, ylabel=ylabel)
+        landscape_map(fit, right)
+        left.set_title(label, loc="right", fontsize=10)
+    return figure

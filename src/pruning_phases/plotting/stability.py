@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pruning_phases.collapse import Regime
+from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import size_label
 from pruning_phases.plotting.style import axes_or_new, panels, styled
 
@@ -26,7 +27,9 @@ def _cell(row: pd.Series) -> str:
 
 
 @styled
-def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None) -> Axes:
+def stability_grid(
+    table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None, parameter: str = P_EVAL
+) -> Axes:
     """Fits of one ansatz as cells: smallest size (across) by half-width of the window (up), each with its status and numbers.
 
     A cell reads: status of the contour, p_c, nu, chi-squared. A fat dot marks choices that pass the test of stability of
@@ -36,6 +39,7 @@ def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: Regime |
         table: from `collapse.stability_map`, rows of one ansatz; smallest sizes for which nothing can be fitted are left out.
         ax: axes to draw on (None: a new figure).
         chosen: the regime, to be framed.
+        parameter: label of the control parameter.
 
     Raises:
         ValueError: rows of several ansätze.
@@ -60,17 +64,17 @@ def stability_grid(table: pd.DataFrame, ax: Axes | None = None, chosen: Regime |
     ax.set_yticks(ax.get_yticks(), [f"±{width:g}" for width in widths], rotation=0)
     ax.tick_params(length=0)
     ax.set_xlabel("smallest size $N$ fitted")
-    ax.set_ylabel("window of $p_\\mathrm{eval}$")
+    ax.set_ylabel(f"window of {parameter}")
     return ax
 
 
 @styled
-def stability_panels(table: pd.DataFrame, chosen: Regime | None = None) -> Figure:
+def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, parameter: str = P_EVAL) -> Figure:
     """`stability_grid` of every ansatz in the table, one below the other, titled with its name."""
     labels = list(dict.fromkeys(table["ansatz"]))
     figure, axes = panels(len(labels), columns=1, height=3.1, width=7.2)
     for letter, label, ax in zip("abcdef", labels, axes, strict=False):
-        stability_grid(table[table["ansatz"] == label], ax, chosen)
+        stability_grid(table[table["ansatz"] == label], ax, chosen, parameter)
         ax.set_title(f"({letter}) {label}: status, $p_c$, $\\nu$, $\\chi^2_\\nu$", loc="left")
         if ax is not axes[-1]:
             ax.set_xlabel("")

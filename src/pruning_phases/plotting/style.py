@@ -180,6 +180,7 @@ def vector_output() -> None:
     own_fonts_first()
     if "inline" not in plt.get_backend():  # MPLBACKEND may name one that shows nothing
         get_ipython().enable_matplotlib("inline")
+    plt.uninstall_repl_displayhook()  # pyplot would draw every figure once more, for nobody, before it is shown
     # a fixed salt for the ids inside the SVG and no date: a notebook run again does not change in git
     plt.rcParams["svg.hashsalt"] = "pruning-phases"
     set_matplotlib_formats("svg", "png", metadata={"Date": None}, dpi=110)

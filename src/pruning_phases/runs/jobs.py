@@ -15,7 +15,7 @@ import torch
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
 from pruning_phases.datasets.files import Images, load
 from pruning_phases.engine import evaluate
-from pruning_phases.experiments import Step, experiment_of
+from pruning_phases.experiments import Group, Step, experiment_of
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.planning import Job
@@ -100,7 +100,7 @@ def compute(job: Job, training: Training, device: str = "cpu") -> Iterator[Compu
     start = None if job.start is None else weights.load_state(Path(job.start), job.networks, device)[:2]
     experiment = experiment_of(training)
     several = experiment.steps(training) != (0,)
-    for at in experiment.chain(job.networks, training, images(training.dataset), device, start):
+    for at in experiment.chain(Group(job.networks, training, images(training.dataset), device), start):
         names = [{**one._asdict(), "step": at.step} if several else one._asdict() for one in job.networks]
         records = tuple({**name, **record} for name, record in zip(names, at.records, strict=True))
         at = dataclasses.replace(at, records=records)

@@ -42,6 +42,7 @@ FORMAT = 1
 METADATA_KEY = b"pruning_phases"
 # What reading a file raises that is not one of ours: not Parquet or JSON, no such key, a value of another type
 _NOT_OURS = (pa.ArrowException, ValueError, LookupError, TypeError, AttributeError)
+STORE_VARIABLE = "PRUNING_PHASES_STORE"
 _PART = re.compile(r"part-([0-9a-f]{16})\.parquet")
 
 
@@ -88,6 +89,11 @@ def diverged(records: Iterable[dict]) -> set[Network]:
     return {
         Network(*(one[field] for field in Network._fields)) for one in records if one.get("stop_reason") == DIVERGED
     }
+
+
+def default_store() -> Path:
+    """Folder used when none is named: $PRUNING_PHASES_STORE, or `store` in the current folder."""
+    return expanded(os.environ.get(STORE_VARIABLE) or "store")
 
 
 class Store:

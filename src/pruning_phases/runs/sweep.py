@@ -1,42 +1,30 @@
-"""From a sweep to its results: plan the missing networks, hand them to an executor, go on where workers were lost."""
+"""What a sweep lacks is computed: plan the missing networks, hand them to an executor, go on where workers were lost."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
-import pandas as pd
 import torch
 
-from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
+from pruning_phases.config import ConfigError, Sweep
 from pruning_phases.datasets import data_folder, prepare
 from pruning_phases.experiments import steps_of
-from pruning_phases.paths import REPOSITORY, expanded
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
 from pruning_phases.runs.jobs import BatchReport, Settings, run_batches
 from pruning_phases.runs.planning import Job, Plan, plan
 from pruning_phases.runs.progress import LOG, Progress
-from pruning_phases.runs.store import Store, StoreWarning
+from pruning_phases.runs.store import Store, StoreWarning, default_store
 
-SHIPPED = REPOSITORY / "data" / "reference.parquet"
-SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_batch.parquet"}
-"""Compact file of each of `config.PROTOCOLS`."""
-STORE_VARIABLE = "PRUNING_PHASES_STORE"
 MAX_FRUITLESS = 5  # times in a row that workers may die before any batch is finished
 WORTH_WORKERS = 2e12  # FLOP, about a minute: for less, worker processes take longer to start than they save
-
-
-def default_store() -> Path:
-    """Folder used when none is named: $PRUNING_PHASES_STORE, or `store` in the current folder."""
-    return expanded(os.environ.get(STORE_VARIABLE) or "store")
 
 
 def run(
@@ -189,86 +177,3 @@ def _described(error: Exception) -> Exception:
         said = (trace[1] if trace else str(error)).strip().splitlines()[-1]
         return ExecutorError(f"a Slurm job failed: {said}; finished batches are stored")
     return error
-
-
-def shipped_protocols() -> list[str]:
-    """Names of the protocols whose results come with the repository, the book's own first."""
-    return [name for name, path in SHIPPED_FILES.items() if path.exists()]
-
-
-def sweep_of(name: str, **overrides: object) -> Sweep:
-    """The sweep of a preset with fields overridden (`Sweep.override`); also how notebook parameters become a sweep."""
-    return preset(name).override(**overrides)
-
-
-def results(
-    preset: str = "shipped",
-    *,
-    protocol: str = "base",
-    store: str | os.PathLike[str] | None = None,
-    **overrides: object,
-) -> pd.DataFrame:
-    """Tidy table of results (columns `tables.COLUMNS`), computing what is missing.
-
-    preset: "shipped" reads the results file of the repository, without training; smoke, laptop, reference or paper train what the store
-    lacks. protocol: one of `config.PROTOCOLS`, "base" (the book's) or "large_batch" (learning rate 0.003, mini-batches of 512).
-    overrides: fields of the sweep (`Sweep.override`), None meaning the preset's own; with "shipped" they select from the file.
-    Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
-    """
-    if protocol not in PROTOCOLS:
-        raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
-    if preset != "shipped":
-        sweep = sweep_of(preset, **{**PROTOCOLS[protocol], **overrides})
-        where = Store(store or default_store())
-        run(sweep, where)
-        return where.read(sweep)
-    table, manifest = stores.read_compact(SHIPPED_FILES[protocol], SHIPPED_FILES[protocol].stem)
-    stores.warn_of_diverged_in(manifest)
-    return _restrict(table, Sweep.from_dict(manifest["sweep"]), overrides)
-
-
-def _restrict(table: pd.DataFrame, shipped: Sweep, overrides: Mapping[str, object]) -> pd.DataFrame:
-    """The rows that `overrides` select: checked like fields of a sweep, then everything that they name must be there."""
-    asked = shipped.override(**overrides)
-    chosen = [name for name, value in overrides.items() if value is not None]
-    elsewhere = "or another preset to compute them"
-    for name in chosen:
-        if name in Training.__dataclass_fields__ and getattr(asked.training, name) != getattr(shipped.training, name):
-            one = getattr(shipped.training, name)
-            raise ConfigError(
-                f"the shipped results have one value of {name}, {one!r}: choose another preset to compute with "
-                f"{name} = {getattr(asked.training, name)!r}"
-            )
-    if asked.evaluation.passes > (most := shipped.evaluation.passes):
-        raise ConfigError(f"the shipped results have {most} passes: give at most {most}, {elsewhere}")
-    named = {name: getattr(asked.grids[0], name) for name in chosen if name in Network._fields}
-    if "p_eval" in chosen:
-        named["p_eval"] = asked.evaluation.p_eval
-    whole = table
-    for name, values in named.items():
-        there = sorted(whole[name].unique().tolist())
-        if lacking := sorted(set(values) - set(there)):
-            raise ConfigError(
-                f"the shipped results have no {name} = {lacking}: choose from {', '.join(f'{v:g}' for v in there)}, {elsewhere}"
-            )
-        table = table[table[name].isin(values)]
-    networks = table[list(Network._fields)].drop_duplicates()
-    axes = [name for name in named if name != "p_eval"]
-    if axes:
-        lacking = set(itertools.product(*(named[name] for name in axes))) - set(
-            networks[axes].itertuples(index=False, name=None)
-        )
-        if lacking:
-            example = ", ".join(f"{name} = {value:g}" for name, value in zip(axes, min(lacking), strict=True))
-            raise ConfigError(f"the shipped results have no networks with {example}: leave out a value, {elsewhere}")
-    if "realizations" in chosen:
-        wanted = asked.grids[0].realizations
-        count = networks.groupby(list(Network._fields[:4]))["realization"].nunique()
-        if (fewest := int(count.min())) < wanted:
-            example = ", ".join(f"{n} = {v:g}" for n, v in zip(count.index.names, count.idxmin(), strict=True))
-            raise ConfigError(
-                f"the shipped results have no realizations = {wanted} of each of these networks ({fewest} with {example}): "
-                f"give at most {fewest}, choose networks with more (the most is {int(count.max())}), {elsewhere}"
-            )
-        table = table[table["realization"] < wanted]
-    return table[table["eval_pass"] < asked.evaluation.passes].reset_index(drop=True)

@@ -37,15 +37,14 @@ def tidy(
 
     step: of a chain, a further column, as are `measures` [M].
     """
-    networks = tuple(networks)
-    _, n_p, n_passes = loss.shape
-    names = np.repeat(np.array(networks, dtype=object), n_p * n_passes, axis=0)
-    columns = {name: names[:, k] for k, name in enumerate(Network._fields)}
-    columns["p_eval"] = np.tile(np.repeat(evaluation.p_eval, n_passes), len(networks))
-    columns["eval_pass"] = np.tile(np.arange(n_passes), len(networks) * n_p)
+    n_networks, n_p, n_passes = loss.shape
+    named = zip(Network._fields, zip(*networks, strict=True), strict=True)
+    columns = {name: np.repeat(values, n_p * n_passes) for name, values in named}
+    columns["p_eval"] = np.tile(np.repeat(evaluation.p_eval, n_passes), n_networks)
+    columns["eval_pass"] = np.tile(np.arange(n_passes), n_networks * n_p)
     columns["loss"], columns["n_correct"] = loss.ravel(), n_correct.ravel()
     if step is not None:
-        columns["step"] = np.full(len(names), step)
+        columns["step"] = np.full(loss.size, step)
     for name, values in (measures or {}).items():
         columns[name] = np.repeat(values, n_p * n_passes)
     table = pd.DataFrame(columns)

@@ -36,8 +36,7 @@ def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[
     rows = results[np.isclose(results["p_train"].to_numpy()[:, None], np.asarray(p_train)).any(axis=1)]
     if rows.empty:
         return [[None] * len(p_eval) for _ in p_train]
-    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
-    points = observables.classify(observables.exponents(loss), loss, accuracy)
+    points = observables.plane(rows, common=False).points
     known = {(round(r.p_train, 6), round(r.p_eval, 6)): str(r.phase) for r in points.itertuples()}
     return [[known.get((round(a, 6), round(b, 6))) for b in p_eval] for a in p_train]
 

@@ -23,10 +23,7 @@ def _plane(results: pd.DataFrame, depth: int, width: int, n_min: int | None, z: 
     rows = results[(results["depth"] == depth) & (results["width"] == width)]
     if rows.empty:
         raise ValueError(f"no networks with depth = {depth} and width = {width} in the results")
-    # unlike `observables.plane`, every size of every line: the page shows what there is
-    loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
-    points = observables.classify(observables.exponents(loss, n_min=n_min), loss, accuracy, z=z)
-    return observables.Plane(rows, loss, accuracy, points, observables.boundary(points, z=z))
+    return observables.plane(rows, n_min, z, common=False)  # the page shows what there is
 
 
 def phase_payload(

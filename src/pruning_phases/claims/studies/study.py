@@ -16,10 +16,10 @@ import pandas as pd
 from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
 from pruning_phases.outputs import check_table, write_table
-from pruning_phases.runs import sweep as sweeps
+from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.compact import origins
 from pruning_phases.runs.progress import cost
-from pruning_phases.runs.store import Store, StoreError, verified
+from pruning_phases.runs.store import Store, StoreError, default_store, verified
 
 BASE = "base"
 FEW = 3  # realizations that every variant gets before any gets more
@@ -84,6 +84,8 @@ def run(
     Resumable like any sweep. First all variants with `FEW` realizations, then the rest: interrupted in between, the
     study is complete with fewer realizations. `report` gets a line before each training.
     """
+    from pruning_phases.runs import sweep as sweeps  # imports torch, which readers of the shipped table do not need
+
     total = max(grid.realizations for grid in base.grids)
     trained, sweeps_to_train = 0, trainings(base, variants)
     usual = dataclasses.asdict(base.training)
@@ -144,7 +146,7 @@ class Study:
     @property
     def shipped(self) -> Path:
         """Shipped table; its manifest lies beside it."""
-        return sweeps.REPOSITORY / "data" / f"{self.name}.parquet"
+        return REPOSITORY / "data" / f"{self.name}.parquet"
 
     @property
     def _first(self) -> str:
@@ -180,7 +182,7 @@ class Study:
         chosen = choose(variants, self.variants)
         given = {name: value for name, value in overrides.items() if value is not None}
         if preset != "shipped":
-            base, where = self.sweep(preset, **given), Store(store or sweeps.default_store())
+            base, where = self.sweep(preset, **given), Store(store or default_store())
             run(where, base, chosen, executor)
             return collect(where, base, chosen)
         self.sweep(**given)  # a misspelled name or an impossible value is said first

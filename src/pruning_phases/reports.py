@@ -1,0 +1,92 @@
+"""Executed notebooks as single HTML files to read and to pass on: figures in them, code left out, glued values in the text.
+
+Roles and references of the book (`{numref}`, `{eq}`, `{cite:p}`) have no target in a single file: what they point to is named instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pruning_phases.config import ConfigError
+
+if TYPE_CHECKING:
+    from pruning_phases.notebooks import NotebookRun
+
+OWN = "20_your_own_data"  # the notebook of `pruning-phases collapse`
+_RECORD = "application/papermill.record/"  # prefix of the media types of values that were glued
+_HIDDEN = {"remove-cell", "parameters", "injected-parameters"}
+
+
+def glued(notebook: Mapping) -> dict[str, object]:
+    """Values glued by an executed notebook, by name: numbers, or text of Markdown."""
+    found: dict[str, object] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            data = {key.removeprefix(_RECORD): value for key, value in output.get("data", {}).items()}
+            if name and "text/markdown" in data:
+                found[name] = data["text/markdown"]
+            elif name and "text/plain" in data:
+                found[name] = ast.literal_eval(data["text/plain"])
+    return found
+
+
+def without_roles(text: str, values: Mapping[str, object]) -> str:
+    """Markdown of the book as plain Markdown."""
+
+    def value(match: re.Match) -> str:
+        name, _, form = match[1].partition(":")
+        return format(values[name], form) if name in values else match[0]
+
+    text = re.sub(r"\{glue:\w+\}`([^`]+)`", value, text)
+    text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.MULTILINE)  # targets
+    text = re.sub(r"\{eq\}`([^`]+)`", "the equation in the book", text)
+    text = re.sub(r"\{numref\}`([^`]+)`", "the figure", text)
+    text = re.sub(r"\{cite:\w+\}`([^`]+)`", r"(\1)", text)
+    text = re.sub(r"\{(?!glue)[\w:]+\}`([^`<]+?)(?: ?<[^>]*>)?`", r"\1", text)  # terms and the like
+    return re.sub(r"\[\]\((?:[^()]*/)?#?([\w-]+)(?:\.\w+)?\)", r"*\1*", text)  # links without words
+
+
+def to_html(notebook: Mapping) -> str:
+    """The file's text. Formulas are set by MathJax from the web; everything else is in the file."""
+    import nbformat
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    values = glued(notebook)
+    cells = []
+    for cell in notebook["cells"]:
+        if not _HIDDEN & set(cell["metadata"].get("tags", ())):
+            source = without_roles(cell["source"], values) if cell["cell_type"] == "markdown" else cell["source"]
+            cells.append({**cell, "source": source})
+    settings = Config({"HTMLExporter": {"exclude_input": True, "exclude_output_prompt": True}})
+    shown = nbformat.from_dict({**notebook, "cells": cells})
+    return HTMLExporter(config=settings).from_notebook_node(shown)[0]
+
+
+def check(runs: Sequence[NotebookRun]) -> None:
+    """Refuse to write a report over a file that is none. Raises ConfigError."""
+    for run in runs:
+        report = run.output.with_suffix(".html")
+        if report.exists() and not run.provenance.exists():
+            raise ConfigError(f"{report} exists and is not the result of a run: give another name, or move it")
+
+
+def read(path: Path) -> Mapping:
+    """An executed notebook."""
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def write(path: Path) -> Path:
+    """The report of an executed notebook, beside it; returns its path."""
+    from pruning_phases.outputs import write_durably
+
+    report = path.with_suffix(".html")
+    write_durably(report, to_html(read(path)).encode("utf-8"))
+    return report
