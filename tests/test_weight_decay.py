@@ -17,7 +17,7 @@ from pruning_phases.claims.studies import weight_decay as study
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import scaled
 from pruning_phases.engine import train
-from pruning_phases.experiments import steps_of
+from pruning_phases.experiments import Group, steps_of
 from pruning_phases.experiments.rates import chain as rates
 from pruning_phases.observables import hysteresis
 from pruning_phases.observables.scaling import LOSS_OF_GUESSING
@@ -180,11 +180,11 @@ def test_rates_are_those_of_the_path(mnist):
     training = Training(experiment="rates", path=(0.0, 0.9, 0.0), max_epochs=2, n_validation=100)
     assert steps_of(training) == (0, 1, 2)
     network = [Network(1, 16, 500, 0.5, 0)]
-    found = list(rates(network, training, mnist, "cpu"))
+    found = list(rates(Group(network, training, mnist)))
     assert [float(step.measures["rate"][0]) for step in found] == [0.0, 0.9, 0.0]
     plain = train([Network(1, 16, 500, 0.0, 0)], training, mnist)
     assert torch.equal(found[0].state.parameters.weights[0], plain.last.parameters.weights[0])
-    resumed = list(rates(network, training, mnist, "cpu", start=(1, found[1].state)))
+    resumed = list(rates(Group(network, training, mnist), start=(1, found[1].state)))
     assert torch.equal(resumed[0].parameters.weights[0], found[2].parameters.weights[0])
     with pytest.raises(ConfigError, match="training dropout rates"):
         steps_of(Training(experiment="rates", path=(0.5, 1.0)))

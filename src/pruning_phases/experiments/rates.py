@@ -7,14 +7,13 @@ early stopping; learning rate, scheduler and (unless `carry_moments`) Adam begin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from pruning_phases.config import ConfigError, Network, Training
-from pruning_phases.datasets.files import Images
+from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine import State, train
-from pruning_phases.experiments import Step, records_of
+from pruning_phases.experiments import Group, Step, records_of
 from pruning_phases.experiments.weight_decay import norm
 
 
@@ -25,25 +24,20 @@ def steps(training: Training) -> tuple[int, ...]:
     return tuple(range(len(training.path)))
 
 
-def chain(
-    networks: Sequence[Network],
-    training: Training,
-    data: Images,
-    device: str,
-    start: tuple[int, State] | None = None,
-) -> Iterator[Step]:
+def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The networks at each rate."""
+    training = group.training
     done, state = start or (-1, None)
     for step in steps(training):
         if step <= done:
             continue
         if state is not None and not training.carry_moments:
             state = State(state.parameters, epoch=state.epoch)
-        there = [network._replace(p_train=training.path[step]) for network in networks]
-        batch = train(there, training, data, device, start=state, l2=training.l2)
+        there = [network._replace(p_train=training.path[step]) for network in group.networks]
+        batch = train(*group._replace(networks=there), start=state, l2=training.l2)
         state = batch.last
         measures = {
-            "rate": np.full(len(networks), training.path[step]),
+            "rate": np.full(len(group.networks), training.path[step]),
             "norm": norm(batch.parameters),
             "train_loss": np.array([losses[-1] for losses in batch.train_losses]),
         }

@@ -58,7 +58,8 @@ def branch_curves(
     if reference is not None and y in reference:
         ax.plot(reference["value"], reference[y], "x", color="black", ms=7, mew=1.6, label="published", zorder=5)
     ax.set(xlabel=LABELS[control], ylabel=LABELS.get(y, y))
-    ax.legend()
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend()
     return ax
 
 

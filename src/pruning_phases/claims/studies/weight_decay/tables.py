@@ -15,7 +15,7 @@ LEARNED = 0.1  # share of η above which a mode of a deep linear network counts 
 
 def linear_table(exact: pd.DataFrame, strengths: tuple[float, ...]) -> pd.DataFrame:
     """Deep linear networks against theory, by number of layers and strength η: λ_s; the last λ of the path that has learned; the largest
-    deviation of μ from the branch below 0.99 λ_s, over η; where coming down learns again (NaN: not at all); λ* of equal energy.
+    deviation of μ from the branch below 0.99 λ_s, over η; where coming down learns again (NaN: not above λ = 0); λ* of equal energy.
     """
     found = []
     for name, rows in exact[exact["chain"].str.startswith("linear-")].groupby("chain"):
@@ -26,6 +26,7 @@ def linear_table(exact: pd.DataFrame, strengths: tuple[float, ...]) -> pd.DataFr
             limit, _ = penalty.stability(strength, depth)
             on = up[up["l2"] < 0.99 * limit]
             expected = np.array([penalty.learned(value, strength, depth) for value in on["l2"]])
+            down = down[down["l2"] > 0]
             learns = {
                 side: part.loc[part[f"mu_{k}"] > LEARNED * strength, "l2"].max()
                 for side, part in (("up", up), ("down", down))
@@ -67,7 +68,7 @@ def jumps_table(found: Evidence) -> pd.DataFrame:
     for name, places in PUBLIC_JUMPS.items():
         for r, part in table[table["chain"] == name].groupby("realization"):
             rows.append(
-                {"chain": name, "realization": str(r), "λ": ", ".join(f"{value:.3f}" for value in part["value"])}
+                {"chain": name, "realization": str(int(r)), "λ": ", ".join(f"{value:.3f}" for value in part["value"])}
             )
         rows.append({"chain": name, "realization": "published", "λ": ", ".join(f"{place:.4g}" for place in places)})
     return pd.DataFrame(rows).set_index(["chain", "realization"])
@@ -119,16 +120,22 @@ def verdicts_in_words(judged: pd.DataFrame) -> str:
 
 
 def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
-    """One of two sentences by the verdict on a claim; a third where it is open."""
-    verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
-    return {"reproduced": yes, "not reproduced": no}.get(verdict, "These chains do not decide it.")
+    """One of two sentences by the verdict on a claim; otherwise what was found."""
+    rows = judged[judged["claim"] == slug]
+    if rows.empty:
+        return "These chains do not tell."
+    row = rows.iloc[0]
+    open_ = f"By its rule this is undecided ({row['finding']})."
+    if np.isfinite(row["number"]):
+        open_ = f"By its rule this is undecided: {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
+    return {"reproduced": yes, "not reproduced": no}.get(row["verdict"], open_)
 
 
 def linear_in_words(table: pd.DataFrame) -> str:
     """What `linear_table` shows of order and hysteresis."""
     deviation = table["deviation"].max()
     close = (
-        f"on their exact branches to {deviation:.1%}"
+        f"on their exact branches (within {deviation:.0e} of their strength)"
         if deviation < 0.01
         else f"off their exact branches by up to {deviation:.1%}"
     )
