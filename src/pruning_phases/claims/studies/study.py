@@ -20,6 +20,7 @@ from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.compact import origins
 from pruning_phases.runs.progress import cost
 from pruning_phases.runs.store import Store, StoreError, default_store, verified
+from pruning_phases.terminal import loading
 
 BASE = "base"
 FEW = 3  # realizations that every variant gets before any gets more
@@ -84,7 +85,8 @@ def run(
     Resumable like any sweep. First all variants with `FEW` realizations, then the rest: interrupted in between, the
     study is complete with fewer realizations. `report` gets a line before each training.
     """
-    from pruning_phases.runs import sweep as sweeps  # imports torch, which readers of the shipped table do not need
+    with loading():  # of torch, which readers of the shipped table do not need
+        from pruning_phases.runs import sweep as sweeps
 
     total = max(grid.realizations for grid in base.grids)
     trained, sweeps_to_train = 0, trainings(base, variants)
