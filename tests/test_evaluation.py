@@ -24,6 +24,7 @@ def batch(request, mnist):
 
 def test_loss_and_accuracy_equal_a_direct_forward_pass(batch, mnist):
     loss, n_correct = evaluate(batch.networks, batch.parameters, QUICK, EVALUATION, mnist)
+    images = mnist.test_images.double()
     for m, one in enumerate(batch.networks):
         layers = [
             (w[m, 0].numpy(), b[m, 0, :, 0].numpy())
@@ -35,7 +36,7 @@ def test_loss_and_accuracy_equal_a_direct_forward_pass(batch, mnist):
             for e, p in enumerate(EVALUATION.p_eval):
                 masks = [torch.as_tensor(field(key, one.width, 10_000) < np.float32(1 - p)).T.double() for key in keys]
                 with torch.no_grad():
-                    logits = model(mnist.test_images.double(), masks, p)
+                    logits = model(images, masks, p)
                 assert loss[m, e, k] == pytest.approx(
                     float(torch.nn.functional.cross_entropy(logits, mnist.test_labels)), rel=1e-5
                 )

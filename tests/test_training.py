@@ -65,8 +65,8 @@ def test_denormal_numbers_cost_nothing_and_change_nothing(mnist, monkeypatch):
         assert flushed()  # as before the inner one
     assert not flushed()
     # a weight that is no longer updated: after 1500 steps its first moment would be 0.9^1500 = 1e-69 of the last gradient
-    asked = dataclasses.replace(SHORT, precision="float32", max_epochs=300, early_stopping_patience=300, batch_size=50)
-    names = networks(realizations=(3,), n_train=250)[:2]
+    asked = dataclasses.replace(SHORT, precision="float32", max_epochs=60, early_stopping_patience=60, batch_size=10)
+    names = networks(width=10, realizations=(3,), n_train=250)[:2]
     seen = []
     step = Adam.step
 

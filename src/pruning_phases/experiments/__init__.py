@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.terminal import loading
 
 if TYPE_CHECKING:  # who reads results shall not wait for torch
     from pruning_phases.datasets.files import Images
@@ -78,7 +79,8 @@ def experiment_of(training: Training) -> Experiment:
         raise ConfigError(
             f"experiment = {training.experiment!r} is not possible: {hint}choose one of {', '.join(EXPERIMENTS)}"
         )
-    return importlib.import_module(EXPERIMENTS[training.experiment])
+    with loading():
+        return importlib.import_module(EXPERIMENTS[training.experiment])
 
 
 def steps_of(training: Training) -> tuple[int, ...]:

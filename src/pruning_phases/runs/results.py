@@ -15,6 +15,7 @@ from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Traini
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs import store as stores
 from pruning_phases.runs.store import Store, default_store
+from pruning_phases.terminal import loading
 
 SHIPPED = REPOSITORY / "data" / "reference.parquet"
 SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_batch.parquet"}
@@ -48,7 +49,8 @@ def results(
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
     if preset != "shipped":
-        from pruning_phases.runs.sweep import run
+        with loading():
+            from pruning_phases.runs.sweep import run
 
         sweep = sweep_of(preset, **{**PROTOCOLS[protocol], **overrides})
         where = Store(store or default_store())
