@@ -22,7 +22,6 @@ from pruning_phases.collapse import (
     compare_ansaetze,
     compare_lines,
     crossing_drift,
-    crossing_lines,
     drift_lines,
     fit_collapse,
     fit_lines,
@@ -573,7 +572,7 @@ def test_lines_follow_the_crossing_and_keep_what_never_crosses():
     relation = relation_table(bkt, algebraic).set_index("p_train")
     assert relation.loc[0.0, "ratio"] == pytest.approx(1.0, abs=0.2)
     two = {p: lines[p] for p in (0.0, 0.2)}
-    assert len(crossing_lines(two)) == 14
+    assert sum(len(pair_crossings(line, n_bootstrap=0)) for line in two.values()) == 14
     more = pd.concat([table, table[table.p_train == 0.2].assign(realization=lambda t: t.realization + 6)])
     assert collapse_rates(more, 1) == [0.2]
     assert drift_lines(two)["p_train"].tolist() == [0.0, 0.2]
