@@ -50,6 +50,7 @@ SET_UP = {
         "src/pruning_phases/experiments/magnitude.py",
         "src/pruning_phases/observables/scaling.py",
     ],
+    "onset.md": ["src/pruning_phases/claims/studies/weight_decay/chains.py"],
     "scaling_out.md": ["src/pruning_phases/runs/executors.py", "src/pruning_phases/runs/verification.py"],
     "09_method_check.ipynb": [
         "src/pruning_phases/calibration/coverage.py",

@@ -5,6 +5,7 @@ training-set size, darker for more data. Both families keep their order in greys
 """
 
 from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
+from pruning_phases.plotting.branches import branch_curves, escape_line, linear_branches, loop_areas
 from pruning_phases.plotting.calibration import bias_curves, coverage_strip
 from pruning_phases.plotting.choices import difference_strip
 from pruning_phases.plotting.collapse import (
@@ -45,6 +46,7 @@ __all__ = [
     "binder_curves",
     "boundary_against_depth",
     "boundary_line",
+    "branch_curves",
     "collapse_curves",
     "comparison_strip",
     "contestants",
@@ -56,6 +58,7 @@ __all__ = [
     "difference_strip",
     "digit_answers",
     "edge_against_width",
+    "escape_line",
     "exponent_map",
     "exponent_rows",
     "gallery",
@@ -64,6 +67,8 @@ __all__ = [
     "known_system",
     "landscape_map",
     "learning_rate_grid",
+    "linear_branches",
+    "loop_areas",
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",
