@@ -8,13 +8,22 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from javascript import LIVE, evaluate
 from PIL import Image
 from tables import plane_table
 
 from pruning_phases import observables
-from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared, scaling_regime
+from pruning_phases.collapse import (
+    BKT,
+    Algebraic,
+    CollapseData,
+    fit_collapse,
+    read_points,
+    reduced_chi_squared,
+    scaling_regime,
+)
 from pruning_phases.config import Training
 from pruning_phases.engine.evaluation import predict
 from pruning_phases.notebooks import REPOSITORY
@@ -55,7 +64,13 @@ def test_html_holds_payload_picture_and_scripts_once():
     assert json.loads(data) == figure.payload
     assert 'alt="a &quot;quoted&quot; picture"' in text
     names = json.loads(re.search(r"for \(const name of (\[.*?\])\)", text)[1])
-    assert names[1:] == ["plotly/plotly-basic.min.js", "live/common.js", "live/chi2.js", "live/collapse.js"]
+    assert names[1:] == [
+        "plotly/plotly-basic.min.js",
+        "live/common.js",
+        "live/chi2.js",
+        "live/own.js",
+        "live/collapse.js",
+    ]
     assert all((LIVE.parent / name).is_file() for name in names)
     small = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
     assert Image.open(io.BytesIO(small)).size == (80, 40)
@@ -457,3 +472,82 @@ def test_live_figures_stay_below_two_megabytes():
     assert len(elements) == 3
     files = [*LIVE.glob("*"), LIVE.parent / "plotly" / "plotly-basic.min.js"]
     assert sum(map(len, elements)) + sum(path.stat().st_size for path in files) < 2_000_000
+
+
+# A table of the reader's own
+
+
+def own(body: str, data: object) -> object:
+    """The value of `body` where own.js and chi2.js, and the colours that common.js gives, are there."""
+    ramp = "live.ramp = () => '#000000';"
+    source = (LIVE / "chi2.js").read_text(encoding="utf-8")
+    return evaluate("own.js", f"{ramp} {source}; {body}", data)
+
+
+@pytest.fixture(scope="module")
+def percolation() -> str:
+    return (REPOSITORY / "data/example_percolation.csv").read_text()
+
+
+COLORS = {"sequential": ["#000000", "#ffffff"]}
+
+
+@pytest.mark.parametrize("kind", ["realization", "repeats", "error", "none"])
+def test_own_table_gives_the_points_and_the_fit_of_python(percolation, kind, tmp_path):
+    frame = pd.read_csv(io.StringIO(percolation), comment="#")
+    if kind == "repeats":
+        frame = frame.drop(columns="realization")
+    elif kind != "realization":
+        frame = frame.groupby(["size", "parameter"])["value"].agg(value="mean", error="sem").reset_index()
+        frame = frame.drop(columns="error") if kind == "none" else frame
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    points = read_points(path)
+    body = """
+        const own = live.own.payload({ colors: data.colors }, data.text, "mine"), line = own.lines[0];
+        const points = live.chi2.prepare(line, own.sizes), fixed = { ansatz: "algebraic", l0: 1 };
+        return { own, chi2: live.chi2.chi2(points, { ...fixed, p_c: 0.5, nu: 1.3 }), best: live.chi2.bestFit(points, fixed, data.nu) };
+    """
+    nu = list(Algebraic().nu_bounds)
+    found = own(body, {"text": path.read_text(), "colors": COLORS, "nu": nu})
+    line = found["own"]["lines"][0]
+    order = np.lexsort((points.p, points.n_train))
+    sizes = np.array([size["n"] for size in found["own"]["sizes"]])
+    assert np.array_equal(sizes[line["size"]], points.n_train[order])
+    np.testing.assert_allclose(line["y"], points.y[order], rtol=1e-12)
+    sigma = np.ones(points.p.size) if points.sigma is None else points.sigma[order]
+    np.testing.assert_allclose(line["sigma"], sigma, rtol=1e-9)
+    assert line["relative"] == (kind == "none")
+    expected = reduced_chi_squared(points.p, points.n_train, points.y, points.sigma, Algebraic(), 0.5, 1.3)
+    assert found["chi2"] == pytest.approx(expected, rel=1e-6)
+    fit = fit_collapse(points, Algebraic(), n_bootstrap=0)
+    assert found["best"]["chi2"] == pytest.approx(fit.chi_squared, rel=0.02)
+    assert (found["best"]["p_c"], found["best"]["nu"]) == (
+        pytest.approx(0.5, abs=0.001),
+        pytest.approx(4 / 3, rel=0.05),
+    )
+    assert line["crossing"] == [pytest.approx(0.5, abs=0.003)] * 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda lines: lines[:1], "no table"),
+        (
+            lambda lines: [*lines[:3], lines[3].rpartition(",")[0] + ",n/a", *lines[4:]],
+            'line 4: value = "n/a"',
+        ),
+        (
+            lambda lines: [*lines[:3], lines[3].rpartition(",")[0] + ",", *lines[4:]],
+            "line 4: value is empty",
+        ),
+        (lambda lines: [lines[0].replace("value", "y"), *lines[1:]], "the column value is missing"),
+        (lambda lines: [lines[0], *(line for line in lines[1:] if line.startswith("16,"))], "at least two sizes"),
+        (lambda lines: [*lines, "256,0.5,0,0.4", "256,0.5,1,0.5"], "fewer than 4 points of size 256"),
+        (lambda lines: [*lines, "256,0.5"], r"line \d+ has 2 columns"),
+    ],
+)
+def test_own_table_with_a_fault_is_refused_with_its_line(percolation, spoil, says):
+    lines = [line for line in percolation.splitlines() if not line.startswith("#")]
+    body = "try { live.own.read(data); return null; } catch (error) { return error.message; }"
+    assert re.search(says, own(body, "\n".join(spoil(lines))))

@@ -140,6 +140,14 @@ def test_sentences_follow_the_results():
     assert "not at the collapse" in other["peak"]
 
 
+def test_widths_that_need_the_same_number_of_connections():
+    narrow, wide = chains(width=50, place=0.02), chains(width=100, place=0.01)
+    rows = pd.concat([narrow.assign(edges=0.5 * narrow["edges"]), wide])
+    assert study.tables.spread(rows, "edges") < 0.03
+    assert study.tables.spread(rows, "density") > 0.1
+    assert "it is the number" in study.sentences(rows, claims.judge(rows))["number"]
+
+
 def test_small_study_in_its_tables_and_figures(tmp_path):
     rows = study.results("smoke", tmp_path / "store")
     assert set(rows["variant"]) == {"base", "random-layer", "rewired-drawn", "rewired-shuffled"}

@@ -55,6 +55,7 @@ SET_UP = {
         "src/pruning_phases/claims/studies/magnitude/chains.py",
     ],
     "14_magnitude_pruning.ipynb": ["src/pruning_phases/claims/studies/magnitude/chains.py"],
+    "onset.md": ["src/pruning_phases/claims/studies/weight_decay/chains.py"],
     "scaling_out.md": ["src/pruning_phases/runs/executors.py", "src/pruning_phases/runs/verification.py"],
     "09_method_check.ipynb": [
         "src/pruning_phases/calibration/coverage.py",

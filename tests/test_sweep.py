@@ -147,6 +147,19 @@ def test_worker_processes_compute_the_same(tmp_path, complete):
     np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
 
 
+def test_workers_are_started_where_the_work_is_worth_it(tmp_path, monkeypatch):
+    asked = []
+
+    def carry_out(jobs, settings, choice):
+        asked.append(choice.kind)
+
+    monkeypatch.setattr("pruning_phases.runs.sweep._carry_out", carry_out)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    for name, executor in (("smoke", "auto"), ("smoke", "loky:2"), ("laptop", "auto"), ("laptop", "in-process")):
+        run(preset(name), tmp_path, executor=executor, device="cpu")
+    assert asked == ["in-process", "loky", "loky", "in-process"]
+
+
 def test_results_trains_what_the_store_lacks(tmp_path):
     fields = {"width": 20, "n_train": 250, "p_train": [0.5], "realizations": 1, "max_epochs": 2, "p_eval": [0, 0.5]}
     table = results("smoke", store=tmp_path, **fields)

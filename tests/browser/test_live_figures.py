@@ -7,6 +7,7 @@ import pytest
 from offline import PHONE
 
 from pruning_phases.collapse import BKT, Algebraic, CollapseData, fit_collapse, reduced_chi_squared
+from pruning_phases.notebooks import REPOSITORY
 from pruning_phases_book.live.collapse import selected
 
 pytestmark = pytest.mark.book
@@ -386,3 +387,24 @@ def test_next_mask_shows_another_mask_and_keeps_the_answers(live):
     settle(page)
     assert seen.inner_text() != before
     assert counts(page) == answers
+
+
+def test_own_table_takes_the_place_of_the_lines_and_gives_it_back(live, tmp_path):
+    page = live().page
+    before = text(page, "collapse")
+    choose = page.locator('#live-collapse input[type="file"]')
+    bad = tmp_path / "bad.csv"
+    bad.write_text("size,parameter,value\n8,0.1,high\n")
+    choose.set_input_files(bad)
+    assert page.locator('[data-readout="own"]').inner_text() == 'bad.csv: line 2: value = "high" is no finite number'
+    assert text(page, "collapse") == before
+    choose.set_input_files(REPOSITORY / "data/example_percolation.csv")
+    page.wait_for_function("pruningPhases.collapse.data.names?.line === 'table'")
+    page.locator("#live-collapse select").nth(1).select_option("algebraic")
+    page.locator('#live-collapse button:has-text("best fit")').click()
+    settle(page)
+    assert page.evaluate("pruningPhases.collapse.chi2()") == pytest.approx(python_chi2(page), rel=1e-6)
+    best = page.evaluate("pruningPhases.collapse.best()")
+    assert (best["p_c"], best["nu"]) == (pytest.approx(0.5, abs=0.001), pytest.approx(4 / 3, rel=0.05))
+    page.locator('#live-collapse button:has-text("lines again")').click()
+    assert text(page, "collapse") == before

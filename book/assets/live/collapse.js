@@ -3,11 +3,12 @@
   "use strict";
   const live = window.pruningPhases, { h } = live, quality = live.chi2;
   const NAMES = { bkt: "BKT", algebraic: "algebraic" };
-  const X = { bkt: "(<i>p</i><sub>eval</sub> − <i>p</i><sub>c</sub>) [ln(<i>N</i>/<i>l</i><sub>0</sub>)]<sup>1/ν</sup>", algebraic: "(<i>p</i><sub>eval</sub> − <i>p</i><sub>c</sub>) <i>N</i><sup>1/ν</sup>" };
+  const X = { bkt: "[ln(<i>N</i>/<i>l</i><sub>0</sub>)]<sup>1/ν</sup>", algebraic: "<i>N</i><sup>1/ν</sup>" };
+  const OURS = { line: "<i>p</i><sub>train</sub>", p: "<i>p</i><sub>eval</sub>", y: "test loss (nats)", log: true }; // names of the book's lines
   const DECADES = 2; // the landscape's colours go from the minimum to 100 times the minimum
 
   const draw = (root, data) => {
-    const { lines } = data;
+    const { lines, names = OURS } = data;
     const state = { line: Math.floor(lines.length / 2), ansatz: "bkt", l0: data.l0.value, p_c: 0, nu: 1, first: 0, window: 0, atBest: false };
     let line; // the points chosen of the line: smallest size and window
     const choosePoints = () => {
@@ -16,6 +17,7 @@
       line.crossing = whole.crossing[state.first];
       line.points = quality.prepare(line, data.sizes);
     };
+    const rate = (p) => (names === OURS ? live.fixed(p, 3) : live.short(p, 4));
     const fixed = () => ({ ansatz: state.ansatz, l0: state.l0 });
     const bounds = () => data.ansatz[state.ansatz].nu;
 
@@ -49,18 +51,19 @@
     });
     const l0Field = live.field("<i>l</i><sub>0</sub>", sliders.l0, shown.l0);
     const readout = live.readout("collapse");
-    const curves = h("div", { class: "pp-plot pp-tall", role: "img", "data-plot": "curves", "aria-label": "Loss of every N against the scaling variable" });
+    const curves = h("div", { class: "pp-plot pp-tall", role: "img", "data-plot": "curves", "aria-label": "Points of every size against the scaling variable" });
     const map = h("div", { class: "pp-plot pp-tall pp-aim", role: "img", "data-plot": "landscape", "aria-label": "Reduced chi-squared over p_c and nu; use the sliders to move" });
     const keys = h("div", {});
     root.append(
       h("div", { class: "pp-controls" },
-        live.field("<i>p</i><sub>train</sub>", choice), live.field("correlation length", kind),
+        live.field(names.line, choice), live.field("correlation length", kind),
         live.button("best fit", () => jump()), live.button("start over", () => apart())),
       h("div", { class: "pp-controls pp-sliders" },
         live.field("<i>p</i><sub>c</sub>", sliders.p_c, shown.p_c), live.field("ν", sliders.nu, shown.nu), l0Field,
         live.field("smallest <i>N</i>", sliders.first, shown.first), live.field("window", sliders.window, shown.window)),
       ...readout.nodes,
       h("div", { class: "pp-grid" }, curves, map), keys,
+      ownTable(root, data),
       live.hint(`Left: the points in the scaling variable. Right: χ²<sub>ν</sub> over <i>p</i><sub>c</sub> and ν; click, or drag with a mouse, to go there. White circle: here; red cross: minimum; black line: ${data.level} × minimum.`));
 
     let best, field, extent;
@@ -68,7 +71,7 @@
     const renew = () => {
       choosePoints();
       const { low, high } = line.points;
-      Object.assign(sliders.p_c, { min: low, max: high });
+      Object.assign(sliders.p_c, { min: low, max: high, step: names === OURS ? 0.001 : "any" });
       state.p_c = Math.min(high, Math.max(low, state.p_c));
       best = quality.bestFit(line.points, fixed(), bounds());
       extent = quality.region(best.grid, data.level * best.chi2);
@@ -113,14 +116,15 @@
     const value = () => quality.chi2(line.points, { ...fixed(), p_c: state.p_c, nu: state.nu });
     const report = () => {
       readout.set(`χ²<sub>ν</sub> = <b data-value="chi2">${live.short(value(), 4)}</b> here (${line.p.length} points); ` +
-        `least ${live.short(best.chi2, 4)} at <i>p</i><sub>c</sub> = ${live.fixed(best.p_c, 3)}, ν = ${live.short(best.nu, 3)}` +
-        `${edge(best, bounds(), line.points) || around(extent)}`);
+        `least ${live.short(best.chi2, 4)} at <i>p</i><sub>c</sub> = ${rate(best.p_c)}, ν = ${live.short(best.nu, 3)}` +
+        `${edge(best, bounds(), line.points) || around(extent)}` +
+        (names.relative ? "; without errors χ²<sub>ν</sub> is only relative" : ""));
     };
     const update = () => {
       sliders.p_c.value = state.p_c;
       sliders.nu.value = Math.log(state.nu);
       sliders.l0.value = Math.log(state.l0);
-      shown.p_c.textContent = live.fixed(state.p_c, 3);
+      shown.p_c.textContent = rate(state.p_c);
       shown.nu.textContent = live.short(state.nu, 3);
       shown.l0.textContent = live.short(state.l0, 2);
       sliders.first.value = state.first;
@@ -141,14 +145,14 @@
           type: "scatter", mode: "lines+markers", x: mine.map((i) => x[i]), y: mine.map((i) => points.y[i]),
           error_y: { type: "data", array: mine.map((i) => line.sigma[i]), thickness: 1, width: 0, color: theme.of(size) },
           line: { color: theme.of(size), width: 0.6 }, marker: { symbol: size.symbol, size: 6, color: theme.of(size) },
-          text: mine.map((i) => `N = ${live.size(size.n)}, p<sub>eval</sub> = ${points.p[i]}`), hovertemplate: "%{text}<br>loss %{y:.4g}<extra></extra>",
+          text: mine.map((i) => `N = ${live.size(size.n)}, ${names.p} = ${points.p[i]}`), hovertemplate: "%{text}<br>%{y:.4g}<extra></extra>",
         };
       });
-      const y = line.y.filter((v) => v > 0);
+      const y = line.y.filter((v) => v > 0 || !names.log);
       live.plot(curves, traces, live.layout({
         margin: { l: 62, r: 12, t: 12, b: 52 },
-        xaxis: live.axis(X[state.ansatz], { nticks: 6 }),
-        yaxis: live.logAxis("test loss (nats)", Math.min(...y) / 1.15, Math.max(...y) * 1.15),
+        xaxis: live.axis(`(${names.p} − <i>p</i><sub>c</sub>) ${X[state.ansatz]}`, { nticks: 6 }),
+        yaxis: names.log ? live.logAxis(names.y, Math.min(...y) / 1.15, Math.max(...y) * 1.15) : live.axis(names.y),
         shapes: [{ type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: { color: theme.muted, dash: "dot", width: 1.5 } }],
       }));
     };
@@ -202,11 +206,41 @@
 
     restart();
     live.onTheme(() => {
+      if (!map.isConnected) return; // another table has taken its place
       drawMap();
       drawKeys();
       paint();
     });
     live.collapse = { data, state, update, jump, restart, best: () => best, points: () => line, chi2: value };
+  };
+
+  /* A file, chosen or dropped on the figure, in the place of the book's lines; it is read here and sent nowhere. */
+  let ours; // data of the book
+  const ownTable = (root, data) => {
+    ours ??= data;
+    const said = h("p", { class: "pp-hint", role: "alert", "data-readout": "own" });
+    const again = (next) => {
+      root.replaceChildren();
+      draw(root, next);
+    };
+    const open = async (file) => {
+      if (!file) return;
+      try {
+        again(live.own.payload(ours, await file.text(), file.name));
+      } catch (error) {
+        said.textContent = `${file.name}: ${error.message}`;
+      }
+    };
+    const input = h("input", { type: "file", accept: ".csv,.txt,.tsv,.dat", onchange: () => open(input.files[0]) });
+    root.ondragover = (event) => event.preventDefault();
+    root.ondrop = (event) => {
+      event.preventDefault();
+      open(event.dataTransfer.files[0]);
+    };
+    const back = live.button("the book's lines again", () => again(ours));
+    back.hidden = data === ours;
+    const row = h("div", { class: "pp-controls pp-own" }, live.field("a table of your own (CSV: size, parameter, value, error)", input), back);
+    return h("div", {}, row, said);
   };
 
   /* The landscape as an image: colour by log10(chi2 / minimum), smoothed between samples. */

@@ -69,6 +69,10 @@ class Ansatz(ABC):
     def scale(self, n_train: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
         """dx/dp for each size; positive and increasing in ``n_train``."""
 
+    def growth(self, n_train: np.ndarray) -> np.ndarray | None:
+        """g(N) if x = (p - p_c) exp(g(N) / nu), so that searches can be compiled; None: x has another form."""
+        return None
+
     def y_scaling(
         self, n_train: np.ndarray, nu: np.ndarray, *extra: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -131,6 +135,10 @@ class BKT(Ansatz):
         """[ln(N / l0)]^(1/nu)."""
         return np.log(n_train / (extra[0] if extra else self.l0)) ** (1.0 / nu)
 
+    def growth(self, n_train: np.ndarray) -> np.ndarray | None:
+        """Ln ln(N / l0), unless l0 is fitted."""
+        return None if self.extra else np.log(np.log(n_train / self.l0))
+
 
 @dataclass(frozen=True)
 class Algebraic(Ansatz):
@@ -142,6 +150,10 @@ class Algebraic(Ansatz):
     def scale(self, n_train: np.ndarray, nu: np.ndarray, *extra: np.ndarray) -> np.ndarray:
         """N^(1/nu)."""
         return n_train ** (1.0 / nu)
+
+    def growth(self, n_train: np.ndarray) -> np.ndarray:
+        """Ln N."""
+        return np.log(n_train)
 
 
 @dataclass(frozen=True)

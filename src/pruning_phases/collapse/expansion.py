@@ -90,6 +90,7 @@ class _Search(Search):
         carrier = Corrected(ansatz, c=1.0, omega=omega) if self.k else ansatz
         fixed = {name: value for name, value in fixed.items() if self.k or name != "omega"}
         super().__init__(data, carrier, p_c_bounds, nu_bounds, grid=_GRID, fixed=fixed)
+        self.growth = None  # another chi-squared than the one that is compiled
         self.n_coefficients = (self.j + 1) * (self.k + 1)
         self.dof -= self.n_coefficients
         if self.dof < 1:

@@ -6,16 +6,13 @@ Shape legend: n points, S distinct sizes, m parameter sets (rows).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from pruning_phases.collapse.ansatz import Ansatz
+from pruning_phases.collapse.compiled import SHIFT, chi_squared
 from pruning_phases.collapse.data import valid_points
 from pruning_phases.observables.tables import array
 
-_TIE = 1e-12
-"""Gaps below this fraction of the range of x count as ties; rounding makes gaps of about 1e-16 of it."""
-_SHIFT = 1e-10
 _LARGEST_X = 1e75
 """Beyond it the squared gaps of x, times the squares of y and sigma (`data.LARGEST`), leave double precision."""
 
@@ -40,7 +37,8 @@ class Points:
         self.sizes, self.index = np.unique(n_train[self.order], return_inverse=True)
         first = np.searchsorted(self.index, np.arange(self.sizes.size + 1))
         self.lowest, self.highest = self.p[first[:-1]], self.p[first[1:] - 1]
-        self.variance = np.ones(p.size) if sigma is None else sigma[self.order] ** 2
+        self.sigma = np.ones(p.size) if sigma is None else sigma[self.order]
+        self.variance = self.sigma**2
 
     def stretch(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Centre and scale of every size, (m, S) each, for parameter rows (m, k)."""
@@ -91,53 +89,6 @@ def degrees_of_freedom(n_points: int, ansatz: Ansatz, drop_ends: bool = False, n
     return dof
 
 
-@njit(cache=True, error_model="numpy")
-def _chi_squared(p, index, variance, centre, scale, offset, factor, y, shared, drop_ends, resolved, out, ties):
-    """`chi_squared_rows` into ``out``; rows with ties are only marked, unless they are ``resolved``."""
-    n = p.size
-    order, x, v, var = np.arange(n), np.empty(n), np.empty(n), np.empty(n)
-    a, b, gap, weight = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    for i in range(centre.shape[0]):
-        # Insertion sort, beginning with the order of the row before: its parameters are close, so little has to move.
-        smallest = np.inf
-        for k in range(n):
-            here, j = order[k], k
-            value = (p[here] - centre[i, index[here]]) * scale[i, index[here]]
-            while j > 0 and (value < x[j - 1] or (value == x[j - 1] and here < order[j - 1])):
-                x[j], order[j] = x[j - 1], order[j - 1]
-                j -= 1
-            x[j], order[j] = value, here
-        for k in range(1, n):
-            smallest = min(smallest, x[k] - x[k - 1])
-        ties[i] = not resolved and smallest <= _TIE * (x[n - 1] - x[0])
-        if ties[i]:
-            continue
-        for k in range(n):
-            var[k] = variance[order[k]] * factor[i, index[order[k]]] ** 2
-        # With the gap as common factor (w_left = a/gap, w_right = b/gap) no quotient of vanishing gaps is ever formed, so near and
-        # exact ties give the same limit.
-        for k in range(n):
-            left = 1 if k == 0 else n - 3 if k == n - 1 else k - 1  # at the ends both points lie on one side
-            right = 2 if k == 0 else n - 2 if k == n - 1 else k + 1
-            a[k], b[k] = x[right] - x[k], x[k] - x[left]
-            if a[k] == 0 and b[k] == 0:  # repeated measurements of one (N, p): plain average
-                a[k] = b[k] = 1.0
-            gap[k] = a[k] + b[k]
-            weight[k] = 1 / (gap[k] ** 2 * var[k] + a[k] ** 2 * var[left] + b[k] ** 2 * var[right])
-        first, last = (0, y.shape[0]) if shared else (i, i + 1)
-        for j in range(first, last):
-            for k in range(n):
-                size = index[order[k]]
-                v[k] = (y[j, order[k]] - offset[i, size]) * factor[i, size]
-            total = 0.0
-            for k in range(1, n - 1):
-                total += (gap[k] * v[k] - a[k] * v[k - 1] - b[k] * v[k + 1]) ** 2 * weight[k]
-            if not drop_ends:
-                total += (gap[0] * v[0] - a[0] * v[1] - b[0] * v[2]) ** 2 * weight[0]
-                total += (gap[n - 1] * v[n - 1] - a[n - 1] * v[n - 3] - b[n - 1] * v[n - 2]) ** 2 * weight[n - 1]
-            out[j if shared else 0, i] = total
-
-
 def chi_squared_rows(
     points: Points, y: np.ndarray, parameters: np.ndarray, drop_ends: bool = False, shared: bool = False
 ) -> np.ndarray:
@@ -165,13 +116,14 @@ def chi_squared_rows(
     def evaluated(rows: np.ndarray, y: np.ndarray, resolved: bool) -> tuple[np.ndarray, np.ndarray]:
         out, ties = np.empty((y.shape[0] if every else 1, rows.shape[0])), np.empty(rows.shape[0], bool)
         stretch = (*points.stretch(rows), *points.y_scaling(rows))
-        _chi_squared(points.p, points.index, points.variance, *stretch, y, every, drop_ends, resolved, out, ties)
+        chi_squared(points.p, points.index, points.sigma, *stretch, y, every, drop_ends, resolved, out, ties)
         return out, ties
 
-    out, ties = evaluated(np.asarray(parameters, dtype=float), y, False)
+    rows = np.asarray(parameters, dtype=float)
+    out, ties = evaluated(rows, y, False)
     if ties.any():
-        moved = parameters[ties]
-        moved[:, 0] -= _SHIFT * np.ptp(points.p)
+        moved = rows[ties]
+        moved[:, 0] -= SHIFT * np.ptp(points.p)
         out[:, ties], _ = evaluated(moved, y if every else y[ties], True)
     return out if shared and not single else out[0]
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from pruning_phases.collapse.ansatz import Ansatz
+from pruning_phases.collapse.compiled import polish
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.quality import Points, chi_squared_rows, degrees_of_freedom
 
@@ -67,6 +68,7 @@ class Search:
     ) -> None:
         self.points = Points(data.p, data.n_train, data.sigma, ansatz)
         self.y = data.y[self.points.order]
+        self.growth = ansatz.growth(self.points.sizes)
         self.drop_ends = drop_ends
         self.bounds: dict[str, Interval] = {
             "p_c": p_c_bounds or ansatz.p_c_bounds(data.p),
@@ -146,14 +148,18 @@ class Search:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Nelder-Mead from ``start`` (B, k) for data vectors y (B, n) over the coordinates ``free`` (default: all fitted)."""
         free = self.free if free is None else free
+        iterations = 100 * max(2, free.size)  # a valley in more dimensions takes more steps; 200 are enough for two
+        if self.growth is not None:
+            points, box = self.points, (self.step, self.low, self.high)
+            problem = (points.p, points.index, points.sigma, self.growth, np.ascontiguousarray(y), self.drop_ends)
+            theta, values = polish(np.ascontiguousarray(start), free, *box, tolerance, iterations, *problem)
+            return theta, values / self.dof
 
         def objective(rows: np.ndarray, i: np.ndarray) -> np.ndarray:
             theta = start[i]
             theta[:, free] = rows
             return self.chi2(theta, y[i])
 
-        # A valley in more dimensions takes more steps; 200 are enough for two.
-        iterations = 100 * max(2, free.size)
         low, high, step = self.low[free], self.high[free], self.step[free]
         rows, values = minimise(
             objective, start[:, free], step, low, high, tolerance=tolerance, max_iterations=iterations

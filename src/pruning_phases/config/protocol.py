@@ -109,6 +109,8 @@ class Training:
     """Experiment magnitude: whether survivors go back to their initial values before they train on."""
     control: str = ""
     """Experiment magnitude: what stands in for the pruned network; empty: nothing, else one of `CONTROLS`."""
+    standardised: bool = False
+    """Whether networks see (x − m)/s of x = pixel/255, with mean m and deviation s of the data set's training images."""
     path: tuple[float, ...] = ()
     """What the experiment visits, in order (epochs, fractions, penalties); empty: the experiment's own."""
 
@@ -142,10 +144,13 @@ class Training:
             "finetune_epochs": integer("finetune_epochs", self.finetune_epochs, 0),
             "rewind": flag("rewind", self.rewind),
             "control": choice("control", self.control, ("", *CONTROLS)),
+            "standardised": flag("standardised", self.standardised),
             "path": sequence("path", self.path),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.standardised and self.images.standard is None:
+            raise impossible("standardised", True, f"mean and deviation of {self.images.title} are not registered")
         kind = np.float64 if self.precision == "float64" else np.float32
         for name in ("adam_epsilon", "learning_rate"):  # training takes denormal numbers for zero
             if checked[name] < np.finfo(kind).tiny:
@@ -160,6 +165,11 @@ class Training:
     def images(self) -> DataSet:
         """The data set."""
         return DATASETS[self.dataset]
+
+    @property
+    def standard(self) -> tuple[float, float] | None:
+        """Mean and deviation by which pixels are standardised; None: they are not."""
+        return self.images.standard if self.standardised else None
 
     @property
     def protocol(self) -> str:

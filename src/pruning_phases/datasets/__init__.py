@@ -32,6 +32,8 @@ class DataSet:
     """Checksums of the four upstream files, in the order of `FILES`: all SHA-256, or all MD5."""
     compressed: bool = False
     """Whether they are of the compressed files; then these are kept and read, else the uncompressed ones."""
+    standard: tuple[float, float] | None = None
+    """Mean and standard deviation of pixel/255 over the training images, as everyone rounds them."""
     generator: str = ""
     """"module:function": called with the root folder, returns `Images`."""
 
@@ -53,6 +55,7 @@ DATASETS: dict[str, DataSet] = {
         n_test=10_000,
         torchvision="MNIST",
         folder="mnist",
+        standard=(0.1307, 0.3081),
         digests=(
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -66,6 +69,7 @@ DATASETS: dict[str, DataSet] = {
         n_test=10_000,
         torchvision="FashionMNIST",
         folder="fashion-mnist",
+        standard=(0.2860, 0.3530),
         digests=(
             "f4a8712d7a061bf5bd6d2ca38dc4d50a",
             "9018921c3c673c538a1fc5bad174d6f9",

@@ -66,9 +66,17 @@ class Images:
         return scaled(self.test_pixels)
 
 
-def scaled(pixels: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Pixels 0..255 divided by 255, rounded to float32, in any floating-point type."""
-    return pixels.to(torch.float32).div_(255).to(dtype)
+def scaled(
+    pixels: torch.Tensor, dtype: torch.dtype = torch.float32, standard: tuple[float, float] | None = None
+) -> torch.Tensor:
+    """Pixels 0..255 divided by 255, rounded to float32, in any floating-point type.
+
+    standard: a mean m and a deviation s of x = pixel/255; then (x − m)/s.
+    """
+    x = pixels.to(torch.float32).div_(255)
+    if standard is not None:
+        x = x.sub_(standard[0]).div_(standard[1])
+    return x.to(dtype)
 
 
 def load(name: str = "mnist", root: str | os.PathLike[str] | None = None) -> Images:

@@ -43,7 +43,7 @@ def evaluate(
     n_p, n_passes, n_test = len(evaluation.p_eval), evaluation.passes, len(data.test_labels)
     per_image = n_p * max(architecture.hidden, default=1) * torch.finfo(dtype).bits // 8
     chunk = max(1, min(n_test, CHUNK_BYTES[device.type] // per_image))
-    images, labels = scaled(data.test_pixels.to(device), dtype), data.test_labels.to(device)
+    images, labels = scaled(data.test_pixels.to(device), dtype, training.standard), data.test_labels.to(device)
     loss = torch.zeros(len(networks), n_p, n_passes, dtype=torch.float64, device=device)
     correct = torch.zeros(len(networks), n_p, n_passes, dtype=torch.int64, device=device)
     rates = torch.tensor(evaluation.p_eval, dtype=dtype, device=device)

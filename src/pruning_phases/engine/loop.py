@@ -156,6 +156,7 @@ class _Step:
         samples = batch.samples
         self.adam, self.pixels, self.onehot, self.labels = batch.adam, batch.pixels, samples.onehot, samples.labels
         self.inputs, self.fixed, self.loss = batch.inputs, batch.fixed, batch.loss
+        self.standard = batch.training.standard
         architecture, parameters, n_realizations = batch.architecture, batch.adam.parameters, len(samples.realizations)
         self.masks = architecture.masks(samples.p_train, parameters, n_samples)
         self.gradient = architecture.gradient(parameters, batch.adam.gradients, self.masks, n_samples)
@@ -195,7 +196,7 @@ class _Step:
 
     def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
         images = self.pixels.index_select(0, index.flatten()).view(*index.shape, -1)
-        self.x.copy_(scaled(self.inputs.picked(images)))
+        self.x.copy_(scaled(self.inputs.picked(images), standard=self.standard))
         self.masks.draw(keys)
         self.loss.add_(self.gradient(self.x, self.onehot[index], self.labels[index]))
         for k, mask in enumerate(self.fixed):
@@ -218,7 +219,8 @@ class Batch:
         self.samples, self.training, self.architecture, self.l2 = samples, training, architecture, l2
         self.progress = [Progress(training, training.learning_rate) for _ in samples.networks]
         self.inputs = AllInputs()
-        if architecture.dense_input and not l2.any():  # a penalty moves every weight
+        dark = not training.standardised  # where dark pixels are 0, and so are the gradients of their weights
+        if architecture.dense_input and dark and not l2.any():  # a penalty moves every weight
             self.inputs = inputs(samples, begun.parameters, begun.moments, masks)
         self.pixels = self.inputs.pixels(samples.pixels)
         self.begun = begun
@@ -252,7 +254,7 @@ class Batch:
         self.loss = count.new_zeros(slots.shape)
         self.of_size: dict[int, _Step] = {}
         images = self.inputs.picked(self.pixels[self.samples.validation])
-        self.x_validation = scaled(images, self.samples.onehot.dtype)
+        self.x_validation = scaled(images, self.samples.onehot.dtype, self.training.standard)
         self.y_validation = self.samples.labels[self.samples.validation]
         self._set_rates()
 

@@ -31,6 +31,7 @@ EXPERIMENTS = {
     "epochs": "pruning_phases.experiments.epochs",
     "weight_decay": "pruning_phases.experiments.weight_decay",
     "magnitude": "pruning_phases.experiments.magnitude",
+    "rates": "pruning_phases.experiments.rates",
 }
 """Module of each experiment, by the name that `Training.experiment` has. A frozen name: it is in the hash of the protocol."""
 

@@ -135,6 +135,12 @@ def _sides(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return left, z.sum(axis=-1, keepdims=True) - left
 
 
+def _interpolation(p: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """The matrix (q_old, q_new) that takes a curve given at p to its linear interpolation on a grid."""
+    units = np.eye(p.size)
+    return units if np.array_equal(p, grid) else np.stack([np.interp(grid, p, unit) for unit in units])
+
+
 def cross_pairs(
     p: np.ndarray,
     size: np.ndarray,
@@ -171,8 +177,7 @@ def cross_pairs(
             nothing = np.full(len(y), np.nan)
             found.append(Crossing(nothing, nothing, np.zeros(len(y), dtype=int), nothing))
             continue
-        # (q_old, q_new) matrices that take a curve on its own grid to its linear interpolation on the common one
-        to_s, to_l = (np.stack([np.interp(grid, p[i], unit) for unit in np.eye(i.size)]) for i in (s, l))
+        to_s, to_l = (_interpolation(p[i], grid) for i in (s, l))
         scale = np.hypot(sigma[s] @ to_s, sigma[l] @ to_l)
         found.append(
             _cross(grid, y[:, l] @ to_l - y[:, s] @ to_s, deviations[:, l] @ to_l - deviations[:, s] @ to_s, scale)

@@ -5,6 +5,7 @@ training-set size, darker for more data. Both families keep their order in greys
 """
 
 from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
+from pruning_phases.plotting.branches import branch_curves, escape_line, linear_branches, loop_areas
 from pruning_phases.plotting.calibration import bias_curves, coverage_strip
 from pruning_phases.plotting.choices import difference_strip
 from pruning_phases.plotting.collapse import (
@@ -52,6 +53,7 @@ __all__ = [
     "binder_curves",
     "boundary_against_depth",
     "boundary_line",
+    "branch_curves",
     "collapse_curves",
     "comparison_strip",
     "connectivity",
@@ -65,6 +67,7 @@ __all__ = [
     "difference_strip",
     "digit_answers",
     "edge_against_width",
+    "escape_line",
     "exponent_map",
     "exponent_rows",
     "gallery",
@@ -73,6 +76,8 @@ __all__ = [
     "known_system",
     "landscape_map",
     "learning_rate_grid",
+    "linear_branches",
+    "loop_areas",
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",

@@ -6,7 +6,7 @@
 | `loky:N` | in N worker processes of this machine, one thread each |
 | `slurm:NAME=VALUE,…` | as jobs of a Slurm array, through submitit |
 | `dask:tcp://HOST:PORT` | on the workers of a running dask scheduler |
-| `auto` | one process per visible GPU; without a GPU, one worker process per processor core |
+| `auto` | one process per visible GPU; without a GPU, one worker process per processor core, or here where the work is small |
 
 All are `concurrent.futures.Executor`s. A worker that dies loses its unfinished batch alone: `is_worker_lost` tells its error from an
 error of the work itself. Functions and arguments travel to workers by the libraries' own serialisation; nothing of it is stored.

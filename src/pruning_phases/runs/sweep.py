@@ -38,8 +38,9 @@ def run(
 ) -> int:
     """Train, evaluate and store the networks of `sweep` that the store lacks; returns their number.
 
-    executor: where, see `executors`. On a CPU each worker process uses one thread: networks are independent, so N processes waste
-    nothing on waiting for each other. keep_weights: store the weights too, so that other p_eval or more passes need no training later.
+    executor: where, see `executors`; "auto" starts no worker processes for less than about a minute of work. On a CPU each worker
+    process uses one thread: networks are independent, so N processes waste nothing on waiting for each other.
+    keep_weights: store the weights too, so that other p_eval or more passes need no training later.
     both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
     shard: (k, n), 1 ≤ k ≤ n: only the k-th of n parts of the sweep (`jobs.networks_of_shard`).
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
@@ -63,6 +64,9 @@ def run(
     store.check_writable()
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)
+    work = sum(job.cost(sweep.training) for job in todo.jobs)
+    if executor == "auto" and choice.kind == "loky" and work < WORTH_WORKERS:
+        choice = Choice("in-process")
     settings = Settings(
         sweep.training, str(store.folder.resolve()), device, keep_weights=keep_weights, both_weights=both_weights
     )

@@ -28,7 +28,10 @@ _LOADER = """
 })();
 """
 PLOTLY = "plotly/plotly-basic.min.js"
-_ALSO = {"collapse": ["live/chi2.js"], "digit": ["live/pruned.js"]}  # scripts that a kind needs besides its own
+_ALSO = {
+    "collapse": ["live/chi2.js", "live/own.js"],
+    "digit": ["live/pruned.js"],
+}  # scripts that a kind needs besides its own
 PRINT_DPI, FALLBACK_DPI, FALLBACK_COLORS = 150, 80, 48
 
 

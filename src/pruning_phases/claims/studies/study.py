@@ -86,7 +86,7 @@ def run(
     study is complete with fewer realizations. `report` gets a line before each training.
     """
     with loading():  # of torch, which readers of the shipped table do not need
-        from pruning_phases.runs import sweep as sweeps
+        from pruning_phases.runs.sweep import run as run_sweep
 
     total = max(grid.realizations for grid in base.grids)
     trained, sweeps_to_train = 0, trainings(base, variants)
@@ -97,11 +97,9 @@ def run(
             values = dataclasses.asdict(asked.training).items()
             changed = ", ".join(f"{name} = {value}" for name, value in values if value != usual[name]) or "the base"
             report(f"{changed}, {n} realizations ({k} of {len(sweeps_to_train)})")
-            # so little work takes less time than the start of worker processes
-            where = "in-process" if executor == "auto" and _work(asked) < sweeps.WORTH_WORKERS else executor
-            trained += sweeps.run(asked, store, where, device, both_weights=both)
+            trained += run_sweep(asked, store, executor, device, both_weights=both)
             if both:  # trained before without their last weights: those networks are trained again
-                trained += sweeps.run(asked.override(restore="last"), store, where, device)
+                trained += run_sweep(asked.override(restore="last"), store, executor, device)
     return trained
 
 

@@ -164,14 +164,16 @@ def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences(rows: pd.DataFrame, judged: pd.DataFrame) -> dict[str, str]:
-    """What the page says in words, chosen by the results: place, shape, peak, widths, controls, universal, verdicts."""
+    """What the page says in words, chosen by the results, by name."""
     table = judged.set_index("claim")
     base = of_standard(rows)
     return {
+        "layer": _layer(rows),
         "random": _random(rows),
         "sudden": _sudden(base),
         "outputs": _outputs(base),
         "where_largest_below": _second_peak(base),
+        "number": _number(rows),
         "place": _place(table.loc["collapse-one-per-cent"]),
         "peak": _peak(rows, table.loc["peak-at-collapse"]),
         "widths": _widths(rows, table),
@@ -192,11 +194,24 @@ def _place(claim: pd.Series) -> str:
     return f"The accuracy is half lost at {100 * claim['number']:.2g} % of the connections, {side} than the one per cent of the paper."
 
 
+def _layer(rows: pd.DataFrame) -> str:
+    part = of_standard(rows, "layer")
+    place, base = (median_place(one) if len(one) else np.nan for one in (part, of_standard(rows)))
+    if not np.isfinite([place, base]).all():
+        return ""
+    words = (
+        "which is within a factor of two of one per cent"
+        if 0.005 <= place <= 0.02
+        else "which is not near one per cent either"
+    )
+    return f"Pruned layer by layer, the network has lost half at {100 * place:.2g} % of the connections, {words}; the rule moves the collapse by a factor {max(place / base, base / place):.1f}."
+
+
 def _random(rows: pd.DataFrame) -> str:
     part = of_standard(rows, "random-layer")
     place = median_place(part) if len(part) else np.nan
     if not np.isfinite(place):
-        return "Of a random network no collapse was seen."
+        return "Of random networks no collapse was seen."
     beside = (
         "that is near one per cent, where the paper sees the collapse of the pruned network"
         if 0.005 <= place <= 0.02
@@ -237,6 +252,34 @@ def _outputs(base: pd.DataFrame) -> str:
     if abs(np.log(first / place)) <= 3 * np.log(1 / 0.8):
         return f"{said}, which is where the accuracy breaks off{rest} The sudden end is that of a graph that falls apart, class by class."
     return f"{said}, away from the place where the accuracy breaks off{rest}"
+
+
+def spread(rows: pd.DataFrame, x: str) -> float:
+    """Largest distance of the mean accuracies of two widths of the base at the same value of the column x, in the sparsest decade they share.
+
+    NaN with fewer than two widths. Curves are interpolated in ln x.
+    """
+    curves = pruning_curves(rows[rows["variant"] == "base"], "accuracy")
+    parts = [part.sort_values(x) for _, part in curves.groupby("width")]
+    if len(parts) < 2:
+        return np.nan
+    low = np.log(max(part[x].min() for part in parts))
+    grid = np.linspace(low, low + np.log(10), 50)
+    values = np.array([np.interp(grid, np.log(part[x]), part["mean"]) for part in parts])
+    return float((values.max(axis=0) - values.min(axis=0)).max())
+
+
+def _number(rows: pd.DataFrame) -> str:
+    """Do the widths agree at the same number of connections, better than at the same density?"""
+    density, edges = spread(rows, "density"), spread(rows, "edges")
+    if not np.isfinite(edges):
+        return "There is one width only."
+    said = f"In the sparsest decade that all share, their accuracies differ by up to {density:.2f} at the same density and by up to {edges:.2f} at the same number of connections"
+    if edges < density / 2:
+        return f"{said}: it is the number that counts, not the share."
+    if density < edges / 2:
+        return f"{said}: it is the share that counts, not the number."
+    return f"{said}: neither makes them one curve."
 
 
 def _second_peak(base: pd.DataFrame) -> str:

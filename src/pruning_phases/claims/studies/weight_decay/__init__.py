@@ -1,0 +1,22 @@
+"""The onset of learning under an L2 penalty: chains of networks, exact branches, escape; made once by ``make weight-decay``."""
+
+from pruning_phases.claims.studies.weight_decay.chains import CHAINS, N_TRAIN, Chain
+from pruning_phases.claims.studies.weight_decay.study import LINEAR_STRENGTHS, evidence, ship
+from pruning_phases.claims.studies.weight_decay.tables import (
+    areas_table,
+    end_in_words,
+    ends_table,
+    escape_fit,
+    jumps_table,
+    linear_in_words,
+    linear_table,
+    onset_sentences,
+    published_table,
+    verdict_table,
+    verdicts_in_words,
+)
+
+__all__ = [
+    "CHAINS", "LINEAR_STRENGTHS", "N_TRAIN", "Chain", "areas_table", "end_in_words", "ends_table", "escape_fit", "evidence",
+    "jumps_table", "linear_in_words", "linear_table", "onset_sentences", "published_table", "ship", "verdict_table", "verdicts_in_words",
+]  # fmt: skip

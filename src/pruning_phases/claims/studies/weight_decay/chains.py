@@ -1,0 +1,112 @@
+"""The chains of the study: networks carried from one L2 strength (or training dropout rate) to the next, up and down again.
+
+All share the public protocol of arXiv:2512.11866 (sigmoid, standardised pixels, mini-batches of 64, learning rate 0.0015, early stopping
+after 5 epochs without a lower training loss, a new Adam at each λ) but for what `words` says. To fit in an hour of one core they have fewer
+images (N = 6 400 instead of 60 000) or, in the chain "full", fewer epochs at each λ (5 instead of 50).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from pruning_phases.config import Evaluation, Grid, Sweep, Training
+
+N_TRAIN, N_FULL = 6_400, 59_904
+N_VALIDATION = 96  # nothing goes by the validation loss; the full chain has all other images, in whole mini-batches
+PUBLIC = Training(
+    activation="sigmoid",
+    standardised=True,
+    batch_size=64,
+    learning_rate=0.0015,
+    monitor="training",
+    early_stopping_patience=5,
+    max_epochs=20,
+    n_validation=N_VALIDATION,
+    experiment="weight_decay",
+    path=(0,),
+)
+NEVER = 1_000  # patience where every step shall last as long
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """One path, with its networks."""
+
+    name: str
+    words: str
+    sweep: Sweep
+
+    @property
+    def training(self) -> Training:
+        """Its protocol."""
+        return self.sweep.training
+
+
+def steps(*pieces: tuple[float, float, float]) -> tuple[float, ...]:
+    """Values of pieces (first, last, step) in order, each once, rounded to four digits."""
+    values = [np.round(np.arange(round((b - a) / d) + 1) * d + a, 4) for a, b, d in pieces]
+    return tuple(dict.fromkeys(float(value) for value in np.concatenate(values)))
+
+
+def there_and_back(up: Iterable[float], down: Iterable[float] | None = None) -> tuple[float, ...]:
+    """Up, then back through `down` (ascending; default the same values)."""
+    up = tuple(up)
+    back = [value for value in (up if down is None else tuple(down)) if value < up[-1]]
+    return (*up, *sorted(back, reverse=True))
+
+
+def _chain(name: str, words: str, path: Iterable[float], *, depth: int = 2, width: int = 128, n_train: int = N_TRAIN,
+           realizations: int = 2, p_train: float = 0.0, **training: object) -> Chain:  # fmt: skip
+    grid = Grid(depth=(depth,), width=(width,), n_train=(n_train,), p_train=(p_train,), realizations=realizations)
+    protocol = dataclasses.replace(PUBLIC, path=tuple(path), **training)
+    return Chain(name, words, Sweep(grids=(grid,), evaluation=Evaluation(p_eval=(0,), passes=1), training=protocol))
+
+
+# fmt: off
+_UP = steps((0, 0.02, 0.0025), (0.02, 0.1, 0.002))
+_FULL = there_and_back((0, 0.01, 0.025, 0.05, 0.06, 0.07, 0.08, 0.083, 0.085, 0.087, 0.089), (0.01, 0.04, 0.08))
+_LOOP = there_and_back((0, 0.02, 0.04, 0.06, 0.07, 0.076, 0.08, 0.084, 0.088, 0.092, 0.096, 0.1), steps((0, 0.1, 0.01)))
+_RATES = there_and_back((0.8, 0.85, 0.9, 0.92, 0.93, 0.94, 0.95, 0.955, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985))
+_TANH_1 = there_and_back(steps((0, 1, 0.5), (1.4, 2.2, 0.02)), steps((1.4, 2.2, 0.1)))
+_SIGMOID_1 = there_and_back(steps((0, 0.4, 0.05), (0.4, 0.56, 0.005)), steps((0.3, 0.56, 0.02)))
+_SLOW_1 = steps((0, 1, 0.5), (1.4, 1.6, 0.1), (1.6, 2, 0.04))
+_FIXED = {"early_stopping_patience": NEVER}
+_TEN = {"max_epochs": 10, **_FIXED}
+_DROPOUT = {
+    "width": 100, "n_train": 8_000, "realizations": 4, "p_train": _RATES[0], "experiment": "rates", "activation": "relu",
+    "standardised": False, "batch_size": 128, "learning_rate": 1e-3, "monitor": "validation", "early_stopping_patience": 10,
+    "n_validation": 10_000,
+}
+
+CHAINS = (
+    _chain("mnist", "MNIST, two hidden layers", there_and_back(_UP, steps((0, 0.1, 0.004)))),
+    _chain("one-tanh", "one hidden layer, tanh, 10 epochs at each λ", _TANH_1, depth=1, activation="tanh", **_TEN),
+    _chain("one-sigmoid", "one hidden layer, sigmoid, 10 epochs at each λ", _SIGMOID_1, depth=1, **_TEN),
+    _chain("fashion", "Fashion-MNIST, two hidden layers", steps((0, 0.02, 0.0025), (0.02, 0.15, 0.002)), dataset="fashion-mnist"),
+    *(_chain(f"loop-{n}", f"{n} epochs at each λ", _LOOP, max_epochs=n, **_FIXED) for n in (3, 10)),
+    _chain("amentia", "the book's protocol with up to 15 epochs at each p_train", _RATES, max_epochs=15, **_DROPOUT),
+    _chain("loop-30", "30 epochs at each λ", _LOOP, max_epochs=30, **_FIXED),
+    _chain("full", "N = 59 904, up to 6 epochs at each λ", _FULL, n_train=N_FULL, realizations=1, max_epochs=6),
+    _chain("amentia-fast", "the same with up to 5 epochs", _RATES, max_epochs=5, **_DROPOUT),
+    _chain("relu", "two hidden layers, ReLU", there_and_back(steps((0, 0.6, 0.03)), steps((0, 0.6, 0.1))), activation="relu",
+           realizations=1),
+    _chain("tanh", "two hidden layers, tanh", there_and_back(steps((0, 1.2, 0.06)), steps((0, 1.2, 0.2))), activation="tanh",
+           realizations=1),
+    _chain("one-tanh-slow", "one hidden layer, tanh, learning rate 0.0003, 20 epochs at each λ", _SLOW_1, depth=1, activation="tanh",
+           learning_rate=0.0003, max_epochs=20, **_FIXED),
+    _chain("rate-low", "learning rate 0.0005, 10 epochs at each λ", _LOOP, learning_rate=0.0005, **_TEN),
+)
+"""In the order in which they are computed."""
+# fmt: on
+SMOKE = tuple(
+    _chain(name, f"{name}: every code path in seconds", path, n_train=500, width=8, max_epochs=2, **changed)
+    for name, path, changed in (
+        ("mnist", (0, 0.05, 0.1, 0.2, 0.1, 0.05, 0), {}),
+        ("one-tanh", (0, 1.0, 2.0, 1.0, 0), {"depth": 1, "activation": "tanh"}),
+        ("loop-3", (0, 0.1, 0.2, 0.1, 0), {"early_stopping_patience": NEVER}),
+        ("amentia", (0.5, 0.9, 0.5), {"p_train": 0.5, "experiment": "rates"}),
+    )
+)

@@ -1,0 +1,153 @@
+"""The study carried out: chains trained, branches followed, escapes timed; one table, from which the evidence is made."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.calibration import branches, escape, penalty
+from pruning_phases.claims.studies.weight_decay.chains import CHAINS, SMOKE, Chain
+from pruning_phases.claims.weight_decay import Evidence
+from pruning_phases.config import ConfigError
+from pruning_phases.datasets import load, scaled
+from pruning_phases.outputs import check_table, write_table
+from pruning_phases.paths import REPOSITORY
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.compact import origins
+from pruning_phases.runs.store import Store, StoreError, verified
+
+SHIPPED = REPOSITORY / "data" / "weight_decay.parquet"
+COLUMNS = ("chain", "depth", "realization", "step", "l2", "rate", "train_loss", "norm", "loss", "accuracy", "epochs")
+LINEAR_STRENGTHS = (0.9, 0.6, 0.3)
+"""Strengths η of the modes of the deep linear networks."""
+N_EXACT = 1_000  # images of the small networks
+
+
+def chain_rows(store: Store, chain: Chain) -> pd.DataFrame:
+    """Rows of a chain, columns `COLUMNS`. Raises StoreError if some are missing."""
+    if set(chain.sweep.networks()) - store.done(chain.sweep):
+        raise StoreError(f"networks of {chain.name} are missing from {store.folder}: run them first")
+    rows = store.read(chain.sweep)
+    epochs = {
+        (record["realization"], record["step"]): record["epochs"]
+        for part in store.parts()
+        if part.protocol == chain.training.protocol
+        for record in part.metadata["networks"]
+    }
+    counts = [epochs[key] for key in zip(rows["realization"], rows["step"], strict=True)]
+    accuracy = rows["n_correct"] / chain.training.images.n_test
+    return rows.assign(chain=chain.name, accuracy=accuracy, epochs=counts).reindex(columns=list(COLUMNS))
+
+
+def exact_rows(smoke: bool = False) -> pd.DataFrame:
+    """Branches of `calibration.branches`: deep linear networks of 2, 3 and 4 layers (with μ of each mode, mu_0 …), and networks of
+    8 neurons in one or two hidden layers on MNIST averaged to 4 × 4 pixels.
+    """
+    tables = []
+    for depth in (2, 3) if smoke else (2, 3, 4):
+        loss, start, modes = branches.linear_chain(LINEAR_STRENGTHS, depth)
+        limit = penalty.stability(LINEAR_STRENGTHS[0], depth)[0]
+        share = np.linspace(0, 1.1, 6 if smoke else 56)
+        path = np.r_[share, share[-2::-1]] * limit
+        table, minima = branches.follow(loss, start, path, curvature=False)
+        mu = np.array([modes(theta) for theta in minima])
+        columns = {f"mu_{k}": mu[:, k] for k in range(mu.shape[1])}
+        tables.append(table.assign(chain=f"linear-{depth}", **columns))
+    data = load("mnist")
+    n = 200 if smoke else N_EXACT
+    images, labels = branches.pooled(data.train_images[:n], factor=7), data.train_labels[:n]
+    paths = {
+        "one layer": ((8,), np.r_[0.03:0.06:0.01, 0.06:0.08:0.001, 0.08:0.1:0.005]),
+        "two layers": ((8, 8), np.r_[0.012:0.022:0.002, 0.022:0.032:0.0005, 0.032:0.04:0.002]),
+    }
+    for name, (hidden, up) in paths.items():
+        up = np.unique(up.round(6))  # pieces may share an end
+        up = up[:: len(up) // 3] if smoke else up
+        loss, start = branches.classifier(images, labels, hidden, "sigmoid")
+        table, _ = branches.follow(loss, start, np.r_[up, up[-2::-1]])
+        tables.append(table.assign(chain=name))
+    onset = penalty.onset(images.numpy(), labels.numpy(), "sigmoid")
+    return pd.concat(tables, ignore_index=True).assign(onset=onset)
+
+
+def escape_rows(smoke: bool = False) -> pd.DataFrame:
+    """`calibration.escape.escape_times` of the deep linear network of three layers, with the slope 2ΔE that theory says."""
+    ratios = np.linspace(100, 200, 3) if smoke else np.linspace(150, 600, 7)
+    table = escape.escape_times(ratios, n_walkers=20 if smoke else 200)
+    return table.assign(slope=2 * escape.barrier(0.2, 0.9, 3))
+
+
+def ship(
+    store: Store | str | os.PathLike[str],
+    path: Path | None = None,
+    *,
+    chains: Sequence[Chain] = CHAINS,
+    executor: str = "auto",
+    smoke: bool = False,
+    replace: bool = True,
+    report: Callable[[str], None] = print,
+) -> dict:
+    """Compute what `store` lacks of the chains, and the rest, and write the table and its manifest; returns the manifest.
+
+    Raises as `runs.run` and `outputs.write_table`; an impossible path is refused before any work.
+    """
+    path, store = path or SHIPPED, store if isinstance(store, Store) else Store(store)
+    check_table(path)
+    tables, parts = [], []
+    for chain in chains:
+        report(f"{chain.name}: {chain.words}")
+        sweeps.run(chain.sweep, store, executor)
+        tables.append(chain_rows(store, chain).assign(table="chains"))
+        parts += [part for part in store.parts() if part.protocol == chain.training.protocol]
+    report("exact branches, escape")
+    tables += [exact_rows(smoke).assign(table="exact"), escape_rows(smoke).assign(table="escape")]
+    table = pd.concat(tables, ignore_index=True)
+    manifest = {
+        "command": "make weight-decay",
+        "rows": len(table),
+        "chains": {
+            chain.name: {"words": chain.words, "protocol": chain.training.protocol, "sweep": chain.sweep.to_dict()}
+            for chain in chains
+        },
+        "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in parts), 1),
+        "computed_by": origins(parts),
+    }
+    write_table(path, table.to_parquet(compression="zstd", compression_level=19, index=False), manifest, replace)
+    return manifest
+
+
+def onsets(names: Sequence[str]) -> dict[str, float]:
+    """λ_c = φ′(0) s_max of the chains with one hidden layer of these names, over all training images."""
+    found = {}
+    for chain in CHAINS:
+        training = chain.training
+        if chain.name in names and chain.sweep.grids[0].depth == (1,):
+            data = load(training.dataset)
+            images = scaled(data.train_pixels, standard=training.standard).numpy()
+            found[chain.name] = penalty.onset(images, data.train_labels.numpy(), training.activation)
+    return found
+
+
+def evidence(
+    preset: str = "shipped", store: str | os.PathLike[str] | None = None, path: Path | None = None
+) -> Evidence:
+    """What the claims are judged on: "shipped" reads the table of the repository, "smoke" computes a small one of every kind.
+
+    Raises ConfigError for another preset, StoreError if the table is missing or not the one of its manifest.
+    """
+    if preset not in ("shipped", "smoke"):
+        raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
+    if preset == "smoke":
+        where = Store(store or sweeps.default_store())
+        path = where.folder / "weight_decay.parquet"
+        ship(where, path, chains=SMOKE, smoke=True, report=lambda line: None)
+    _, content = verified(path or SHIPPED, "weight-decay")
+    whole = pd.read_parquet(io.BytesIO(content))
+    tables = {name: part.drop(columns="table").dropna(axis=1, how="all") for name, part in whole.groupby("table")}
+    rows = tables["chains"].reindex(columns=list(COLUMNS))
+    return Evidence(rows, tables["exact"], tables["escape"], onsets(rows["chain"].unique()))

@@ -1,0 +1,194 @@
+"""Tables and sentences for the pages on the L2 penalty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.calibration import penalty
+from pruning_phases.claims.engine import VERDICTS
+from pruning_phases.claims.weight_decay import PUBLIC_CURVE, PUBLIC_JUMPS, Evidence
+from pruning_phases.observables import hysteresis
+
+LEARNED = 0.1  # share of η above which a mode of a deep linear network counts as learned
+
+
+def linear_table(exact: pd.DataFrame, strengths: tuple[float, ...]) -> pd.DataFrame:
+    """Deep linear networks against theory, by number of layers and strength η: λ_s; the last λ of the path that has learned; the largest
+    deviation of μ from the branch below 0.99 λ_s, over η; where coming down learns again (NaN: not above λ = 0); λ* of equal energy.
+    """
+    found = []
+    for name, rows in exact[exact["chain"].str.startswith("linear-")].groupby("chain"):
+        depth, rows = int(name.partition("-")[2]), rows.sort_values("step")
+        turn = int(rows["l2"].to_numpy().argmax())
+        up, down = rows[: turn + 1], rows[turn:]
+        for k, strength in enumerate(strengths):
+            limit, _ = penalty.stability(strength, depth)
+            on = up[up["l2"] < 0.99 * limit]
+            expected = np.array([penalty.learned(value, strength, depth) for value in on["l2"]])
+            down = down[down["l2"] > 0]
+            learns = {
+                side: part.loc[part[f"mu_{k}"] > LEARNED * strength, "l2"].max()
+                for side, part in (("up", up), ("down", down))
+            }
+            row = {"layers": depth, "η": strength, "λ_s": limit, "last learned": learns["up"]}
+            row |= {"deviation": np.abs(on[f"mu_{k}"] - expected).max() / strength, "learns again": learns["down"]}
+            found.append(row | {"λ*": penalty.equal_energy(strength, depth)[0]})
+    return pd.DataFrame(found).set_index(["layers", "η"])
+
+
+def ends_table(branches: pd.DataFrame, onsets: dict[str, float]) -> pd.DataFrame:
+    """By chain, mean over realizations: where learning ends going up and begins coming down, what remains just before; theory's λ_c."""
+    table = hysteresis.ends(branches).pivot_table(
+        index="chain", columns="direction", values=["end", "remaining"], aggfunc="mean", dropna=False
+    )
+    out = pd.DataFrame(
+        {"ends (up)": table["end", "up"], "begins (down)": table["end", "down"], "remaining": table["remaining", "up"]}
+    )
+    out["theory"] = pd.Series(onsets, dtype=float)
+    return out.reindex(branches["chain"].unique())
+
+
+def published_table(found: Evidence, chain: str) -> pd.DataFrame:
+    """Accuracy and ‖θ‖ of a chain going up at the published λ (interpolated) beside the published ones, with relative deviations."""
+    up = found.of(chain)
+    up = up[up["direction"] == "up"].groupby("value")[["accuracy", "norm"]].mean()
+    table = PUBLIC_CURVE[PUBLIC_CURVE["l2"] <= up.index.max()].set_index("l2")
+    out = {}
+    for name in ("accuracy", "norm"):
+        ours = np.interp(table.index, up.index, up[name])
+        out |= {name: ours, f"{name}, published": table[name], f"{name}, deviation": ours / table[name] - 1}
+    return pd.DataFrame(out, index=table.index)
+
+
+def jumps_table(found: Evidence) -> pd.DataFrame:
+    """Transitions found going up, by data set and realization, beside the published ones."""
+    table = hysteresis.transitions(found.branches)
+    rows = []
+    for name, places in PUBLIC_JUMPS.items():
+        for r, part in table[table["chain"] == name].groupby("realization"):
+            rows.append(
+                {"chain": name, "realization": str(int(r)), "λ": ", ".join(f"{value:.3f}" for value in part["value"])}
+            )
+        rows.append({"chain": name, "realization": "published", "λ": ", ".join(f"{place:.4g}" for place in places)})
+    return pd.DataFrame(rows).set_index(["chain", "realization"])
+
+
+def areas_table(found: Evidence, kinds: dict[str, str]) -> pd.DataFrame:
+    """Loop areas of chains whose names begin so, with the epochs at each value (the most of any step); columns epochs, area, kind.
+
+    kinds: words by beginning of the name.
+    """
+    area = hysteresis.loop_area(found.branches)
+    epochs = found.rows.groupby("chain")["epochs"].max()
+    tables = []
+    for prefix, words in kinds.items():
+        part = area[area["chain"].str.startswith(prefix)]
+        tables.append(part.assign(kind=words, epochs=part["chain"].map(epochs)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def escape_fit(table: pd.DataFrame) -> dict[str, float]:
+    """Slope of ln τ against B/ε, that of theory (2ΔE), and R²."""
+    x, y = table["ratio"], np.log(table["tau"])
+    return {
+        "slope": np.polyfit(x, y, 1)[0],
+        "slope_theory": table["slope"].iloc[0],
+        "r_squared": np.corrcoef(x, y)[0, 1] ** 2,
+    }
+
+
+def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
+    """The table of `claims.weight_decay.judge` for a page: statement, number with interval, rule, verdict, what was found."""
+    number = [
+        "–" if np.isnan(row.number) else f"{row.number:.3g} ({row.low:.3g} to {row.high:.3g})"
+        for row in judged.itertuples()
+    ]
+    columns = {"statement": judged["words"], "number": number, "rule": judged["rule"], "verdict": judged["verdict"]}
+    return pd.DataFrame(columns | {"what was found": judged["finding"]}).set_index("statement")
+
+
+def verdicts_in_words(judged: pd.DataFrame) -> str:
+    """Which statements have which verdict."""
+    names = dict(zip(VERDICTS, ("Reproduced", "Contradicted", "Undecided", "No fit"), strict=True))
+    parts = []
+    for verdict, name in names.items():
+        words = [text.rstrip(".") for text in judged.loc[judged["verdict"] == verdict, "words"]]
+        if words:
+            parts.append(f"{name} ({len(words)} of {len(judged)}): {'; '.join(words)}.")
+    return " ".join(parts)
+
+
+def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
+    """One of two sentences by the verdict on a claim; otherwise what was found."""
+    rows = judged[judged["claim"] == slug]
+    if rows.empty:
+        return "These chains do not tell."
+    row = rows.iloc[0]
+    open_ = f"By its rule this is undecided ({row['finding']})."
+    if np.isfinite(row["number"]):
+        open_ = f"By its rule this is undecided: {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
+    return {"reproduced": yes, "not reproduced": no}.get(row["verdict"], open_)
+
+
+def linear_in_words(table: pd.DataFrame) -> str:
+    """What `linear_table` shows of order and hysteresis."""
+    deviation = table["deviation"].max()
+    close = (
+        f"on their exact branches (within {deviation:.0e} of their strength)"
+        if deviation < 0.01
+        else f"off their exact branches by up to {deviation:.1%}"
+    )
+    deep = table[table.index.get_level_values("layers") > 2]
+    stays = deep["learns again"].isna()
+    back = (
+        "stay there when it is lowered"
+        if stays.all()
+        else f"in {stays.sum()} of {len(stays)} cases stay there when it is lowered"
+    )
+    return (
+        f"Deep linear networks are {close}: with two layers they lose a mode continuously and find it again at the same penalty, with "
+        f"three or more they lose it by a jump and {back}."
+    )
+
+
+def onset_sentences(judged: pd.DataFrame) -> dict[str, str]:
+    """Sentences of the page on the onset of learning, by the verdicts."""
+    finding = judged.set_index("claim")["finding"]
+    choices = {
+        "jump_sentence": (
+            "onset-jump",
+            "With two hidden layers by a jump.",
+            "With two hidden layers not by a jump, but continuously.",
+        ),
+        "loop_sentence": ("hysteresis", "Up and down are two different ways.", "Up and down are the same way."),
+        "slow_sentence": (
+            "hysteresis-slow",
+            "It does not: it is no lag.",
+            "It does shrink: in part at least it is lag.",
+        ),
+        "order_sentence": (
+            "one-layer-continuous",
+            "With one layer the end is continuous.",
+            "With one layer too there is a jump.",
+        ),
+        "place_sentence": (
+            "one-layer-onset",
+            "It comes where theory says.",
+            "It comes some way from where theory says:",
+        ),
+        "amentia_sentence": (
+            "amentia-loop",
+            "Dropout does the same: networks that have lost learning at the border of amentia find it again only at a smaller rate.",
+            "Dropout does not: networks cross the border of amentia both ways at the same rate.",
+        ),
+        "transitions_sentence": (
+            "more-transitions",
+            "Fashion-MNIST, the more complex data, has more of them.",
+            "Fashion-MNIST, the more complex data, has not more of them.",
+        ),
+    }
+    sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
+    if sentences["place_sentence"].endswith(":"):
+        sentences["place_sentence"] += f" relative deviations are {finding['one-layer-onset']}."
+    return sentences | {"verdicts": verdicts_in_words(judged)}

@@ -1,0 +1,276 @@
+"""Claims on networks under an L2 penalty (arXiv:2505.06597, 2512.11866, 2205.12510), and how they are judged.
+
+The rules were written down before they met the chains of the study (`studies.weight_decay`); of the exact branches a trial with few λ
+had been seen.
+A number of several realizations has the interval of Student's t, and a place in λ besides half a step of its path on either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.claims.engine import POSITIVE, Claim, Finding, judge_claim, known_claims, listed
+from pruning_phases.claims.intervals import Estimate, Undecidable, around
+from pruning_phases.observables import hysteresis
+from pruning_phases.observables.statistics import mean_and_error
+
+INF = np.inf
+PUBLIC_JUMPS = {
+    "mnist": (0.025, 0.0372, 0.0590, 0.0744, 0.0845),
+    "fashion": (0.023, 0.0286, 0.0456, 0.0825, 0.130),
+}
+"""λ of the transitions that arXiv:2512.11866 reports for two hidden layers of 128 sigmoid neurons; the last is the onset of learning."""
+PUBLIC_CURVE = pd.DataFrame(
+    {
+        "l2": (0.0, 0.01, 0.025, 0.05, 0.06, 0.08, 0.085),
+        "accuracy": (0.977, 0.864, 0.804, 0.649, 0.382, 0.233, 0.1135),
+        "norm": (89.9, 10.5, 8.0, 5.5, 4.1, 2.6, 0.04),
+    }
+)
+"""Test accuracy and ‖θ‖ of its MNIST curve at some λ."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Tables of the study.
+
+    Attributes:
+        rows: one row for each chain, realization and step: chain, realization, step, l2 or rate, train_loss, norm, loss, accuracy.
+        exact: branches of `calibration.follow`: chain, step, l2, train_loss, norm, lowest, curvature.
+        escape: of `calibration.escape_times`.
+        onsets: λ_c = φ′(0) s_max of the chains with one hidden layer.
+    """
+
+    rows: pd.DataFrame
+    exact: pd.DataFrame
+    escape: pd.DataFrame
+    onsets: dict[str, float]
+
+    @cached_property
+    def branches(self) -> pd.DataFrame:
+        """`hysteresis.branches` of all chains."""
+        rows = self.rows.assign(control=self.rows["l2"].fillna(self.rows.get("rate", np.nan)))
+        return hysteresis.branches(rows, "control")
+
+    def of(self, *chains: str) -> pd.DataFrame:
+        """Branches of these chains. Raises Undecidable if one is not there."""
+        if missing := [name for name in chains if name not in set(self.branches["chain"])]:
+            raise Undecidable(f"there is no chain {listed(missing)}")
+        return self.branches[self.branches["chain"].isin(chains)]
+
+
+def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
+    """Mean of realizations with its interval, widened by half a step of the path (which is all that one realization has)."""
+    values = np.asarray(list(values), dtype=float)
+    if not len(values) or not np.isfinite(values).all():
+        raise Undecidable("some chains do not reach the place where learning ends")
+    mean, error, count = mean_and_error(values)
+    low, high = around(mean, error, count)[1:]
+    if count == 1 and half_step:
+        low = high = mean
+    return Estimate(float(mean), float(low - half_step), float(high + half_step))
+
+
+def remaining(evidence: Evidence, chains: Sequence[str]) -> Finding:
+    """`hysteresis.ends`: remaining; the largest over chains."""
+    table = hysteresis.ends(evidence.of(*chains))
+    table = table[table["direction"] == "up"]
+    found = {name: _mean(part["remaining"]) for name, part in table.groupby("chain")}
+    worst = max(found, key=lambda name: found[name].number)
+    return Finding(found[worst], "; ".join(f"{name}: {value.number:.2f}" for name, value in found.items()))
+
+
+def onset_one_layer(evidence: Evidence) -> Finding:
+    """Relative deviation of the end of learning from φ′(0) s_max; the largest over chains with one hidden layer."""
+    table = hysteresis.ends(evidence.of(*evidence.onsets))
+    table, found = table[table["direction"] == "up"], {}
+    for name, part in table.groupby("chain"):
+        expected = evidence.onsets[name]
+        found[name] = _mean(part["end"] / expected - 1, float(part["step"].max()) / 2 / expected)
+    worst = max(found, key=lambda name: abs(found[name].number))
+    return Finding(found[worst], "; ".join(f"{name}: {value.number:+.3f}" for name, value in found.items()))
+
+
+def more_transitions(evidence: Evidence) -> Finding:
+    """Number of transitions of Fashion-MNIST less that of MNIST."""
+    table = evidence.of("mnist", "fashion")
+    counts = hysteresis.transitions(table).groupby(["chain", "realization"]).size()
+    each = [counts.get(("fashion", r), 0) - counts.get(("mnist", r), 0) for r in sorted(table["realization"].unique())]
+    words = "; ".join(f"{name}: {listed(map(str, part))}" for name, part in counts.groupby("chain"))
+    return Finding(_mean(each), words)
+
+
+def public_jumps(evidence: Evidence, chain: str) -> Finding:
+    """Largest distance of a published transition from the nearest one found."""
+    table = hysteresis.transitions(evidence.of(chain))
+    if table.empty:
+        raise Undecidable("no transition was found")
+    each = []
+    for _, part in table.groupby("realization"):
+        distance = np.abs(np.subtract.outer(PUBLIC_JUMPS["mnist"], part["value"].to_numpy())).min(axis=1)
+        each.append(distance.max())
+    places = listed(table.loc[table["realization"] == 0, "value"].round(4))
+    return Finding(_mean(each, float(table["step"].max()) / 2), f"found at λ = {places}")
+
+
+def area(evidence: Evidence, chain: str) -> Finding:
+    """`hysteresis.loop_area` of a chain."""
+    return Finding(_mean(hysteresis.loop_area(evidence.of(chain))["area"]))
+
+
+def area_ratio(evidence: Evidence, slow: str, fast: str) -> Finding:
+    """Area of the slow chain over that of the fast one, realization by realization."""
+    table = hysteresis.loop_area(evidence.of(slow, fast)).pivot(index="realization", columns="chain", values="area")
+    words = "; ".join(f"{name}: {table[name].mean():.3f}" for name in (fast, slow))
+    return Finding(_mean(table[slow] / table[fast]), words)
+
+
+def width_of_loop(evidence: Evidence, chain: str) -> Finding:
+    """Where learning ends going up less where it begins coming down."""
+    table = hysteresis.ends(evidence.of(chain))
+    pairs = table.pivot(index="realization", columns="direction", values="end")
+    steps = table.groupby("direction")["step"].max()
+    return Finding(_mean(pairs["up"] - pairs["down"], float(steps.sum()) / 2))
+
+
+def curvature_change(evidence: Evidence, chain: str) -> Finding:
+    """Distance in λ, over the onset, of the largest change of R per λ from the step in which learning ends."""
+    rows = evidence.exact[evidence.exact["chain"] == chain]
+    if rows.empty:
+        raise Undecidable(f"there is no branch {chain}")
+    up = hysteresis.branches(rows.assign(realization=0))
+    end = hysteresis.ends(up)
+    end = end[end["direction"] == "up"].iloc[0]
+    up = up[up["direction"] == "up"]
+    change = np.abs(np.diff(up["curvature"]) / np.diff(up["value"]))
+    place = int(change.argmax())
+    where = float(up["value"].iloc[place : place + 2].mean())
+    distance, step = abs(where - end["end"]) / end["end"], end["step"] / end["end"]
+    words = f"R changes most at λ = {where:.4g}, learning ends at {end['end']:.4g}"
+    return Finding(Estimate(distance, max(0.0, distance - step / 2), distance + step / 2), words)
+
+
+def lowest_at_end(evidence: Evidence, chain: str) -> Finding:
+    """Lowest Hessian eigenvalue at the last λ of the learned branch over its largest on the branch up."""
+    rows = evidence.exact[evidence.exact["chain"] == chain]
+    if rows.empty:
+        raise Undecidable(f"there is no branch {chain}")
+    up = hysteresis.branches(rows.assign(realization=0))
+    up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
+    value = float(up["lowest"].iloc[-1] / up["lowest"].max())
+    return Finding(
+        Estimate(value, value, value),
+        f"the smallest eigenvalue is {up['lowest'].iloc[-1]:.2g} at λ = {up['value'].iloc[-1]:.4g}",
+    )
+
+
+def escape_line(evidence: Evidence) -> Finding:
+    """R² of the straight line of ln τ against B/ε; interval over resamples within the errors of ln τ."""
+    table = evidence.escape
+    if len(table) < 3:
+        raise Undecidable("fewer than three ratios")
+    x, y = table["ratio"].to_numpy(), np.log(table["tau"].to_numpy())
+    draws = y + table["log_error"].to_numpy() * np.random.default_rng(0).standard_normal((1_000, len(y)))
+    found = [np.corrcoef(x, one)[0, 1] ** 2 for one in (y, *draws)]
+    low, high = np.percentile(found[1:], [2.5, 97.5])
+    return Finding(Estimate(found[0], min(low, found[0]), max(high, found[0])))
+
+
+CONTINUOUS = 0.25
+"""A continuous end in steps of at most 2 % of λ_c leaves at most 0.1 of what was learned at 0.8 λ_c where G ∝ λ_c − λ, and less where
+G falls faster."""
+
+
+def _claim(
+    slug: str, section: str, figure: str, words: str, statistic: str, true_for: tuple[float, float], reason: str,
+    measure: Callable[..., Finding],
+) -> Claim:  # fmt: skip
+    return Claim(slug, words, true_for, measure, section, statistic, reason, figure)
+
+
+ONSET, ORDER, LOOPS, CURVED, ESCAPE = "the onset", "order by depth", "hysteresis", "curvature", "grokking"
+# In each: slug, topic, notebook; words; statistic; range, reason, measure.
+# fmt: off
+CLAIMS = (
+    _claim("onset-jump", ONSET, "18_onset_of_learning",
+           "With two hidden layers learning ends by a jump (a transition of first order).",
+           "G at the last λ that learns over G at 0.8 of it, chain mnist", (CONTINUOUS, INF),
+           "A continuous transition in steps this small leaves less than 0.1.", partial(remaining, chains=("mnist",))),
+    _claim("one-layer-continuous", ORDER, "18_onset_of_learning",
+           "With one hidden layer learning ends continuously.",
+           "the same, the larger of tanh and sigmoid", (0.0, CONTINUOUS),
+           "As above.", partial(remaining, chains=("one-sigmoid", "one-tanh"))),
+    _claim("one-layer-onset", ORDER, "18_onset_of_learning",
+           "With one hidden layer learning ends at λ = φ′(0) s_max.",
+           "relative deviation, the larger of tanh and sigmoid", (-0.05, 0.05),
+           "Five per cent: the output biases' own penalty and the finite steps are neglected.", onset_one_layer),
+    _claim("public-transitions", ONSET, "18_onset_of_learning",
+           "On MNIST there are transitions at λ = 0.025, 0.0372, 0.0590, 0.0744 and 0.0845.",
+           "largest distance in λ of one of these from the nearest that is found, chain mnist", (0.0, 0.002),
+           "Ten steps of the published path. (At first for the chain full, whose path was cut before it was run.)",
+           partial(public_jumps, chain="mnist")),
+    _claim("more-transitions", ONSET, "18_onset_of_learning",
+           "More complex data have more transitions.",
+           "number of transitions of Fashion-MNIST less that of MNIST", (1.0, INF),
+           "At least one more.", more_transitions),
+    _claim("hysteresis", LOOPS, "18_onset_of_learning",
+           "Up and down, networks go different ways (hysteresis).",
+           "area between the branches over the area under the upper one, 30 epochs at each λ", (0.02, INF),
+           "Two per cent: a line's width in a figure.", partial(area, chain="loop-30")),
+    _claim("hysteresis-slow", LOOPS, "18_onset_of_learning",
+           "The hysteresis is not for want of time.",
+           "area with 30 epochs at each λ over that with 3", (0.5, INF),
+           "A lag behind a slow change shrinks at least as (rate)^(2/3), here to 0.2; a true loop stays.",
+           partial(area_ratio, slow="loop-30", fast="loop-3")),
+    _claim("curvature", CURVED, "17_exact_branches",
+           "The scalar curvature of the error surface changes where learning ends.",
+           "distance of the largest |dR/dλ| from the end of learning, relative to it; small network, exact", (0.0, 0.05),
+           "Two steps of the path or so.", partial(curvature_change, chain="two layers")),
+    _claim("eigenvalue", CURVED, "17_exact_branches",
+           "The learned state ends where it loses its stability.",
+           "lowest Hessian eigenvalue at the last λ that learns over its largest on the branch; small network, exact", (-INF, 0.5),
+           "At the end of a branch it is 0; in finite steps it has fallen by more than half.", partial(lowest_at_end, chain="two layers")),
+    _claim("escape", ESCAPE, "17_exact_branches",
+           "The state that has not learned is left by noise: ln τ is linear in batch size over learning rate.",
+           "R² of the line, deep linear network of three layers", (0.95, 1.0),
+           "0.99 is reported.", escape_line),
+    _claim("amentia-loop", LOOPS, "18_onset_of_learning",
+           "Dropout does the same: the border of amentia has hysteresis.",
+           "p_train at which learning ends going up less that at which it begins coming down, up to 15 epochs at each rate", POSITIVE,
+           "The sign is the claim.", partial(width_of_loop, chain="amentia")),
+    _claim("amentia-loop-slow", LOOPS, "18_onset_of_learning",
+           "This loop is not for want of time.",
+           "its area with up to 15 epochs at each rate over that with 5", (0.5, INF),
+           "As for the penalty.", partial(area_ratio, slow="amentia", fast="amentia-fast")),
+)
+# fmt: on
+COLUMNS = (
+    "claim",
+    "section",
+    "words",
+    "statistic",
+    "rule",
+    "reason",
+    "number",
+    "low",
+    "high",
+    "verdict",
+    "finding",
+    "figure",
+)
+
+
+def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
+    """Every claim on the study's tables: one row each, columns `COLUMNS`. Raises ConfigError for an unknown claim."""
+    rows = []
+    for claim in known_claims(claims, CLAIMS):
+        finding, verdict = judge_claim(claim, evidence)
+        row = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
+        row |= {"claim": claim.slug, **finding.estimate._asdict(), "verdict": verdict, "finding": finding.note}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
