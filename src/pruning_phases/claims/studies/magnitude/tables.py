@@ -204,7 +204,11 @@ def _layer(rows: pd.DataFrame) -> str:
         if 0.005 <= place <= 0.02
         else "which is not near one per cent either"
     )
-    return f"Pruned layer by layer, the network has lost half at {100 * place:.2g} % of the connections, {words}; the rule moves the collapse by a factor {max(place / base, base / place):.1f}."
+    factor = max(place / base, base / place)
+    return (
+        f"Pruned layer by layer, the network has lost half at {100 * place:.2g} % of the connections, {words}; "
+        f"the rule moves the collapse by a factor {factor:.1f}."
+    )
 
 
 def _random(rows: pd.DataFrame) -> str:
@@ -250,12 +254,12 @@ def _outputs(base: pd.DataFrame) -> str:
     said = f"The first outputs lose their last path at {100 * first:.2g} % of the connections"
     rest = f", and {100 * at:.0f} % of the hidden neurons lie on a path where half of the gain is lost."
     if abs(np.log(first / place)) <= 3 * np.log(1 / 0.8):
-        return f"{said}, which is where the accuracy breaks off{rest} The sudden end is that of a graph that falls apart, class by class."
+        return f"{said}, which is where the accuracy breaks off{rest} The sudden end goes with a graph that falls apart, class by class."
     return f"{said}, away from the place where the accuracy breaks off{rest}"
 
 
 def spread(rows: pd.DataFrame, x: str) -> float:
-    """Largest distance of the mean accuracies of two widths of the base at the same value of the column x, in the sparsest decade they share.
+    """Largest distance of the mean accuracies of two widths of the base at the same x, in the sparsest decade that they share.
 
     NaN with fewer than two widths. Curves are interpolated in ln x.
     """
@@ -274,7 +278,10 @@ def _number(rows: pd.DataFrame) -> str:
     density, edges = spread(rows, "density"), spread(rows, "edges")
     if not np.isfinite(edges):
         return "There is one width only."
-    said = f"In the sparsest decade that all share, their accuracies differ by up to {density:.2f} at the same density and by up to {edges:.2f} at the same number of connections"
+    said = (
+        f"In the sparsest decade that networks of all widths share, their accuracies differ by up to {density:.2f} at the same density and "
+        f"by up to {edges:.2f} at the same number of connections"
+    )
     if edges < density / 2:
         return f"{said}: it is the number that counts, not the share."
     if density < edges / 2:
