@@ -208,5 +208,6 @@ def _scar(found: Evidence) -> str:
         f"Back at the rate they began with, networks have learned {last['learned']:.2f} nats instead of {first['learned']:.2f} and score "
         f"{last['accuracy']:.0%} instead of {first['accuracy']:.0%} of the test images, with weights of norm "
         f"{last['norm']:.0f} instead of {first['norm']:.0f}. That is a scar rather than a loop: the place of the "
-        "border is one question, what is lost beyond it another. Neurons that are silent for every image and get no gradient any more (ReLU) would do it; this was not examined."
+        "border is one question, what is lost beyond it another. Neurons that are silent for every image and "
+        "get no gradient any more (ReLU) would do it; this was not examined."
     )
