@@ -22,7 +22,6 @@ from pruning_phases.collapse import (
     compare_ansaetze,
     compare_lines,
     crossing_drift,
-    crossing_lines,
     drift_lines,
     fit_collapse,
     fit_lines,
@@ -573,7 +572,7 @@ def test_lines_follow_the_crossing_and_keep_what_never_crosses():
     relation = relation_table(bkt, algebraic).set_index("p_train")
     assert relation.loc[0.0, "ratio"] == pytest.approx(1.0, abs=0.2)
     two = {p: lines[p] for p in (0.0, 0.2)}
-    assert len(crossing_lines(two)) == 14
+    assert sum(len(pair_crossings(line, n_bootstrap=0)) for line in two.values()) == 14
     more = pd.concat([table, table[table.p_train == 0.2].assign(realization=lambda t: t.realization + 6)])
     assert collapse_rates(more, 1) == [0.2]
     assert drift_lines(two)["p_train"].tolist() == [0.0, 0.2]
@@ -584,3 +583,22 @@ def test_lines_follow_the_crossing_and_keep_what_never_crosses():
     assert line.selection["crossing"] is None
     assert line.p.size == 8 * 37
     assert np.isnan(fit_table(fit_lines({0.9: line}, BKT(), n_bootstrap=0)).loc[0, "crossing"])
+
+
+@pytest.mark.parametrize("ansatz", [BKT(), BKT(0.1), Algebraic()], ids=repr)
+@pytest.mark.parametrize("fixed", [{}, {"nu": 1.3}], ids=["free", "nu fixed"])
+@pytest.mark.parametrize("drop_ends", [False, True], ids=["all points", "without ends"])
+def test_compiled_search_finds_what_the_general_one_finds(ansatz, fixed, drop_ends):
+    data = synthetic_collapse(ansatz, p_c=0.45, nu=1.2, noise=0.02)
+    y = data.y[None] + np.random.default_rng(0).normal(0, 0.02, (5, data.p.size))
+    compiled, general = (Search(data, ansatz, fixed=fixed, drop_ends=drop_ends) for _ in range(2))
+    assert compiled.growth is not None
+    general.growth = None
+    scale = ansatz.scale(data.sizes, np.array(1.7))
+    np.testing.assert_allclose(np.exp(compiled.growth / 1.7), scale, rtol=1e-12)
+    (theta, value), (expected, lowest) = compiled.minimum(), general.minimum()
+    assert value == pytest.approx(lowest, rel=1e-9)
+    np.testing.assert_allclose(theta, expected, atol=1e-6)
+    y = y[:, compiled.points.order]
+    np.testing.assert_allclose(compiled.refit(y, theta), general.refit(y, theta), atol=1e-4)
+    assert BKT((0.1, 5.0)).growth(data.sizes) is None

@@ -17,7 +17,6 @@ from pruning_phases.collapse import (
     compare_lines,
     corrections_table,
     crossing_drift,
-    crossing_lines,
     fit_collapse,
     fit_lines,
     fit_table,
@@ -234,7 +233,8 @@ def test_crossings_are_drawn_sure_ones_filled(lines):
         assert set(zip(part["n_mean"], part["p_star"], strict=True)) <= points.get(unsure, set())
     n, p = ax.lines[-1].get_data()
     np.testing.assert_allclose(p, drift.intercept + drift.slope * np.log(n / 1000))
-    ax = pc.crossing_drift_line(crossing_lines(lines, n_bootstrap=20))
+    every = [pair_crossings(line, n_bootstrap=20).assign(p_train=p) for p, line in lines.items()]
+    ax = pc.crossing_drift_line(pd.concat(every, ignore_index=True))
     assert set(crossings.p_star.round(6)) <= set(drawn(ax).astype(float).round(6))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "0.2"]
 

@@ -16,7 +16,8 @@ SHARED = [row for row in ROWS if len(re.findall(r"`(\w+)`", row[1])) > 1]
 WORDS = {
     "scheduler_factor": "halved", "validation_dropout": "none", "restore": "`best`", "precision": "`float32`", "path": "nothing",
     "dataset": "`mnist`", "architecture": "`mlp`", "activation": "`relu`", "mask": "`neuron`", "experiment": "`dropout`",
-    "monitor": "`validation`", "carry_moments": "no", "pruning": "`global`", "rewind": "none", "control": "none",
+    "standardised": "no other normalisation", "monitor": "`validation`", "carry_moments": "no",
+    "pruning": "`global`", "rewind": "none", "control": "none",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.collapse import BKT, Ansatz, CollapseData
+from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.averages import N_TEST
 
 SIZES = (500, 1000, 2000, 4000, 8000, 16000, 32000, 50000)
@@ -184,7 +185,7 @@ def plane_loss(grid: pd.DataFrame) -> np.ndarray:
     """
     exponent = (grid["p_eval"] - critical(grid)) / 2
     share = learned(grid)
-    return np.exp(share * (np.log(0.8) + exponent * np.log(grid["n_train"])) + (1 - share) * np.log(np.log(10)))
+    return np.exp(share * (np.log(0.8) + exponent * np.log(grid["n_train"])) + (1 - share) * np.log(LOSS_OF_GUESSING))
 
 
 def plane_accuracy(grid: pd.DataFrame) -> np.ndarray:

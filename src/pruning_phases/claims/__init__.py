@@ -14,7 +14,6 @@ from pruning_phases.claims.text import as_json, as_text
 from pruning_phases.claims.unseen import at_stake, data_sets, held_out, held_out_in_words, held_out_table
 from pruning_phases.claims.words import (
     carriers_in_words,
-    changed_rules,
     changes,
     contradicted_in_words,
     regime_in_words,
@@ -24,7 +23,7 @@ from pruning_phases.claims.words import (
 
 __all__ = [
     "CLAIMS", "COLUMNS", "MISFIT", "VERDICTS", "Claim", "Evidence", "as_json", "as_text", "at_stake",
-    "carriers_in_words", "changed_rules", "changes", "contradicted_in_words", "data_sets", "decide", "held_out",
+    "carriers_in_words", "changes", "contradicted_in_words", "data_sets", "decide", "held_out",
     "held_out_in_words", "held_out_table", "judge", "judge_claim", "judge_evidence", "regime_in_words",
     "summary_in_words", "tally", "verdicts_at",
 ]  # fmt: skip

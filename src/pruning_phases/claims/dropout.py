@@ -17,7 +17,7 @@ from pruning_phases.claims.measures import accuracy, phases, shapes, transition
 from pruning_phases.claims.measures.phases import NEAR_ONE
 from pruning_phases.claims.measures.transition import L0_RANGE
 from pruning_phases.collapse import BKT, Algebraic
-from pruning_phases.observables import LOSS_OF_GUESSING
+from pruning_phases.observables import ACCURACY_OF_GUESSING, LOSS_OF_GUESSING
 
 INF = np.inf
 LARGE_NU, SAME_NUMBER = 3.0, float(np.log(1.25))
@@ -77,7 +77,7 @@ PHASES = (
            "largest |⟨A⟩ − 1/10| over all N and p_eval at the largest p_train",
            (0.0, 0.02),
            "A network that always answers the same digit scores 0.089 to 0.114, because the test set is not quite balanced.",
-           partial(phases.amentia_average, quantity="accuracy", guessing=0.1)),
+           partial(phases.amentia_average, quantity="accuracy", guessing=ACCURACY_OF_GUESSING)),
     *(
         _claim(f"power-law-{phase}", "III.2", "01_phase_diagram",
                f"In {phase} the loss is a power law in N{more}.", POWER_LAW,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pruning_phases.claims.dropout import CLAIMS
 from pruning_phases.claims.engine import DECIDED, VERDICTS
 from pruning_phases.claims.table import verdicts_at
 
@@ -131,9 +130,3 @@ def changes(table: pd.DataFrame) -> pd.DataFrame:
         "verdict": "present rules, scaling regime",
     }
     return changed[list(names)].rename(columns=names).set_index("statement")
-
-
-def changed_rules() -> pd.DataFrame:
-    """Every rule that changed after results had been seen: statement, what changed and why."""
-    rows = [(claim.words, claim.changed) for claim in CLAIMS if claim.changed]
-    return pd.DataFrame(rows, columns=["statement", "changed"]).set_index("statement")

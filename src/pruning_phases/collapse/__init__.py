@@ -40,7 +40,6 @@ from pruning_phases.collapse.lines import (
     compare_lines,
     convergence_table,
     corrections_table,
-    crossing_lines,
     crossing_point,
     drift_lines,
     fit_lines,

@@ -158,17 +158,17 @@ def crossing_drift(
     """
     if data.sigma is None:
         raise ValueError("a drift needs the errors of the points; give sigma")
-    chosen = _pairs(data.sizes, "consecutive", ratio)
-    position, _, _, significance = _cross(data, data.y[None], chosen)
-    samples = _cross(data, data.resample(n_bootstrap, seed), chosen).position
-    use = (np.nan_to_num(significance[0]) >= min_significance) & (np.isfinite(samples).mean(axis=0) > 0.5)
+    table, samples = sampled_crossings(data, "consecutive", n_bootstrap, seed, ratio)
+    use = ((table["significance"] >= min_significance) & (table["found"] > 0.5)).to_numpy()
     if use.sum() < 3:
         raise ValueError(
             f"a drift needs significant crossings of at least three pairs of sizes, found {int(use.sum())}"
         )
-    centre = np.log(np.sqrt(np.prod(np.array(chosen).reshape(-1, 2), axis=1)) / 1000.0)[use]
-    error = np.nanstd(samples[:, use], axis=0, ddof=1)
-    weight = 1.0 / np.maximum(error, 1e-3 * np.ptp(data.p)) ** 2  # no crossing is known better than the grid allows
+    table, samples = table[use], samples[:, use]
+    centre = np.log(table["n_mean"].to_numpy() / 1000.0)
+    weight = (
+        1.0 / np.maximum(table["p_star_error"].to_numpy(), 1e-3 * np.ptp(data.p)) ** 2
+    )  # no crossing is known better than the grid allows
 
     def line(p_star: np.ndarray) -> np.ndarray:
         fitted = weighted_line(
@@ -176,8 +176,8 @@ def crossing_drift(
         )  # 0: a resample without this crossing
         return np.stack((fitted.slope, fitted.level - fitted.slope * fitted.centre))
 
-    slope, intercept = line(position[0, use])
-    errors = np.nanstd(line(samples[:, use]), axis=1, ddof=1)
+    slope, intercept = line(table["p_star"].to_numpy())
+    errors = np.nanstd(line(samples), axis=1, ddof=1)
     return Drifting(
         float(slope),
         float(errors[0]),

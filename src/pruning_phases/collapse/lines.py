@@ -161,12 +161,6 @@ def relation_table(bkt: Mapping[float, CollapseFit], algebraic: Mapping[float, C
     return pd.DataFrame([{"p_train": p, **nu_relation(bkt[p], algebraic[p])._asdict()} for p in common])
 
 
-def crossing_lines(lines: Mapping[float, CollapseData], n_bootstrap: int = 200) -> pd.DataFrame:
-    """`pair_crossings` of consecutive sizes at every p_train."""
-    tables = [pair_crossings(data, n_bootstrap=n_bootstrap).assign(p_train=p) for p, data in lines.items()]
-    return pd.concat(tables, ignore_index=True)
-
-
 def drift_lines(lines: Mapping[float, CollapseData], n_bootstrap: int = 500) -> pd.DataFrame:
     """`crossing_drift` at every p_train; a row of NaN where fewer than three pairs of sizes cross significantly."""
     rows = []

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pruning_phases.datasets import DATASETS
 from pruning_phases.observables.statistics import weighted_line
 from pruning_phases.observables.tables import PLANE, POINT, checked
 
 PHASES = ("eumentia", "dementia", "amentia", "undecided")
-LOSS_OF_GUESSING = float(np.log(10))
-"""Cross-entropy in nats of the answer "each of the ten digits equally likely"."""
+N_CLASSES = DATASETS["mnist"].n_classes  # as many as every data set of the registry has that results were shipped of
+LOSS_OF_GUESSING, ACCURACY_OF_GUESSING = float(np.log(N_CLASSES)), 1 / N_CLASSES
+"""Cross-entropy in nats, and accuracy, of the answer "each of the ten digits equally likely"."""
 
 AVERAGE_COLUMNS = (*POINT, "mean", "sem")
 UNPRUNED = 0.1  # "without pruning" is read at the smallest p_eval, which must not exceed this
@@ -144,7 +146,7 @@ def classify(
     exponents = checked(exponents, (*PLANE, "alpha", "alpha_error"), "the table of exponents", unique=PLANE)
     loss = _unpruned(averages_loss, "the table of average losses")
     accuracy = _unpruned(averages_accuracy, "the table of average accuracies")
-    not_learned = (loss >= LOSS_OF_GUESSING - loss_margin) & (accuracy <= 0.1 + accuracy_margin)
+    not_learned = (loss >= LOSS_OF_GUESSING - loss_margin) & (accuracy <= ACCURACY_OF_GUESSING + accuracy_margin)
     amentia = not_learned.groupby(["depth", "width", "p_train"]).all().rename("amentia").reset_index()
 
     out = exponents.merge(amentia, on=["depth", "width", "p_train"], how="left", validate="many_to_one")

@@ -7,7 +7,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from pruning_phases.datasets import DATASETS
 from pruning_phases.plotting.style import axes_or_new, styled
+
+MNIST = DATASETS["mnist"]
 
 
 @styled
@@ -28,18 +31,17 @@ def digit_answers(
     """
     images, labels, frequencies = np.asarray(images), np.asarray(labels), np.asarray(frequencies)
     n = len(labels)
-    if frequencies.shape != (n, 10) or images.reshape(len(images), -1).shape != (n, 784):
-        raise ValueError(
-            f"{n} labels need images of shape ({n}, 28, 28) and frequencies ({n}, 10), "
-            f"got {images.shape} and {frequencies.shape}"
-        )
+    shape, answers = (n, *MNIST.shape), (n, MNIST.n_classes)
+    if frequencies.shape != answers or images.shape not in (shape, (n, MNIST.n_pixels)):
+        got = f"{images.shape} and {frequencies.shape}"
+        raise ValueError(f"{n} labels need images of shape {shape} and frequencies {answers}, got {got}")
     if not np.allclose(frequencies.sum(axis=1), 1, atol=1e-4):
         raise ValueError("frequencies must sum to 1 in every row")
     ax = axes_or_new(ax)
     shares = np.where(frequencies >= 0.1, np.char.mod("%.0f", 100 * frequencies), "")
     look = {"cmap": "Greys", "vmin": 0, "vmax": 1, "linewidths": 0.8, "linecolor": "#dddddd", "cbar": False}
     sns.heatmap(frequencies, annot=shares, fmt="", annot_kws={"fontsize": 8}, ax=ax, yticklabels=False, **look)
-    for row, (image, label) in enumerate(zip(images.reshape(n, 28, 28), labels, strict=True)):
+    for row, (image, label) in enumerate(zip(images.reshape(shape), labels, strict=True)):
         ax.imshow(image, cmap="gray_r", extent=(-1.25, -0.3, row + 0.975, row + 0.025), aspect="auto", vmin=0, vmax=1)
         ax.add_patch(Rectangle((label, row), 1, 1, fill=False, edgecolor="#c0392b", linewidth=2))
     ax.set(xlim=(-1.35, 10.05), ylim=(n + 0.05, -0.05), xlabel="answer (% of the masks)")

@@ -9,7 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from pruning_phases.datasets import DATASETS
 from pruning_phases.plotting.style import axes_or_new, panels, styled
+
+MNIST = DATASETS["mnist"]
 
 INPUT, HIDDEN, OUTPUT, GONE = "#d9d9d9", "#1f4e8c", "#f5ae45", "#b5b5b5"
 DROPPED = ((1, 1), (1, 4), (2, 0), (2, 3), (2, 4))
@@ -73,7 +76,8 @@ def network_schematic(
             ax.plot([layer * gap] * 3, middle + np.array([-0.22, 0, 0.22]), ".", color="black", markersize=4, zorder=3)
     if labels:
         bottom = min(y[-1] for y in heights) - 0.6
-        names = ["784\npixels", *(f"hidden\nlayer {layer}" for layer in range(1, len(sizes) - 1)), "10\ndigits"]
+        hidden = (f"hidden\nlayer {layer}" for layer in range(1, len(sizes) - 1))
+        names = [f"{MNIST.n_pixels}\npixels", *hidden, f"{MNIST.n_classes}\ndigits"]
         for layer, name in enumerate(names):
             ax.text(layer * gap, bottom, name, ha="center", va="top")
     ax.set_aspect("equal")

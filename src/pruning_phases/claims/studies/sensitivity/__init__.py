@@ -17,7 +17,6 @@ from pruning_phases.claims.studies.sensitivity.conclusions import (
     counts,
     judge,
     label,
-    largest_shifts,
     shift_table,
     shifts,
     survival,
@@ -29,6 +28,6 @@ results, protocol_table = SENSITIVITY.results, SENSITIVITY.protocol_table
 
 __all__ = [
     "ANCHORS", "BASE", "CONCLUSIONS", "RISES", "SENSITIVITY", "SURVIVAL", "SWEEPS", "VARIANTS", "VERDICTS", "At",
-    "counts", "estimates", "judge", "label", "largest_shifts", "protocol_table", "results", "shift_table", "shifts",
+    "counts", "estimates", "judge", "label", "protocol_table", "results", "shift_table", "shifts",
     "survival",
 ]  # fmt: skip

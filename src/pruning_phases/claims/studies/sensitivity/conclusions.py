@@ -116,24 +116,6 @@ def shifts(estimates: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     return rows.assign(beyond=rows["p_value"] < 1 - level, certain=steps.cummax() < 1 - level).sort_index()
 
 
-def largest_shifts(shifted: pd.DataFrame, estimates: pd.DataFrame) -> pd.DataFrame:
-    """For each quantity its value in the base and the choice that moves it most.
-
-    Returns:
-        Indexed by quantity: base, error (standard error), largest shift, its error, choice.
-    """
-    base = estimates[estimates["variant"] == BASE].set_index(KEY)
-    rows = []
-    for key, block in shifted.groupby(KEY, sort=False, dropna=False):
-        most = block.loc[block["difference"].abs().idxmax()]
-        own = base.loc[[key]].iloc[0]
-        numbers = (own["value"], own["error"], most["difference"], most["difference_error"])
-        rows.append((label(*key), *numbers, most["words"]))
-    return pd.DataFrame(rows, columns=["quantity", "base", "error", "largest shift", "its error", "choice"]).set_index(
-        "quantity"
-    )
-
-
 def shift_table(estimates: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """One row for each variant, one column for each alpha and p_c: the base's value, then differences from it.
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from pruning_phases.claims.studies.sensitivity.choices import ANCHORS, RISES, VARIANTS
 from pruning_phases.claims.studies.study import BASE, Variant
-from pruning_phases.observables import LOSS_OF_GUESSING, jackknife_error, sign_changes
+from pruning_phases.observables import ACCURACY_OF_GUESSING, LOSS_OF_GUESSING, jackknife_error, sign_changes
 from pruning_phases.observables.averages import by_realization
 from pruning_phases.observables.tables import RESULT_COLUMNS, checked
 
@@ -47,7 +47,9 @@ class _Measured:
         x = np.log(sizes) - np.log(sizes).mean()
         self.alpha = np.einsum("n,rnpe->rpe", x / (x @ x), np.log(self.loss))  # [1 + R, P, E]
         self.factor = stats.t.ppf((1 + level) / 2, len(self.realizations) - 1)
-        excess = np.maximum(unpruned - 0.1 - ACCURACY_MARGIN, LOSS_OF_GUESSING - LOSS_MARGIN - self.loss[..., 0])
+        excess = np.maximum(
+            unpruned - ACCURACY_OF_GUESSING - ACCURACY_MARGIN, LOSS_OF_GUESSING - LOSS_MARGIN - self.loss[..., 0]
+        )
         self.learned = excess.max(axis=1)  # [1 + R, P]
 
     def quantities(self) -> dict[tuple[str, float, float], np.ndarray]:
