@@ -143,7 +143,7 @@ def evidence(
     if preset not in ("shipped", "smoke"):
         raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
     if preset == "smoke":
-        where = Store(store or sweeps.default_store())
+        where = Store(Path(store or sweeps.default_store()) / "weight_decay")
         path = where.folder / "weight_decay.parquet"
         ship(where, path, chains=SMOKE, smoke=True, report=lambda line: None)
     _, content = verified(path or SHIPPED, "weight-decay")

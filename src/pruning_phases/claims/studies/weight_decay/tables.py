@@ -125,9 +125,12 @@ def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
     if rows.empty:
         return "These chains do not tell."
     row = rows.iloc[0]
-    open_ = f"By its rule this is undecided ({row['finding']})."
+    what = row["words"][0].lower() + row["words"][1:].rstrip(".")
+    open_ = f"That {what}, is undecided by its rule"
     if np.isfinite(row["number"]):
-        open_ = f"By its rule this is undecided: {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
+        open_ += f": {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
+    else:
+        open_ += f" ({row['finding']})."
     return {"reproduced": yes, "not reproduced": no}.get(row["verdict"], open_)
 
 
@@ -152,7 +155,7 @@ def linear_in_words(table: pd.DataFrame) -> str:
     )
 
 
-def onset_sentences(judged: pd.DataFrame) -> dict[str, str]:
+def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
     """Sentences of the page on the onset of learning, by the verdicts."""
     finding = judged.set_index("claim")["finding"]
     choices = {
@@ -191,4 +194,20 @@ def onset_sentences(judged: pd.DataFrame) -> dict[str, str]:
     sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
     if sentences["place_sentence"].endswith(":"):
         sentences["place_sentence"] += f" relative deviations are {finding['one-layer-onset']}."
-    return sentences | {"verdicts": verdicts_in_words(judged)}
+    return sentences | {"scar_sentence": _scar(found), "verdicts": verdicts_in_words(judged)}
+
+
+def _scar(found: Evidence) -> str:
+    """What coming back from amentia leaves behind."""
+    rows = found.of("amentia").groupby("direction")
+    first = rows.get_group("up").groupby("step").mean(numeric_only=True).iloc[0]
+    last = rows.get_group("down").groupby("step").mean(numeric_only=True).iloc[-1]
+    if last["learned"] > 0.9 * first["learned"]:
+        return "Back at the rate it began with, a network has learned what it had learned before."
+    return (
+        f"Back at the rate they began with, networks have learned {last['learned']:.2f} nats instead of {first['learned']:.2f} and score "
+        f"{last['accuracy']:.0%} instead of {first['accuracy']:.0%} of the test images, with weights of norm "
+        f"{last['norm']:.0f} instead of {first['norm']:.0f}. That is a scar rather than a loop: the place of the "
+        "border is one question, what is lost beyond it another. Neurons that are silent for every image and "
+        "get no gradient any more (ReLU) would do it; this was not examined."
+    )
