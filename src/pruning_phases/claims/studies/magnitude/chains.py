@@ -45,17 +45,17 @@ class Piece:
 
 BASE = "the base"
 PIECES = (
-    *(Piece("base", BASE, width, n) for width, n in ((100, 8), (50, 8), (200, 6), (400, 2))),
+    *(Piece("base", BASE, width, n) for width, n in ((100, 4), (50, 8), (200, 3), (400, 2))),
     Piece("fashion-mnist", "Fashion-MNIST", 100, 3, {"dataset": "fashion-mnist"}),
     Piece("cnn5", "convolutional network", 84, 2, {"architecture": "cnn5", "depth": 4}),
-    Piece("layer", "pruned layer by layer", 100, 3, {"pruning": "layer"}),
-    Piece("rewind", "set back to the initial weights", 100, 3, {"rewind": True}),
-    Piece("finetune-1", "1 epoch after each step", 100, 3, {"finetune_epochs": 1}),
+    Piece("layer", "pruned layer by layer", 100, 2, {"pruning": "layer"}),
+    Piece("rewind", "set back to the initial weights", 100, 2, {"rewind": True}),
+    Piece("finetune-1", "1 epoch after each step", 100, 2, {"finetune_epochs": 1}),
     Piece("finetune-16", "16 epochs after each step", 100, 2, {"finetune_epochs": 16}),
     Piece("random", "random subset of the network", 100, 2, {"control": "random"}),
-    Piece("random-layer", "random subset of each layer", 100, 3, {"control": "random-layer"}),
+    Piece("random-layer", "random subset of each layer", 100, 2, {"control": "random-layer"}),
     Piece("rewired-drawn", "rewired, new weights", 100, 2, {"control": "rewired-drawn"}),
-    Piece("rewired-shuffled", "rewired, weights shuffled", 100, 3, {"control": "rewired-shuffled"}),
+    Piece("rewired-shuffled", "rewired, weights shuffled", 100, 2, {"control": "rewired-shuffled"}),
 )
 _SMALL = {"n_train": 250, "n_validation": 500, "max_epochs": 3, "finetune_epochs": 1, "path": (0.3, 0.1, 0.03, 0.01)}
 SMOKE = (
