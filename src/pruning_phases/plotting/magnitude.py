@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatterSciNotation
 
 from pruning_phases.observables.magnitude import pruning_curves
 from pruning_phases.plotting.series import MARKERS, Look, error_curves, ordered_looks
@@ -135,6 +136,8 @@ def width_curves(
         ax, table, x, "mean", "sem", ordered_looks(table["width"]), "width", capsize=1.5, elinewidth=1, markersize=4
     )
     _share_axis(ax)
+    if x == "edges":  # long numbers
+        ax.xaxis.set_major_formatter(LogFormatterSciNotation())
     ax.set_xlabel({"left": LEFT, "edges": "connections left", "per_neuron": "connections per hidden neuron"}[x])
     ax.set_ylabel(quantity.replace("_", " "))
     if legend:
