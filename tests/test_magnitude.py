@@ -119,6 +119,19 @@ def test_a_chain_has_the_densities_asked_for_and_its_observables(steps):
         assert (weight[gone] == 0).all(), "what is pruned stays pruned"
 
 
+def test_entropies_are_those_of_the_images_as_the_protocol_scales_them(mnist):
+    """By hand from the weights of the last step."""
+    training = dataclasses.replace(TRAINING, standardised=True, path=(0.5,))
+    *_, step = magnitude.chain(Group(NAMES[:1], training, mnist, "cpu"))
+    x = (mnist.test_pixels.flatten(1).double() / 255 - 0.1307) / 0.3081
+    (w1, w2, w3), (b1, b2, b3) = (
+        [one[0, 0] for one in kind] for kind in (step.parameters.weights, step.parameters.biases)
+    )
+    logits = torch.relu(torch.relu(x @ w1.T + b1) @ w2.T + b2) @ w3.T + b3
+    assert step.measures["prediction_entropy"][0] == pytest.approx(measures.prediction_entropy(logits), rel=1e-5)
+    assert step.measures["outcome_entropy"][0] == pytest.approx(measures.outcome_entropy(logits), rel=1e-5)
+
+
 def test_rewound_survivors_begin_where_the_network_began(mnist, monkeypatch):
     starts = []
     real = magnitude.train

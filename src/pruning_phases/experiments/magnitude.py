@@ -22,7 +22,6 @@ import torch
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import scaled
-from pruning_phases.datasets.files import Images
 from pruning_phases.engine import Architecture, Parameters, State, TrainedBatch, architecture_of, clean_logits, train
 from pruning_phases.experiments import Group, Step, measures, pruned, records_of
 
@@ -40,7 +39,7 @@ def steps(training: Training) -> tuple[int, ...]:
 
 def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The trained networks, then those of each density."""
-    networks, training, data, _ = group
+    networks, training = group.networks, group.training
     architecture = architecture_of(training, *networks[0][:2])
     done, state = start or (-1, None)
     for step in steps(training):
@@ -49,7 +48,7 @@ def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step
         if step == 0:
             batch = train(*group)
             state = State(batch.parameters)
-            yield _step(0, batch, state, None, architecture, data)
+            yield _step(0, batch, state, None, architecture, group)
             continue
         before = state.parameters
         masks = _masks(before, _share(training, step), training.pruning == "layer")
@@ -62,7 +61,7 @@ def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step
             begun, masks = _controls(networks, training, architecture, before, masks, step)
             batch = _trained(group, begun, masks, step)
             before = begun
-        yield _step(step, batch, state, before, architecture, data)
+        yield _step(step, batch, state, before, architecture, group)
 
 
 def _share(training: Training, step: int) -> float:
@@ -137,11 +136,11 @@ def _controls(
 
 
 def _step(
-    step: int, batch: TrainedBatch, state: State, before: Parameters | None, architecture: Architecture, data: Images
+    step: int, batch: TrainedBatch, state: State, before: Parameters | None, architecture: Architecture, group: Group
 ) -> Step:
     """A step with its observables."""
-    device = batch.parameters.weights[0].device
-    logits = clean_logits(batch.parameters, scaled(data.test_pixels).to(device), architecture).cpu().numpy()
+    images = scaled(group.data.test_pixels, standard=group.training.standard).to(batch.parameters.weights[0].device)
+    logits = clean_logits(batch.parameters, images, architecture).cpu().numpy()
     rows = []
     for m, answers in enumerate(logits):
         weights = [weight[m, 0].cpu().numpy() for weight in batch.parameters.weights]
