@@ -127,7 +127,7 @@ def test_entropies_are_those_of_the_images_as_the_protocol_scales_them(mnist):
     (w1, w2, w3), (b1, b2, b3) = (
         [one[0, 0].squeeze(-1) for one in kind] for kind in (step.parameters.weights, step.parameters.biases)
     )
-    logits = torch.relu(torch.relu(x @ w1.T + b1) @ w2.T + b2) @ w3.T + b3
+    logits = (torch.relu(torch.relu(x @ w1.T + b1) @ w2.T + b2) @ w3.T + b3).numpy()
     assert step.measures["prediction_entropy"][0] == pytest.approx(measures.prediction_entropy(logits), rel=1e-5)
     assert step.measures["outcome_entropy"][0] == pytest.approx(measures.outcome_entropy(logits), rel=1e-5)
 
