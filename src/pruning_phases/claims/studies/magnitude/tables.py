@@ -338,7 +338,11 @@ def _widths(rows: pd.DataFrame, table: pd.DataFrame) -> str:
     }
     if np.isfinite(fixed["number"]):
         near = min(powers, key=lambda name: abs(powers[name] - fixed["number"]))
-        law = f"The density there goes as the width to the power {fixed['number']:.2f}, nearest to {near} ({powers[near]:g})."
+        inside = "inside" if fixed["low"] <= powers[near] <= fixed["high"] else "outside"
+        law = (
+            f"The density there goes as the width to the power {fixed['number']:.2f} ({fixed['low']:.2f} to {fixed['high']:.2f}), nearest "
+            f"to {near} ({powers[near]:g}, {inside} that interval)."
+        )
     else:
         law = ""
     place = {
@@ -359,7 +363,7 @@ def _controls(table: pd.DataFrame) -> str:
         if not np.isfinite(claim["number"]):
             said.append(f"With {words} there is no number yet ({claim['finding']}).")
             continue
-        more = {"reproduced": "so that degrees do most", "not reproduced": "so that degrees alone do not do it"}
+        more = {"reproduced": "so that degrees do most", "not reproduced": "after the same epochs, those of one step"}
         said.append(
             f"With {words}, a network of the same degrees has {100 * claim['number']:.0f} % of the random network's excess loss, "
             f"{more.get(claim['verdict'], 'which does not decide the claim with so few networks')}."
