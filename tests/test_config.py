@@ -110,7 +110,7 @@ def test_the_protocol_changes_with_every_field_and_only_then():
         "validation_dropout": True, "restore": "last", "precision": "float64", "seed": 1, "dataset": "kmnist", "architecture": "cnn5",
         "activation": "tanh", "mask": "dropconnect", "l2": 0.1, "experiment": "epochs", "path": (1, 2),
         "monitor": "training", "carry_moments": True, "pruning": "layer",
-        "finetune_epochs": 0, "rewind": True, "control": "random",
+        "finetune_epochs": 0, "rewind": True, "control": "random", "standardised": True,
     }  # fmt: skip
     assert set(changed) == set(Training.__dataclass_fields__)
     hashes = {dataclasses.replace(Training(), **{name: value}).protocol for name, value in changed.items()}
