@@ -479,18 +479,13 @@ def test_command_line(scratch, capsys):
 
 @pytest.mark.slow
 def test_notebooks_train_what_another_preset_needs(tmp_path, monkeypatch):
-    """The main job of a reader: the same figures from networks of their own. They share a store, so each network is trained once.
-
-    Few resamples: their number changes errors, not what is computed.
-    """
+    """The main job of a reader: the same figures from networks of their own. They share a store, so each network is trained once."""
     monkeypatch.setenv("PRUNING_PHASES_STORE", str(tmp_path / "store"))
-    declared = {name: notebook_parameters(name) for name in list_notebooks()}
-    names = [name for name, parameters in declared.items() if "preset" in parameters]
+    names = [name for name in list_notebooks() if "preset" in notebook_parameters(name)]
     assert names
     for name in names:
         output = tmp_path / f"{name}.ipynb"
-        more = ["-p", "n_bootstrap=20"] if "n_bootstrap" in declared[name] else []
-        assert main(["notebooks", name, "-p", "preset=smoke", *more, "--output", str(output)]) == 0, name
+        assert main(["notebooks", name, "-p", "preset=smoke", "--output", str(output)]) == 0, name
         cells = nbformat.read(output, as_version=4).cells
         assert any('preset = "smoke"' in cell.source for cell in cells)
         assert not [o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]

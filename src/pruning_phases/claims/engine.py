@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable
 from pruning_phases.config import ConfigError
@@ -117,6 +118,34 @@ def judge_claim(
     alone = np.isnan(estimate[1:]).any() and np.isfinite(estimate.number)
     why = "no interval, because that needs two realizations" if alone else ""
     return Finding(estimate, joined(why, note, used())), decide(estimate, claim.true_for)
+
+
+COLUMNS = (
+    "claim",
+    "section",
+    "words",
+    "statistic",
+    "rule",
+    "reason",
+    "number",
+    "low",
+    "high",
+    "verdict",
+    "finding",
+    "figure",
+)
+
+
+def judge_all(claims: Iterable[Claim], evidence: object, slugs: Iterable[str] | None = None) -> pd.DataFrame:
+    """One row for each claim (of these slugs; None: all) with the columns `COLUMNS`. Raises ConfigError for an unknown slug."""
+    rows = []
+    for claim in known_claims(slugs, claims):
+        finding, verdict = judge_claim(claim, evidence)
+        row = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
+        rows.append(
+            row | {"claim": claim.slug, **finding.estimate._asdict(), "verdict": verdict, "finding": finding.note}
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def known_claims(slugs: Iterable[str] | None, claims: Iterable[Claim]) -> list[Claim]:

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from pruning_phases.observables.statistics import mean_and_error
 
 CONFIDENCE = 0.95
 
@@ -55,6 +57,19 @@ def around(value: np.ndarray, error: np.ndarray, n_realizations: np.ndarray | in
     freedom = np.asarray(n_realizations, dtype=float) - 1
     t = stats.t.ppf(1 - (1 - CONFIDENCE) / (2 * m), np.where(freedom > 0, freedom, np.nan))
     return Estimate(value, value - t * error, value + t * error)
+
+
+def mean_of(values: Iterable[float], missing: str, half_step: float = 0.0) -> Estimate:
+    """Mean of realizations with its interval, wider by half a step of what they were read off; no interval (NaN) of a single one.
+
+    Raises:
+        Undecidable: there are none, or one is not finite; `missing` says what that means.
+    """
+    values = np.asarray(list(values), dtype=float)
+    if not len(values) or not np.isfinite(values).all():
+        raise Undecidable(missing)
+    found = around(*mean_and_error(values))
+    return Estimate(float(found.number), float(found.low - half_step), float(found.high + half_step))
 
 
 def of_samples(number: float, samples: np.ndarray) -> Estimate:

@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.engine import NEGATIVE, Claim, Finding, judge_claim, known_claims, listed
-from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around
+from pruning_phases.claims.engine import NEGATIVE, Claim, Finding, judge_all, listed
+from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around, mean_of
 from pruning_phases.observables.magnitude import closed_gap, collapse_places, peaks
 from pruning_phases.observables.statistics import mean_and_error, weighted_line
 
@@ -26,23 +26,21 @@ WINDOW = (0.005, 0.2)
 """Densities over which controls are compared: from where pruning costs little to below the one per cent of the paper."""
 
 
-def _chains(rows: pd.DataFrame, variant: str, width: int | None = None) -> pd.DataFrame:
-    """Rows of a variant, at the standard width, or the only one it has. Raises Undecidable if there are none."""
+def of_standard(rows: pd.DataFrame, variant: str = "base") -> pd.DataFrame:
+    """Rows of a variant at the standard width, or at the largest one where that is not there; none for a variant that is not."""
     part = rows[rows["variant"] == variant]
+    return part[part["width"] == (STANDARD if (part["width"] == STANDARD).any() else part["width"].max())]
+
+
+def _chains(rows: pd.DataFrame, variant: str) -> pd.DataFrame:
+    """`of_standard`. Raises Undecidable if there are none."""
+    part = of_standard(rows, variant)
     if part.empty:
         raise Undecidable(f"there is no chain {variant!r}")
-    width = width or (STANDARD if STANDARD in set(part["width"]) else int(part["width"].max()))
-    return part[part["width"] == width]
+    return part
 
 
-def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
-    """Mean with its interval, wider by half a step on either side; NaN without a second realization."""
-    values = np.asarray(list(values), float)
-    if not len(values) or not np.isfinite(values).all():
-        raise Undecidable("some chains do not reach the collapse before the path ends")
-    mean, error, n = mean_and_error(values)
-    found = around(mean, error, n)
-    return Estimate(float(mean), float(found.low - half_step), float(found.high + half_step))
+_mean = partial(mean_of, missing="some chains do not reach the collapse before the path ends")
 
 
 def _log_places(rows: pd.DataFrame, level: float = 0.5) -> np.ndarray:
@@ -91,7 +89,8 @@ def peak_at_collapse(rows: pd.DataFrame) -> Finding:
         raise NoFit("the change of the weights still grows at the end of the path, so that there is no peak")
     distance = np.log(top["density"].to_numpy()) - _log_places(part)
     return Finding(
-        _mean(distance, STEP / 2), f"peak at {100 * np.exp(np.log(top['density']).mean()):.3g} % of the connections"
+        _mean(distance, half_step=STEP / 2),
+        f"peak at {100 * np.exp(np.log(top['density']).mean()):.3g} % of the connections",
     )
 
 
@@ -126,8 +125,8 @@ CLAIMS = (
           "The share of connections left is the control parameter: the collapse of larger networks lies at the same density.",
           (-0.085, 0.085), partial(trend, value=_log_places), "abstract",
           "slope of ln ρ at the collapse against ln width",
-          "A fixed number of connections for each hidden neuron would give −0.17 over these widths, a fixed number of connections −1.17; "
-          "the range ends half-way to the first.", "14_magnitude_pruning"),
+          "A fixed number of connections for each hidden neuron would give −0.17 over widths from 50 to 400, a fixed number of "
+          "connections −1.17; the range ends half-way to the first.", "14_magnitude_pruning"),
     Claim("peak-at-collapse",
           "The weights reorganise most where performance is lost.",
           (-TWICE, TWICE), peak_at_collapse, "abstract",
@@ -158,17 +157,5 @@ CLAIMS = (
 
 
 def judge(rows: pd.DataFrame, claims: Iterable[str] | None = None) -> pd.DataFrame:
-    """Every claim (slugs; None: all) on a table of the study: claim, words, statistic, rule, reason, number, low, high, verdict, finding.
-
-    Raises:
-        ConfigError: an unknown claim.
-    """
-    table = []
-    for claim in known_claims(claims, CLAIMS):
-        finding, verdict = judge_claim(claim, rows)
-        words = (claim.slug, claim.words, claim.statistic, claim.rule, claim.reason)
-        table.append((*words, *finding.estimate, verdict, finding.note))
-    return pd.DataFrame(
-        table,
-        columns=["claim", "words", "statistic", "rule", "reason", "number", "low", "high", "verdict", "finding"],
-    )
+    """`judge_all` on a table of the study."""
+    return judge_all(CLAIMS, rows, claims)

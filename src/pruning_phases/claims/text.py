@@ -30,6 +30,17 @@ def interval(row: pd.Series, scope: str = "") -> str:
     return "–" if np.isnan(value) else f"{number(value)} ({number(low)} to {number(high)})"
 
 
+def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
+    """A table of `judge_all` for a page: statement; statistic, rule, number with interval, verdict, what was found."""
+    shown = judged.assign(number=judged.apply(interval, axis=1))
+    names = {"words": "statement", "number": "number (95 % interval)", "finding": "what was found"}
+    return (
+        shown[["words", "statistic", "rule", "number", "verdict", "finding"]]
+        .rename(columns=names)
+        .set_index("statement")
+    )
+
+
 def as_json(table: pd.DataFrame) -> str:
     """The table of `judge` as a JSON list of objects; numbers that do not exist, or are infinite, are null."""
     finite = table.replace([np.inf, -np.inf], np.nan)

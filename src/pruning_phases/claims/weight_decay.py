@@ -14,10 +14,9 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.engine import POSITIVE, Claim, Finding, judge_claim, known_claims, listed
-from pruning_phases.claims.intervals import Estimate, Undecidable, around
+from pruning_phases.claims.engine import POSITIVE, Claim, Finding, judge_all, listed
+from pruning_phases.claims.intervals import Estimate, Undecidable, mean_of
 from pruning_phases.observables import hysteresis
-from pruning_phases.observables.statistics import mean_and_error
 
 INF = np.inf
 PUBLIC_JUMPS = {
@@ -65,15 +64,12 @@ class Evidence:
 
 
 def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
-    """Mean of realizations with its interval, widened by half a step of the path (which is all that one realization has)."""
-    values = np.asarray(list(values), dtype=float)
-    if not len(values) or not np.isfinite(values).all():
-        raise Undecidable("some chains do not reach the place where learning ends")
-    mean, error, count = mean_and_error(values)
-    low, high = around(mean, error, count)[1:]
-    if count == 1 and half_step:
-        low = high = mean
-    return Estimate(float(mean), float(low - half_step), float(high + half_step))
+    """`mean_of` realizations; half a step of the path is all that a single one has."""
+    values = list(values)
+    found = mean_of(values, "some chains do not reach the place where learning ends", half_step)
+    if len(values) == 1 and half_step:
+        return Estimate(found.number, found.number - half_step, found.number + half_step)
+    return found
 
 
 def remaining(evidence: Evidence, chains: Sequence[str]) -> Finding:
@@ -249,28 +245,8 @@ CLAIMS = (
            "As for the penalty.", partial(area_ratio, slow="amentia", fast="amentia-fast")),
 )
 # fmt: on
-COLUMNS = (
-    "claim",
-    "section",
-    "words",
-    "statistic",
-    "rule",
-    "reason",
-    "number",
-    "low",
-    "high",
-    "verdict",
-    "finding",
-    "figure",
-)
 
 
 def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
-    """Every claim on the study's tables: one row each, columns `COLUMNS`. Raises ConfigError for an unknown claim."""
-    rows = []
-    for claim in known_claims(claims, CLAIMS):
-        finding, verdict = judge_claim(claim, evidence)
-        row = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
-        row |= {"claim": claim.slug, **finding.estimate._asdict(), "verdict": verdict, "finding": finding.note}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    """`judge_all` on the study's tables."""
+    return judge_all(CLAIMS, evidence, claims)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pruning_phases.observables.scaling import ACCURACY_OF_GUESSING
 from pruning_phases.observables.statistics import mean_and_error
 
-GUESSING = 0.1  # accuracy among ten classes
 LEVELS = (0.9, 0.75, 0.5, 0.25, 0.1)
 """Shares of what training gains over guessing."""
 CHAIN = ["variant", "width"]
@@ -59,7 +59,9 @@ def collapse_places(rows: pd.DataFrame, levels: Sequence[float] = LEVELS) -> pd.
         first = chain.iloc[0]
         total, start = first["edges"] / first["density"], first["accuracy"]
         for level in levels:
-            place = place_of_level(chain["density"], chain["accuracy"], GUESSING + level * (start - GUESSING))
+            place = place_of_level(
+                chain["density"], chain["accuracy"], ACCURACY_OF_GUESSING + level * (start - ACCURACY_OF_GUESSING)
+            )
             edges = place * total
             per_neuron = edges / first["neurons"] if "neurons" in chain else np.nan
             found.append((*name, level, place, edges, per_neuron))

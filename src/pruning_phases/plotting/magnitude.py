@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatterSciNotation
 
+from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.magnitude import pruning_curves
 from pruning_phases.plotting.series import MARKERS, Look, error_curves, ordered_looks
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
@@ -44,10 +44,12 @@ def _curves(rows: pd.DataFrame, looks: Mapping[str, Look], ax: Axes, **style: ob
     error_curves(ax, table, "left", "mean", "sem", looks, "quantity", capsize=1.5, elinewidth=1, markersize=4, **style)
 
 
-def _share_axis(ax: Axes) -> None:
-    """Percentages of connections on a logarithmic axis."""
+def _share_axis(ax: Axes, collapse: float | None = None) -> None:
+    """Percentages of connections on a logarithmic axis, with a line at a density."""
     log_axis(ax.xaxis)
     ax.set_xlabel(LEFT)
+    if collapse is not None:
+        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
 
 
 @styled
@@ -67,14 +69,12 @@ def order_parameters(
     other.spines["right"].set_visible(True)
     _curves(rows, {"accuracy": ORDER["accuracy"]}, ax)
     _curves(rows, {name: look for name, look in ORDER.items() if name != "accuracy"}, other)
-    other.axhline(np.log(10), color="#777777", linestyle=":", linewidth=1)
-    _share_axis(ax)
+    other.axhline(LOSS_OF_GUESSING, color="#777777", linestyle=":", linewidth=1)
+    _share_axis(ax, collapse)
     ax.set_ylim(0, 1.02)
-    other.set_ylim(0, 1.02 * np.log(10) / 0.98)
+    other.set_ylim(0, 1.02 * LOSS_OF_GUESSING / 0.98)
     ax.set_ylabel("accuracy")
     other.set_ylabel("entropy (nats)")
-    if collapse is not None:
-        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
     if legend:
         for name in ("prediction_entropy", "outcome_entropy"):  # one legend for both axes
             ax.plot([], [], color=ORDER[name].color, marker=ORDER[name].marker, label=ORDER[name].label)
@@ -89,10 +89,8 @@ def reorganisation(rows: pd.DataFrame, ax: Axes | None = None, collapse: float |
     there = rows[rows["step"] > 0]
     _curves(there.assign(sign_flips=there["sign_flips"].where(there["sign_flips"] > 0)), METRICS, ax)
     log_axis(ax.yaxis)
-    _share_axis(ax)
+    _share_axis(ax, collapse)
     ax.set_ylabel("change in a step")
-    if collapse is not None:
-        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
     legend_below(ax, "", columns=1)
     return ax
 
@@ -102,11 +100,9 @@ def connectivity(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | N
     """Share of nodes that are joined to an output (outputs: to an input); arguments as `order_parameters`."""
     ax = axes_or_new(ax)
     _curves(rows, CONNECTED, ax)
-    _share_axis(ax)
+    _share_axis(ax, collapse)
     ax.set_ylim(0, 1.05)
     ax.set_ylabel("connected share")
-    if collapse is not None:
-        ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
     legend_below(ax, "", columns=1)
     return ax
 

@@ -26,8 +26,8 @@ from pruning_phases.claims.studies.magnitude.tables import (
     places_table,
     sentences,
     variant_table,
-    verdict_table,
 )
+from pruning_phases.claims.text import verdict_table
 
 __all__ = [
     "PIECES",

@@ -7,19 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.magnitude import STANDARD
+from pruning_phases.claims.magnitude import of_standard
 from pruning_phases.claims.studies.magnitude.chains import PIECES
+from pruning_phases.datasets import DATASETS
+from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.magnitude import collapse_places, peaks, pruning_curves, width_crossings
 from pruning_phases.observables.statistics import mean_and_error
 
 WORDS = {piece.variant: piece.words for piece in PIECES}
 CONTROLS = ("random", "random-layer", "rewired-drawn", "rewired-shuffled")
-
-
-def of_standard(rows: pd.DataFrame, variant: str = "base") -> pd.DataFrame:
-    """Rows of a variant at the standard width, or at the largest one where that is not there; none for a variant that is not."""
-    part = rows[rows["variant"] == variant]
-    return part[part["width"] == (STANDARD if (part["width"] == STANDARD).any() else part["width"].max())]
 
 
 def _with_error(values: Sequence[float], digits: int = 3) -> str:
@@ -58,7 +54,7 @@ def numbers(rows: pd.DataFrame) -> dict[str, float]:
         "half": round(half, 5),
         "ratio": round(tenth / half, 3),
         "peak_density": top,
-        "n_inputs": 784.0,
+        "n_inputs": float(DATASETS["mnist"].n_pixels),
     }
 
 
@@ -151,18 +147,6 @@ def curve_table(rows: pd.DataFrame, steps: int = 5) -> pd.DataFrame:
     return table.rename(columns={name: f"width {name}" for name in table.columns if name != "% left"})
 
 
-def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts as a page shows them."""
-    interval = [
-        f"{a:.3g} … {b:.3g}" if np.isfinite([a, b]).all() else "–"
-        for a, b in zip(judged["low"], judged["high"], strict=True)
-    ]
-    shown = judged[["words", "statistic", "rule", "verdict", "finding"]].copy()
-    shown.insert(3, "number", [f"{x:.3g}" if np.isfinite(x) else "–" for x in judged["number"]])
-    shown.insert(4, "95 % interval", interval)
-    return shown.set_index("words")
-
-
 def sentences(rows: pd.DataFrame, judged: pd.DataFrame) -> dict[str, str]:
     """What the page says in words, chosen by the results, by name."""
     table = judged.set_index("claim")
@@ -228,7 +212,7 @@ def _sudden(base: pd.DataFrame) -> str:
     """Does the outcome entropy leave its value with the steep end, and not before?"""
     place = median_place(base)
     curve = pruning_curves(base, "outcome_entropy")
-    used = curve[curve["mean"] < 0.9 * np.log(10)]
+    used = curve[curve["mean"] < 0.9 * LOSS_OF_GUESSING]
     if used.empty or not np.isfinite(place):
         return "Within the path all classes are answered."
     k = used.index[0]
@@ -331,17 +315,13 @@ def _widths(rows: pd.DataFrame, table: pd.DataFrame) -> str:
             "point about which a collapse of finite-size scaling could be made, and none is shown."
         )
     fixed, sharp = table.loc["collapse-fixed-density"], table.loc["collapse-sharpens"]
-    powers = {
-        "a fixed density": 0.0,
-        "a fixed number of connections for each hidden neuron": -0.17,
-        "a fixed number of connections": -1.17,
-    }
     if np.isfinite(fixed["number"]):
+        powers = _powers(rows)
         near = min(powers, key=lambda name: abs(powers[name] - fixed["number"]))
         inside = "inside" if fixed["low"] <= powers[near] <= fixed["high"] else "outside"
         law = (
             f"The density there goes as the width to the power {fixed['number']:.2f} ({fixed['low']:.2f} to {fixed['high']:.2f}), nearest "
-            f"to {near} ({powers[near]:g}, {inside} that interval)."
+            f"to {near} ({powers[near]:.2f}, {inside} that interval)."
         )
     else:
         law = ""
@@ -356,6 +336,22 @@ def _widths(rows: pd.DataFrame, table: pd.DataFrame) -> str:
     return " ".join(filter(None, (said, place, law, width)))
 
 
+def _powers(rows: pd.DataFrame) -> dict[str, float]:
+    """Power of the width that the density has at something fixed, over the widths of the base that all reach the collapse."""
+    base = rows[rows["variant"] == "base"]
+    places = collapse_places(base, [0.5]).groupby("width")["density"]
+    reach = places.apply(lambda density: np.isfinite(density).all() and len(density) > 1)
+    first = base[base["width"].isin(reach.index[reach])].groupby("width").first()
+    log_width, weights = np.log(first.index.to_numpy(float)), first["edges"] / first["density"]
+    return {
+        "a fixed density": 0.0,
+        "a fixed number of connections for each hidden neuron": float(
+            np.polyfit(log_width, np.log(first["neurons"] / weights), 1)[0]
+        ),
+        "a fixed number of connections": float(-np.polyfit(log_width, np.log(weights), 1)[0]),
+    }
+
+
 def _controls(table: pd.DataFrame) -> str:
     said = []
     for slug, words in (("drawn", "new weights"), ("shuffled", "its own weights shuffled")):
@@ -363,10 +359,13 @@ def _controls(table: pd.DataFrame) -> str:
         if not np.isfinite(claim["number"]):
             said.append(f"With {words} there is no number yet ({claim['finding']}).")
             continue
-        more = {"reproduced": "so that degrees do most", "not reproduced": "after the same epochs, those of one step"}
+        more = {
+            "reproduced": "degrees do most",
+            "not reproduced": "in that time, degrees alone do not make it learn as well",
+        }
         said.append(
-            f"With {words}, a network of the same degrees has {100 * claim['number']:.0f} % of the random network's excess loss, "
-            f"{more.get(claim['verdict'], 'which does not decide the claim with so few networks')}."
+            f"With {words}, after the epochs of one step, a network of the same degrees has {100 * claim['number']:.0f} % of the random "
+            f"network's excess loss: {more.get(claim['verdict'], 'too few networks to decide the claim')}."
         )
     return " ".join(said)
 

@@ -12,9 +12,9 @@ from pruning_phases.claims.studies.weight_decay.tables import (
     linear_table,
     onset_sentences,
     published_table,
-    verdict_table,
     verdicts_in_words,
 )
+from pruning_phases.claims.text import verdict_table
 
 __all__ = [
     "CHAINS", "LINEAR_STRENGTHS", "N_TRAIN", "Chain", "areas_table", "end_in_words", "ends_table", "escape_fit", "evidence",

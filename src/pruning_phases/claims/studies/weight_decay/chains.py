@@ -14,8 +14,8 @@ import numpy as np
 
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
 
-N_TRAIN, N_FULL = 6_400, 59_904
-N_VALIDATION = 96  # nothing goes by the validation loss; the full chain has all other images, in whole mini-batches
+N_TRAIN = 6_400
+N_VALIDATION = 96  # nothing goes by the validation loss
 PUBLIC = Training(
     activation="sigmoid",
     standardised=True,
@@ -67,12 +67,10 @@ def _chain(name: str, words: str, path: Iterable[float], *, depth: int = 2, widt
 
 # fmt: off
 _UP = steps((0, 0.02, 0.0025), (0.02, 0.1, 0.002))
-_FULL = there_and_back((0, 0.01, 0.025, 0.05, 0.06, 0.07, 0.08, 0.083, 0.085, 0.087, 0.089), (0.01, 0.04, 0.08))
 _LOOP = there_and_back((0, 0.02, 0.04, 0.06, 0.07, 0.076, 0.08, 0.084, 0.088, 0.092, 0.096, 0.1), steps((0, 0.1, 0.01)))
 _RATES = there_and_back((0.8, 0.85, 0.9, 0.92, 0.93, 0.94, 0.95, 0.955, 0.96, 0.965, 0.97, 0.975, 0.98, 0.985))
 _TANH_1 = there_and_back(steps((0, 1, 0.5), (1.4, 2.2, 0.02)), steps((1.4, 2.2, 0.1)))
 _SIGMOID_1 = there_and_back(steps((0, 0.4, 0.05), (0.4, 0.56, 0.005)), steps((0.3, 0.56, 0.02)))
-_SLOW_1 = steps((0, 1, 0.5), (1.4, 1.6, 0.1), (1.6, 2, 0.04))
 _FIXED = {"early_stopping_patience": NEVER}
 _TEN = {"max_epochs": 10, **_FIXED}
 _DROPOUT = {
@@ -91,18 +89,6 @@ CHAINS = (
     _chain("loop-30", "30 epochs at each λ", _LOOP, max_epochs=30, **_FIXED),
 )
 """In the order in which they are computed: what `make weight-decay` does and the shipped table holds."""
-FURTHER = (
-    _chain("full", "N = 59 904, up to 6 epochs at each λ", _FULL, n_train=N_FULL, realizations=1, max_epochs=6),
-    _chain("amentia-fast", "the same with up to 5 epochs", _RATES, max_epochs=5, **_DROPOUT),
-    _chain("relu", "two hidden layers, ReLU", there_and_back(steps((0, 0.6, 0.03)), steps((0, 0.6, 0.1))), activation="relu",
-           realizations=1),
-    _chain("tanh", "two hidden layers, tanh", there_and_back(steps((0, 1.2, 0.06)), steps((0, 1.2, 0.2))), activation="tanh",
-           realizations=1),
-    _chain("one-tanh-slow", "one hidden layer, tanh, learning rate 0.0003, 20 epochs at each λ", _SLOW_1, depth=1, activation="tanh",
-           learning_rate=0.0003, max_epochs=20, **_FIXED),
-    _chain("rate-low", "learning rate 0.0005, 10 epochs at each λ", _LOOP, learning_rate=0.0005, **_TEN),
-)
-"""Not in the shipped table: more than an hour of one core had room for."""
 # fmt: on
 SMOKE = tuple(
     _chain(name, f"{name}: every code path in seconds", path, n_train=500, width=8, max_epochs=2, **changed)

@@ -98,16 +98,6 @@ def escape_fit(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """The table of `claims.weight_decay.judge` for a page: statement, number with interval, rule, verdict, what was found."""
-    number = [
-        "–" if np.isnan(row.number) else f"{row.number:.3g} ({row.low:.3g} to {row.high:.3g})"
-        for row in judged.itertuples()
-    ]
-    columns = {"statement": judged["words"], "number": number, "rule": judged["rule"], "verdict": judged["verdict"]}
-    return pd.DataFrame(columns | {"what was found": judged["finding"]}).set_index("statement")
-
-
 def verdicts_in_words(judged: pd.DataFrame) -> str:
     """Which statements have which verdict."""
     names = dict(zip(VERDICTS, ("Reproduced", "Contradicted", "Undecided", "No fit"), strict=True))
@@ -126,7 +116,7 @@ def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
         return "These chains do not tell."
     row = rows.iloc[0]
     what = row["words"][0].lower() + row["words"][1:].rstrip(".")
-    open_ = f"That {what}, is undecided by its rule"
+    open_ = f"Undecided by its rule is that {what}"
     if np.isfinite(row["number"]):
         open_ += f": {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
     else:
