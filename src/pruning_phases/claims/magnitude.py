@@ -18,7 +18,9 @@ import pandas as pd
 from pruning_phases.claims.engine import NEGATIVE, Claim, Finding, judge_all, listed
 from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around, mean_of, of_samples
 from pruning_phases.collapse import Algebraic, CollapseData, CollapseFit, Regime, fit_collapse, scaling_regime
+from pruning_phases.collapse.crossings import crossing_onset
 from pruning_phases.collapse.own import windows_of
+from pruning_phases.collapse.regime import MIN_RANGE, MIN_SIZES, ONSET_SIGNIFICANCE
 from pruning_phases.observables.averages import N_TEST
 from pruning_phases.observables.magnitude import closed_gap, collapse_places, peaks
 from pruning_phases.observables.scaling import ACCURACY_OF_GUESSING
@@ -132,9 +134,13 @@ def width_collapse(points: CollapseData, n_bootstrap: int = 200) -> tuple[Collap
         NoFit: there is no regime, it is not stable, or the minimum lies on the edge of the search.
     """
     regime = scaling_regime(points, Algebraic(), half_widths=windows_of(points))
+    if regime is None and crossing_onset(points, min_significance=ONSET_SIGNIFICANCE) is None:
+        raise NoFit(
+            "the curves of the largest widths do not cross, so that there is no point about which they could collapse"
+        )
     if regime is None:
         raise NoFit(
-            "the curves of neighbouring widths do not cross, so that there is no point about which they could collapse"
+            f"curves cross, but a fit needs {MIN_SIZES} widths over a factor {MIN_RANGE:g}, and enough points of each"
         )
     if not regime.stable:
         raise NoFit(
@@ -196,13 +202,13 @@ CLAIMS = (
           "The collapse gets sharper as networks get larger, as at a transition.",
           NEGATIVE, partial(trend, value=_fall), "abstract",
           "slope of ln w against ln width, w = ln of the ratio of the densities at which 90 % and 50 % of what training gains are left",
-          "The sign is the claim.", "14_magnitude_pruning"),
+          "The sign is the claim.", "16_width_scaling"),
     Claim("collapse-fixed-density",
           "The share of connections left is the control parameter: the collapse of larger networks lies at the same density.",
           (-0.085, 0.085), partial(trend, value=_log_places), "abstract",
           "slope of ln ρ at the collapse against ln width",
           "A fixed number of connections for each hidden neuron would give −0.17 over widths from 50 to 400, a fixed number of "
-          "connections −1.17; the range ends half-way to the first.", "14_magnitude_pruning"),
+          "connections −1.17; the range ends half-way to the first.", "16_width_scaling"),
     Claim("second-order",
           "The collapse is consistent with a transition of second order in the share of connections: curves of all widths become one.",
           (0.05, INF), second_order, "abstract",
@@ -213,14 +219,14 @@ CLAIMS = (
           "The weights reorganise most where performance is lost.",
           (-TWICE, TWICE), peak_at_collapse, "abstract",
           "ln of the density at which the relative change ‖w′ − w‖/‖w‖ of the surviving weights is largest over that of the collapse",
-          "A factor of two, three steps of the path.", "14_magnitude_pruning"),
+          "A factor of two, three steps of the path.", "15_pruned_weights"),
     *(
         Claim(f"same-degrees-{kind}",
               f"Networks with the degrees of the pruned one, rewired at random, with {words}, learn about as well as it.",
               (-INF, 0.5), partial(same_degrees, variant=f"rewired-{kind}"), "abstract",
               "training loss over that of the pruned network, in units of that of a random network of the same layer densities; summed "
               f"over densities from {WINDOW[0]:.1%} to {WINDOW[1]:.0%}",
-              "Nearer to the pruned network than to the random one.", "14_magnitude_pruning")
+              "Nearer to the pruned network than to the random one.", "15_pruned_weights")
         for kind, words in {"drawn": "new weights", "shuffled": "its weights in another order"}.items()
     ),
     *(

@@ -44,7 +44,8 @@ class Piece:
 
 
 BASE = "the base"
-LONG = {"path": tuple(float(0.8**step) for step in range(1, 45))}
+N_LONG = 44
+LONG = {"path": tuple(float(0.8**step) for step in range(1, N_LONG + 1))}
 """Ten more steps of the same kind than the default path, to 0.0054 %: wide networks, and those on Fashion-MNIST, collapse beyond it."""
 PIECES = (
     *(Piece("base", BASE, width, n, LONG) for width, n in ((100, 4), (50, 8), (200, 3), (400, 2))),

@@ -38,11 +38,11 @@ LOOKED_AT = (10, 21, 31)
 EPOCHS = 16
 MOST_WEIGHTS = 4_000
 KINDS = {
-    "random-layer": "random subset of each layer",
-    "rewired-drawn": "pruned subset rewired, new weights",
-    "rewired-shuffled": "pruned subset rewired, its weights shuffled",
-    "initial": "pruned subset, weights it began with",
-    "kept": "pruned subset, weights it has",
+    "random-layer": "random",
+    "rewired-drawn": "rewired, new weights",
+    "rewired-shuffled": "rewired, shuffled",
+    "initial": "pruned, as it began",
+    "kept": "pruned, as it is",
 }
 
 
