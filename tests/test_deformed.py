@@ -46,7 +46,8 @@ def test_the_same_digit_again_and_never_the_same_picture(images):
 def test_no_original_is_in_training_and_in_validation():
     training = Training(dataset="mnist-deformed", n_validation=10_000)
     pool, validation = streams.split(training, 3)
-    assert len(validation) == 10_000 and len(pool) == DATA.n_available(10_000) == 1_200_000
+    assert len(validation) == 10_000
+    assert len(pool) == DATA.n_available(10_000) == 1_200_000
     assert len(np.unique(pool)) == len(pool)
     assert not np.isin(pool % 60_000, validation % 60_000).any()
     originals = np.unique(pool[:4_000] % 60_000)
