@@ -149,7 +149,7 @@ sensitivity: data ## train again what shows how much our choices matter (most of
 atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
 	$(BIN)/pruning-phases atlas
 
-magnitude: data ## compute again the networks pruned by magnitude (an hour or two on one core; goes on where it was stopped; needs Fashion-MNIST)
+magnitude: data ## compute again the networks pruned by magnitude (two or three hours of one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude.closeup
 
