@@ -57,7 +57,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay bench lint format lock clean
+.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay theory bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -154,6 +154,9 @@ magnitude: data ## compute again the networks pruned by magnitude (an hour or tw
 
 weight-decay: data ## compute again the networks under an L2 penalty (about an hour on one core; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.weight_decay
+
+theory: data ## measure again why more data hurt (about an hour on one core; goes on where it was stopped)
+	$(BIN)/python -m pruning_phases.claims.studies.theory
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

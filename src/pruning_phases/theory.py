@@ -1,14 +1,13 @@
 """What pruning does to the logits of a trained network, without pruning it.
 
-Neurons are kept with probability q = 1 − p and scaled by 1/q (Eq. 20). Then the mean of m h/q is h, and its variance h² p/q + Var(h)/q. A linear layer
-turns mean and covariance of its inputs into those of its outputs exactly; the outputs of a hidden layer are taken as jointly Gaussian (a
-sum over many neurons), and mean and covariance of max(0, z) follow from Price's theorem. So the pre-activations of the second hidden layer have
-their exact mean and covariance, and from there on the Gaussian is an approximation. Covariances *between* neurons are carried: a dropped neuron is missing for
-all that listen to it at once.
+Neurons are kept with probability q = 1 − p and scaled by 1/q (Eq. 20). Then the mean of m h/q is h, and its variance h² p/q + Var(h)/q.
+A linear layer turns mean and covariance of its inputs into those of its outputs exactly; the outputs of a hidden layer are taken as
+jointly Gaussian (a sum over many neurons), and mean and covariance of max(0, z) follow from Price's theorem. Covariances *between* neurons
+are carried: a dropped neuron is missing for all that listen to it at once.
 
-Logits themselves are far from Gaussian: with few neurons left all of them grow or shrink at once. So a Gaussian is
-taken only for what is left when this *common mode* is known, g = ⟨h, h̃⟩/⟨h, h⟩ (h̃: masked last hidden layer, h: its mean), with ⟨g⟩ = 1 and a gamma
-distribution. Noise made before the last mask grows with g, noise of the last mask (a sum over the neurons left) with √g.
+Logits themselves are far from Gaussian: with few neurons left all of them grow or shrink at once. So a Gaussian is taken only for what is
+left when this *common mode* is known, g = ⟨h, h̃⟩/⟨h, h⟩ (h̃: masked last hidden layer, h: its mean), with ⟨g⟩ = 1 and a gamma distribution.
+Noise made before the last mask grows with g, noise of the last mask (a sum over the neurons left) with √g.
 
 Shapes: B images, H neurons, C classes. Sources: Price, IRE Trans. Inf. Theory 4, 69 (1958) for the moments; Wang, Manning, ICML 2013, for
 moments in place of masks (independent neurons, Gaussian logits). The common mode is ours.
@@ -55,8 +54,8 @@ def relu_moments(mean: np.ndarray, covariance: np.ndarray, order: int = ORDER) -
 
 
 class Logits(NamedTuple):
-    """Logits of B images under dropout: mean [B, C], covariance [B, C, C]; slope [B, C] of their mean in the common mode g, whose variance is
-    v [B]; noise about it grows as g**power, power [B] in [½, 1].
+    """Logits of B images under dropout: mean [B, C], covariance [B, C, C]; slope [B, C] of their mean in the common mode g, whose
+    variance is v [B]; noise about it grows as g**power, power [B] in [½, 1].
     """
 
     mean: np.ndarray
@@ -66,7 +65,7 @@ class Logits(NamedTuple):
     power: np.ndarray
 
     def draws(self, n: int = 64, seed: int = 0, common: bool = True) -> np.ndarray:
-        """n fixed draws of every image's logits, [n, B, C]; `common` = False: Gaussian logits of the same mean and covariance."""
+        """Fixed draws of every image's logits, [n, B, C]; `common` = False: Gaussian logits of the same mean and covariance."""
         rng, v = np.random.default_rng(seed), self.v[:, None]
         known = self.slope[:, :, None] * self.slope[:, None, :] * v[..., None] if common else 0.0
         values, vectors = np.linalg.eigh((self.covariance - known).astype(np.float64))
@@ -87,7 +86,8 @@ def pruned_logits(
     """Logits of a fully connected ReLU network under dropout with rate p, from moments alone.
 
     Args:
-        weights: [out, in] of each layer; biases: [out].
+        weights: [out, in] of each layer.
+        biases: [out] of each layer.
         images: [B, pixels]; they are not dropped.
         p: dropout rate of every hidden layer, in [0, 1).
         order: as in `relu_moments`.

@@ -42,6 +42,7 @@ from pruning_phases.plotting.series import size_color, size_marker
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width, exponent_rows
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
+from pruning_phases.plotting.theory import measured_and_predicted, named_curves, ratio_map
 
 __all__ = [
     "ALPHA_CMAP",
@@ -78,6 +79,8 @@ __all__ = [
     "learning_rate_grid",
     "linear_branches",
     "loop_areas",
+    "measured_and_predicted",
+    "named_curves",
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",
@@ -85,6 +88,7 @@ __all__ = [
     "own_panels",
     "panels",
     "phase_map",
+    "ratio_map",
     "reorganisation",
     "scaling_fits",
     "scan_curves",

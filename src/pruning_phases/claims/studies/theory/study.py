@@ -29,25 +29,22 @@ FAST = 0.01  # the larger learning rate: there the crossing does not drift
 P_EVAL = tuple(k / 20 for k in range(20))
 PASSES = 2  # over all test images; validation images have one
 SUBSET, SUBSET_PASSES = 300, 16  # test images for which the loss is predicted, and passes over them
+SMOKE_SUBSET = 20
 DRAWS = 40
 _SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)
 _P_TRAIN = (0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
+_SHIPPED = preset("laptop").override(n_train=_SIZES, p_train=_P_TRAIN, p_eval=P_EVAL, realizations=3)
+_SMOKE = preset("smoke").override(n_train=(250, 1_000), p_train=(0, 0.2), p_eval=(0, 0.3, 0.6, 0.7, 0.9))
 SWEEPS: dict[str, tuple[Sweep, ...]] = {
-    "shipped": (
-        preset("laptop").override(n_train=_SIZES, p_train=_P_TRAIN, realizations=3),
-        preset("laptop").override(n_train=_SIZES, p_train=(0.05, 0.1, 0.2), realizations=3, learning_rate=FAST),
-    ),
-    "smoke": (
-        preset("smoke").override(p_train=(0, 0.2)),
-        preset("smoke").override(p_train=(0.2,), learning_rate=FAST),
-    ),
+    "shipped": (_SHIPPED, _SHIPPED.override(p_train=(0.05, 0.1, 0.2), learning_rate=FAST)),
+    "smoke": (_SMOKE, _SMOKE.override(p_train=(0.2,), learning_rate=FAST)),
 }
 """Networks by preset. They are part of other sweeps too; what counts is that their weights are kept."""
 
 
 def confidence(
-    parameters: Parameters, training: Training, realization: int, data: Images, p_eval: tuple[float, ...] = P_EVAL
+    parameters: Parameters, training: Training, realization: int, data: Images, p_eval: tuple[float, ...]
 ) -> dict[str, np.ndarray]:
     """Loss, accuracy, temperature, calibration, scale and margins of one network under pruning, each [E].
 
@@ -85,10 +82,10 @@ def confidence(
 
 
 def prediction(
-    parameters: Parameters, training: Training, realization: int, data: Images, p_eval: tuple[float, ...] = P_EVAL
+    parameters: Parameters, training: Training, realization: int, data: Images, p_eval: tuple[float, ...], subset: int
 ) -> dict[str, np.ndarray]:
-    """Loss of the first `SUBSET` test images, measured under masks and predicted without (with and without the common mode), each [E]."""
-    images, labels = data.test_pixels[:SUBSET], data.test_labels[:SUBSET].numpy()
+    """Loss of the first `subset` test images, measured under masks and predicted without (with and without the common mode), each [E]."""
+    images, labels = data.test_pixels[:subset], data.test_labels[:subset].numpy()
     x = scaled(images, standard=training.standard)
     masked = noisy_logits(parameters, realization, training, p_eval, SUBSET_PASSES, x).numpy()
     measured = np.mean([temperature.cross_entropy(one, labels)[0] for one in masked], axis=0)
@@ -104,11 +101,15 @@ def prediction(
 
 
 def measured(
-    store: Store, sweep: Sweep, data: Images, report: Callable[[str], None] = lambda line: None
+    store: Store,
+    sweep: Sweep,
+    data: Images,
+    report: Callable[[str], None] = lambda line: None,
+    subset: int = SUBSET,
 ) -> pd.DataFrame:
     """One row for each kept network of a sweep and each p_eval. What was measured of a file of weights is kept beside it."""
-    asked, tables, training = set(sweep.networks()), [], sweep.training
-    settings = repr((P_EVAL, PASSES, SUBSET, SUBSET_PASSES, DRAWS, theory.ORDER))
+    asked, tables, training, p_eval = set(sweep.networks()), [], sweep.training, sweep.evaluation.p_eval
+    settings = repr((p_eval, PASSES, subset, SUBSET_PASSES, DRAWS, theory.ORDER))
     settings = hashlib.sha256(settings.encode()).hexdigest()[:8]
     for file in weights.kept(store, training):
         path = store.folder / f"measured-{settings}-{file.path.stem}.parquet"
@@ -118,9 +119,9 @@ def measured(
             rows = []
             for k, network in enumerate(file.networks):
                 one = parameters.network(k, 0)
-                columns = confidence(one, training, network.realization, data)
-                columns |= prediction(one, training, network.realization, data)
-                names = network._asdict() | {"learning_rate": training.learning_rate, "p_eval": P_EVAL}
+                columns = confidence(one, training, network.realization, data, p_eval)
+                columns |= prediction(one, training, network.realization, data, p_eval, subset)
+                names = network._asdict() | {"learning_rate": training.learning_rate, "p_eval": p_eval}
                 rows.append(pd.DataFrame(names | columns))
             write_durably(path, pd.concat(rows, ignore_index=True).to_parquet(index=False))
         table = pd.read_parquet(path)
@@ -144,10 +145,11 @@ def ship(
     path, store = path or SHIPPED, store if isinstance(store, Store) else Store(store)
     check_table(path)
     tables, parts = [], []
+    subset = SUBSET if chosen == "shipped" else SMOKE_SUBSET
     for sweep in SWEEPS[chosen]:
         report(f"learning rate {sweep.training.learning_rate:g}: {len(sweep.networks())} networks")
         sweeps.run(sweep, store, executor, keep_weights=True)
-        tables.append(measured(store, sweep, load(sweep.training.dataset), report))
+        tables.append(measured(store, sweep, load(sweep.training.dataset), report, subset))
         parts += [part for part in store.parts() if part.protocol == sweep.training.protocol]
     table = pd.concat(tables, ignore_index=True)
     small = table.select_dtypes("float64").columns.difference(["p_train", "p_eval", "learning_rate"])
