@@ -243,11 +243,9 @@ def test_sentences_follow_the_verdicts():
         evidence = claims.Evidence(rows)
         found = study.sentences(claims.judge(evidence), evidence)
         assert all(isinstance(text, str) and text for text in found.values())
-    assert "forgetting" in study.sentences(verdict_rows(made(0.1, 0.1)), claims.Evidence(made(0.1, 0.1)))["front"]
-
-
-def verdict_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    return claims.judge(claims.Evidence(rows))
+    for rows, word in ((made(), "All"), (made(0.01), "Nearly all"), (made(0.3), "Part")):
+        evidence = claims.Evidence(rows)
+        assert study.sentences(claims.judge(evidence), evidence)["falls"].startswith(f"{word} of dementia")
 
 
 # The study

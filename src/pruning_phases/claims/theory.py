@@ -3,8 +3,8 @@
 The rules were written down before the networks of the study (`studies.theory`) were looked at. A first look had shown two networks with
 p_train = 0.1: at p_eval = 0.9 their losses were 8.9, 9.2, 12.2, 14.6 for N = 1 000, 4 000, 16 000, 50 000, after calibration 2.12, 2.07,
 2.09, 2.11. The rules of the predictions are older than the common mode of `theory`: Gaussian logits, tried first on a
-few networks, were off by factors, and the common mode was found on them. Exponents are slopes of ln against ln N over N ≥ `N_MIN`, where sizes begin to
-scale; numbers have the 95 % interval of Student's t over realizations.
+few networks, were off by factors, and the common mode was found on them. Exponents are slopes of ln against ln N over N ≥ `N_MIN`,
+where sizes begin to scale; numbers have the 95 % interval of Student's t over realizations.
 """
 
 from __future__ import annotations

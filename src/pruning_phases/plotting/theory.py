@@ -19,9 +19,10 @@ MANY = 4  # curves, above which a legend has three columns
 def named_curves(
     table: pd.DataFrame, x: str, by: str, ax: Axes | None = None, ylabel: str = "", title: str = "", log: bool = False
 ) -> Axes:
-    """Curves `mean` ± `sem` of `table` against a rate (x = "p_eval", "p_train") or the training-set size ("n_train"), one for each value of `by`.
+    """Curves `mean` ± `sem` of `table` against a rate (x = "p_eval", "p_train") or the size ("n_train"), one for each value of `by`.
 
-    ylabel, title: of the vertical axis and the legend; log: vertical axis logarithmic (N always is). Raises ValueError for missing columns.
+    ylabel, title: of the vertical axis and the legend; log: vertical axis logarithmic (that of N always is). Raises ValueError for
+    missing columns.
     """
     table = checked(table, (x, by, "mean"), "the table to draw")
     ax = axes_or_new(ax)

@@ -130,14 +130,12 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
     finding = judged.set_index("claim")["finding"]
     share, where = number["nothing-left"], finding["nothing-left"]
     still = f"the calibrated loss still rises at {share:.0%} of its points ({where})"
+    lines = finding["prediction-border"].replace("p_train", "$p_\\mathrm{train}$", 1).replace("p_train ", "")
     off = f"{number['prediction-border']:.3f} in $p_\\mathrm{{eval}}$"
+    shift = float((evidence.borders("loss_calibrated") - evidence.borders()).mean(axis=1).mean())
+    shifted = f"on average at a $p_\\mathrm{{eval}}$ {'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
     out = {
-        "falls": chosen(
-            judged, "calibrated-falls",
-            "On average over dementia the calibrated loss falls with $N$: what rises is overconfidence.",
-            "Even calibrated, the loss rises with $N$ on average over dementia: not all of it is overconfidence.",
-            "Whether the calibrated loss, on average over dementia, still rises with $N$ is undecided.",
-        ),
+        "falls": front(judged, evidence),
         "left": chosen(
             judged, "nothing-left",
             "Nothing of the phase is left when confidence is taken out.",
@@ -146,7 +144,7 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
         ),
         "crosses": chosen(
             judged, "still-crosses",
-            f"Calibrated losses of different $N$ still cross, further up ({finding['still-crosses']}).",
+            f"Calibrated losses of different $N$ still cross, {shifted}.",
             "Calibrated losses of different $N$ do not cross any more.",
             f"Whether calibrated losses still cross is undecided ({finding['still-crosses']}).",
         ),
@@ -164,9 +162,9 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
         ),
         "border": chosen(
             judged, "prediction-border",
-            f"It predicts the border within {off}.",
-            f"It misses the border by up to {off}.",
-            f"It is off the border by up to {off}, which three realizations cannot tell from the goal.",
+            f"It predicts the border within {off} ({lines}).",
+            f"It misses the border by up to {off} ({lines}).",
+            f"It is off the border by up to {off} ({lines}), which the realizations cannot tell from the goal.",
         ),
         "rate": chosen(
             judged, "rate-and-scale",
@@ -181,22 +179,24 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
             "One temperature and the best dropout rate in training are worth about the same.",
         ),
     }  # fmt: skip
-    return out | {"front": front(judged)}
+    return out
 
 
-def front(judged: pd.DataFrame) -> str:
-    """The answer in one or two sentences, for the front page."""
-    verdict = judged.set_index("claim")["verdict"]
-    falls, left = verdict.get("calibrated-falls"), verdict.get("nothing-left")
-    if falls == "reproduced" and left == "reproduced":
-        return "Dementia is overconfidence: rescale the answers by one number, and more data helps everywhere."
-    if falls == "reproduced":
-        return (
-            "Dementia is mostly overconfidence: rescaled by one number, answers of pruned networks on average improve with "
-            "more data in that phase too, but not everywhere in it."
-        )
-    if falls == "not reproduced":
-        return "Dementia is overconfidence and forgetting: answers rescaled by one number still get worse with more data there."
+def front(judged: pd.DataFrame, evidence: Evidence) -> str:
+    """The answer in two sentences, also for the front page."""
+    medians = phases_table(evidence).reindex(["dementia"]).iloc[0]
+    raw, calibrated = medians["α"], medians["α calibrated"]
+    if not np.isfinite(raw):
+        return "These networks show no dementia."
+    share = 1 - calibrated / raw
+    much = "All" if share >= 1 else "Nearly all" if share > 0.9 else "Most" if share > 0.5 else "Part"
+    left = chosen(
+        judged, "calibrated-falls",
+        "What is left falls with more data, on average",
+        "What is left still rises with more data, on average",
+        "What is left neither clearly rises nor clearly falls with more data, on average",
+    )  # fmt: skip
     return (
-        "Most of dementia is overconfidence: answers rescaled by one number hardly depend on the amount of data there."
+        f"{much} of dementia is overconfidence: divide the logits of pruned networks by one number, and the median exponent of their loss "
+        f"there falls from {raw:.2f} to {calibrated:.3f}. {left}."
     )
