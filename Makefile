@@ -151,6 +151,7 @@ atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on
 
 magnitude: data ## compute again the networks pruned by magnitude (an hour or two on one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude
+	$(BIN)/python -m pruning_phases.claims.studies.magnitude.closeup
 
 weight-decay: data ## compute again the networks under an L2 penalty (about an hour on one core; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.weight_decay

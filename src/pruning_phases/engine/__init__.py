@@ -4,7 +4,7 @@
 (`Modules`).
 """
 
-from pruning_phases.engine.architectures import Architecture, architecture_of
+from pruning_phases.engine.architectures import Architecture, architecture_of, size_of
 from pruning_phases.engine.evaluation import clean_logits, evaluate, noisy_logits, predict
 from pruning_phases.engine.loop import State, TrainedBatch, train
 from pruning_phases.engine.mlp import MLP
@@ -25,5 +25,6 @@ __all__ = [
     "evaluate",
     "noisy_logits",
     "predict",
+    "size_of",
     "train",
 ]

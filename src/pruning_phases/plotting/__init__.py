@@ -30,8 +30,12 @@ from pruning_phases.plotting.exponents import (
 from pruning_phases.plotting.magnitude import (
     connectivity,
     control_curves,
+    loss_steps,
+    mask_images,
     order_parameters,
+    places_against_width,
     reorganisation,
+    weight_steps,
     width_curves,
 )
 from pruning_phases.plotting.performance import contestants, speed_curve
@@ -79,6 +83,8 @@ __all__ = [
     "learning_rate_grid",
     "linear_branches",
     "loop_areas",
+    "loss_steps",
+    "mask_images",
     "measured_and_predicted",
     "named_curves",
     "network_schematic",
@@ -88,6 +94,7 @@ __all__ = [
     "own_panels",
     "panels",
     "phase_map",
+    "places_against_width",
     "ratio_map",
     "reorganisation",
     "scaling_fits",
@@ -102,5 +109,6 @@ __all__ = [
     "transition_figure",
     "variance_curves",
     "vector_output",
+    "weight_steps",
     "width_curves",
 ]
