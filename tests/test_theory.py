@@ -259,5 +259,6 @@ def test_the_study_at_smoke_size(tmp_path):
     assert unpruned["predicted"].to_numpy() == pytest.approx(unpruned["loss_subset"].to_numpy(), rel=1e-3)
     assert (rows["noise_std"][rows["p_eval"] > 0] > 0).all()
     study.phases_table(found), study.border_table(found), study.remedies(found), study.deviation_table(found)
+    assert "rate" in study.drift(found, 0.6)
     with pytest.raises(ConfigError, match="preset = 'paper'"):
         study.evidence("paper")

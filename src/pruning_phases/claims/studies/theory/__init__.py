@@ -10,6 +10,7 @@ from pruning_phases.claims.studies.theory.tables import (
     border_table,
     deviation_table,
     deviations,
+    drift,
     exponent_lines,
     exponent_plane,
     gaussian_margin_rows,
@@ -18,5 +19,6 @@ from pruning_phases.claims.studies.theory.tables import (
     recovered,
     remedies,
     sentences,
+    steps_table,
 )
 from pruning_phases.claims.text import verdict_table
