@@ -47,6 +47,7 @@ from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
 from pruning_phases.plotting.theory import measured_and_predicted, named_curves, ratio_map
+from pruning_phases.plotting.trends import trend_curves
 
 __all__ = [
     "ALPHA_CMAP",
@@ -107,6 +108,7 @@ __all__ = [
     "stability_panels",
     "statement_map",
     "transition_figure",
+    "trend_curves",
     "variance_curves",
     "vector_output",
     "weight_steps",
