@@ -46,6 +46,7 @@ from pruning_phases.plotting.series import size_color, size_marker
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width, exponent_rows
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
+from pruning_phases.plotting.trends import trend_curves
 
 __all__ = [
     "ALPHA_CMAP",
@@ -103,6 +104,7 @@ __all__ = [
     "stability_panels",
     "statement_map",
     "transition_figure",
+    "trend_curves",
     "variance_curves",
     "vector_output",
     "weight_steps",
