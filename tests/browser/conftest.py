@@ -31,7 +31,7 @@ def opener(browser) -> Iterator[Callable[..., Opened]]:
             java_script_enabled=script,
             has_touch=size == PHONE,
         )
-        context.set_default_timeout(590_000)  # ms, for a busy machine
+        context.set_default_timeout(120_000)  # ms, for a busy machine
         contexts.append(context)
         result = Opened(context.new_page())
         watch(result)

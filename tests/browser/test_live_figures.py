@@ -53,12 +53,14 @@ def live(open_page, request):
             one = open_page(PAGE, **options)
         else:
             one, untouched = request.getfixturevalue("shared")
-            for kind in KINDS:
-                if one.page.evaluate(SNAPSHOT, kind) != untouched[kind]:
-                    one.page.evaluate(AFRESH, kind)
+            touched = [kind for kind in KINDS if one.page.evaluate(SNAPSHOT, kind) != untouched[kind]]
+            for kind in touched:
+                one.page.evaluate(AFRESH, kind)
             one.page.mouse.move(0, 0)
             one.page.evaluate("scrollTo(0, 0)")
         drawn(one.page)
+        if not options:
+            untouched.update({kind: one.page.evaluate(SNAPSHOT, kind) for kind in touched})
         return one
 
     return opened
