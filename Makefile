@@ -94,7 +94,7 @@ test: env data ## everything: the book, its notebooks against their stored outpu
 	@$(MAKE) --no-print-directory book
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'book or not book' tests
 
-quick: lint ## for the daily loop: lint, and the tests that take less than a few seconds
+quick: lint ## for the daily loop: lint, and the tests that take less than about a second
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'not book and not slow' tests
 
 unit: env ## unit tests, among them notebooks run with changed parameters
