@@ -408,3 +408,21 @@ def test_own_table_takes_the_place_of_the_lines_and_gives_it_back(live, tmp_path
     assert (best["p_c"], best["nu"]) == (pytest.approx(0.5, abs=0.001), pytest.approx(4 / 3, rel=0.05))
     page.locator('#live-collapse button:has-text("lines again")').click()
     assert text(page, "collapse") == before
+
+
+# The mask of a pruned network, on its own page
+
+
+def test_the_mask_follows_its_slider_by_keyboard_on_a_phone(open_page):
+    one = open_page("sections/14_magnitude_pruning.html", size=PHONE)
+    page = one.page
+    page.wait_for_selector("#live-mask[data-ready] .pp-readout b", timeout=30_000)
+    before = text(page, "mask")
+    page.locator("#live-mask input[type=range]").focus()
+    page.keyboard.press("End")
+    after = text(page, "mask")
+    left = page.evaluate("pruningPhases.maskFigure.data.curves.edges.at(-1)")
+    assert after != before
+    assert after.startswith(f"{left} connections")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert one.errors == []

@@ -80,7 +80,7 @@ PIECES = (
     ),
 )
 _SMALL = {"n_validation": 200, "max_epochs": 3}
-_TINY = Grid(width=(10,), n_train=(100, 200, 400, 800), p_train=(0, 0.4), realizations=2)
+_TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000, 4_000), p_train=(0, 0.1), realizations=2)
 SMOKE = (
     *(
         Piece(name, name, (_TINY,), {**_SMALL, **data}, 1)
