@@ -112,7 +112,7 @@ def evidence(**changed) -> claims.Evidence:
     rows = [
         made(jump(0.805), jump(0.305), PATH),
         *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("one-tanh", "one-sigmoid")),
-        *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "loop-30", "amentia", "amentia-fast")),
+        *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "loop-30", "amentia-far", "amentia-fast")),
     ]
     exact = made(jump(0.805), jump(0.305), PATH, "two layers", 1).assign(
         curvature=lambda t: np.where(t["l2"] < 0.8, 1.0, 9.0) + t["l2"], lowest=lambda t: 0.8 - t["l2"]
@@ -136,7 +136,7 @@ def test_claims_fail_on_evidence_made_against_them():
     rows = [
         made(continuous(0.8), continuous(0.8), PATH),
         *(made(jump(0.605), jump(0.605), PATH, name) for name in ("one-tanh", "one-sigmoid")),
-        *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("loop-30", "amentia")),
+        *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("loop-30", "amentia-far")),
         *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "amentia-fast")),
     ]
     table = claims.judge(evidence(rows=pd.concat(rows))).set_index("claim")

@@ -189,7 +189,7 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
 
 def _scar(found: Evidence) -> str:
     """What coming back from amentia leaves behind."""
-    rows = found.of("amentia").groupby("direction")
+    rows = found.of("amentia-far").groupby("direction")
     first = rows.get_group("up").groupby("step").mean(numeric_only=True).iloc[0]
     last = rows.get_group("down").groupby("step").mean(numeric_only=True).iloc[-1]
     if last["learned"] > 0.9 * first["learned"]:
