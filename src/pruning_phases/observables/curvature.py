@@ -73,7 +73,7 @@ def lowest_eigenvalue(
 
 
 def _times(energy: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """v → Hv."""
+    """The product v → Hv."""
     return lambda vector: jvp(grad(energy), (at,), (vector,))[1]
 
 
