@@ -154,4 +154,5 @@ def evidence(
     whole = pd.read_parquet(io.BytesIO(content))
     tables = {name: part.drop(columns="table").dropna(axis=1, how="all") for name, part in whole.groupby("table")}
     rows = tables["chains"].reindex(columns=list(COLUMNS))
-    return Evidence(rows, tables["exact"], tables["escape"], onsets(rows["chain"].unique()), tables["probes"])
+    probes = tables.get("probes", pd.DataFrame(columns=["chain"]))
+    return Evidence(rows, tables["exact"], tables["escape"], onsets(rows["chain"].unique()), probes)
