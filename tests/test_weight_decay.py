@@ -112,7 +112,10 @@ def evidence(**changed) -> claims.Evidence:
     rows = [
         made(jump(0.805), jump(0.305), PATH),
         *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("one-tanh", "one-sigmoid")),
-        *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "loop-30", "amentia-far", "amentia-fast")),
+        *(
+            made(jump(0.805), jump(0.305), PATH, name)
+            for name in ("loop-3", "loop-30", "amentia", "amentia-far", "amentia-fast")
+        ),
     ]
     exact = made(jump(0.805), jump(0.305), PATH, "two layers", 1).assign(
         curvature=lambda t: np.where(t["l2"] < 0.8, 1.0, 9.0) + t["l2"], lowest=lambda t: 0.8 - t["l2"]
@@ -136,7 +139,7 @@ def test_claims_fail_on_evidence_made_against_them():
     rows = [
         made(continuous(0.8), continuous(0.8), PATH),
         *(made(jump(0.605), jump(0.605), PATH, name) for name in ("one-tanh", "one-sigmoid")),
-        *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("loop-30", "amentia-far")),
+        *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("loop-30", "amentia", "amentia-far")),
         *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "amentia-fast")),
     ]
     table = claims.judge(evidence(rows=pd.concat(rows))).set_index("claim")
@@ -192,9 +195,17 @@ def test_rates_are_those_of_the_path(mnist):
 
 def test_the_study_at_smoke_size(tmp_path):
     found = study.evidence("smoke", store=tmp_path)
-    assert set(found.rows["chain"]) == {"mnist", "one-tanh", "loop-3", "amentia"}
+    assert set(found.rows["chain"]) == {"mnist", "one-tanh", "loop-3", "amentia", "probe", "amentia-far"}
+    probes = found.probes.set_index("chain")
+    assert np.isfinite(probes.loc["probe", ["lowest", "curvature_loss", "curvature_error"]].astype(float)).all(
+        axis=None
+    )
+    assert probes.loc["amentia-far", "silent_first"].between(0, 1).all()
     assert found.rows["accuracy"].between(0, 1).all()
     table = claims.judge(found)
     assert len(table) == len(claims.CLAIMS)
+    standing = claims.standing(found)
+    assert {"onset-jump", "curvature-images", "amentia-far-loop"} <= set(standing)
+    assert not {"public-curve", "amentia-loop-slow"} & set(standing), "their chains are not there"
     with pytest.raises(ConfigError, match="shipped or smoke"):
         study.evidence("laptop")

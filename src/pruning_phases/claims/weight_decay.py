@@ -271,14 +271,17 @@ CLAIMS = (
     _claim("amentia-loop", LOOPS, "18_onset_of_learning",
            "Dropout does the same: the border of amentia has hysteresis.",
            "p_train at which learning ends going up less that at which it begins coming down, up to 15 epochs at each rate", POSITIVE,
-           "The sign is the claim. (Moved to the chain amentia-far before it was run: of the first chain not all networks lost learning.)",
-           partial(width_of_loop, chain="amentia-far")),
+           "The sign is the claim.", partial(width_of_loop, chain="amentia")),
+)
+LATER = (
+    _claim("amentia-far-loop", LOOPS, "18_onset_of_learning",
+           "The border of amentia has hysteresis when networks are taken far beyond it.",
+           "the same on a path to p_train = 0.995", POSITIVE,
+           "The sign is the claim; on the shorter path not all networks lost learning.", partial(width_of_loop, chain="amentia-far")),
     _claim("amentia-loop-slow", LOOPS, "18_onset_of_learning",
            "This loop is not for want of time.",
            "its area with up to 15 epochs at each rate over that with 5", (0.5, INF),
            "As for the penalty.", partial(area_ratio, slow="amentia-far", fast="amentia-fast")),
-)
-LATER = (
     _claim("public-transitions-60000", ONSET, "18_onset_of_learning",
            "With 60 000 images there are transitions at λ = 0.025, 0.0372, 0.0590, 0.0744 and 0.0845.",
            "largest distance in λ of one of these from the nearest that is found, chain public", (0.0, 0.002),
@@ -320,6 +323,17 @@ LATER = (
 )
 CLAIMS += LATER
 # fmt: on
+
+
+def standing(evidence: Evidence) -> list[str]:
+    """Claims whose chains are in the evidence, all that are not in `LATER` besides."""
+    there = {*evidence.rows["chain"], *evidence.probes["chain"]}
+    needed = {}
+    for claim in LATER:
+        given = claim.measure.keywords
+        named = [given[key] for key in ("chain", "slow", "fast") if key in given]
+        needed[claim.slug] = {*named, *given.get("chains", ())}
+    return [claim.slug for claim in CLAIMS if needed.get(claim.slug, set()) <= there]
 
 
 def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
