@@ -14,9 +14,10 @@ from pruning_phases.calibration.branches import classifier, follow, linear_chain
 from pruning_phases.calibration.escape import barrier, escape_times
 from pruning_phases.claims import weight_decay as claims
 from pruning_phases.claims.studies import weight_decay as study
+from pruning_phases.claims.studies.weight_decay.probes import silent
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import scaled
-from pruning_phases.engine import train
+from pruning_phases.engine import Parameters, train
 from pruning_phases.experiments import Group, steps_of
 from pruning_phases.experiments.rates import chain as rates
 from pruning_phases.observables import hysteresis
@@ -191,6 +192,15 @@ def test_rates_are_those_of_the_path(mnist):
     assert torch.equal(resumed[0].parameters.weights[0], found[2].parameters.weights[0])
     with pytest.raises(ConfigError, match="training dropout rates"):
         steps_of(Training(experiment="rates", path=(0.5, 1.0)))
+
+
+def test_silent_neurons_are_those_that_no_image_and_no_mask_can_wake():
+    """By hand: 3 pixels, 2 + 2 neurons; the second of the later layer would fire only if a mask took its negative input away."""
+    first, later, last = torch.tensor([[1.0, 0, 0], [-1, 0, 0]]), torch.tensor([[-1.0, 1], [2, -5]]), torch.zeros(2, 2)
+    biases = (torch.tensor([0.0, -0.1]), torch.tensor([-0.1, -0.1]), torch.zeros(2))
+    own = Parameters(tuple(w[None, None] for w in (first, later, last)), tuple(b[None, None, :, None] for b in biases))
+    found = silent(own, torch.rand(5, 3, generator=torch.Generator().manual_seed(0)) + 0.2, rate=0.5)
+    assert found == {"silent_first": 0.5, "silent_later": 0.5}
 
 
 def test_the_study_at_smoke_size(tmp_path):
