@@ -37,7 +37,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Nothing may need a compiler: wheels only. --no-deps: the lock is complete, `pip check` proves it.
 # --no-user: a pip.conf may ask for the user's own folder, which no environment can install to.
 INSTALL := $(PIP) install --quiet --no-user --no-deps --only-binary=:all:
-# Packages that only the CUDA build of torch needs.
+# The few large packages are installed beside the many small ones. CUDA_ONLY: what only the CUDA build of torch needs.
+TORCH := ^(torch|torchvision)==
 CUDA_ONLY := ^(cuda-|nvidia-|triton==)
 
 # Quiet, and without waiting for ever where there is no network.
@@ -57,7 +58,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay bench lint format lock clean
+.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay endless bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -76,14 +77,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "error: '$(PYTHON) -m venv' failed; on Debian and Ubuntu install python3-venv, or name another interpreter with PYTHON=" >&2; exit 1; }
 	@echo "installing the packages of requirements.lock into $(VENV) (a few minutes the first time) ..."
-ifneq ($(TORCH_INDEX_URL),)
-	grep -E '^(torch|torchvision)==' requirements.lock > $(VENV)/torch.txt
-	grep -Ev '$(CUDA_ONLY)|^(torch|torchvision)==' requirements.lock > $(VENV)/rest.txt
-	$(INSTALL) --index-url $(TORCH_INDEX_URL) -r $(VENV)/torch.txt
-	$(INSTALL) -r $(VENV)/rest.txt
-else
-	$(INSTALL) -r requirements.lock
-endif
+	@grep -E '$(TORCH)$(if $(TORCH_INDEX_URL),,|$(CUDA_ONLY))' requirements.lock > $(VENV)/torch.txt
+	@grep -Ev '$(TORCH)|$(CUDA_ONLY)' requirements.lock > $(VENV)/rest.txt
+	$(INSTALL) -r $(VENV)/rest.txt & rest=$$!; trap "kill $$rest" INT TERM; \
+	  $(INSTALL) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL) )-r $(VENV)/torch.txt; torch=$$?; \
+	  wait $$rest && exit $$torch
 	$(PIP) install --quiet --no-user --no-deps --no-build-isolation --editable .
 	$(PIP) check
 	@echo "$(TORCH_INDEX_URL)" > $(VENV)/torch-index-url
@@ -92,9 +90,9 @@ endif
 data: env ## unpack MNIST from data/mnist (or download it) and check it
 	@$(BIN)/pruning-phases data
 
-test: env data ## everything: unit tests, the book, its notebooks against their stored outputs, tests of the built book
-	$(MAKE) --no-print-directory unit book
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m book tests
+test: env data ## everything: the book, its notebooks against their stored outputs, unit tests, tests of the built book
+	@$(MAKE) --no-print-directory book
+	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'book or not book' tests
 
 quick: lint ## for the daily loop: lint, and the tests that take less than a few seconds
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'not book and not slow' tests
@@ -149,11 +147,15 @@ sensitivity: data ## train again what shows how much our choices matter (most of
 atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
 	$(BIN)/pruning-phases atlas
 
-magnitude: data ## compute again the networks pruned by magnitude (an hour or two on one core; goes on where it was stopped; needs Fashion-MNIST)
+magnitude: data ## compute again the networks pruned by magnitude (two or three hours of one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude
+	$(BIN)/python -m pruning_phases.claims.studies.magnitude.closeup
 
 weight-decay: data ## compute again the networks under an L2 penalty (about an hour on one core; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.weight_decay
+
+endless: data ## compute again deformed MNIST, Fashion-MNIST and the epochs (hours on one core; goes on where it was stopped; needs Fashion-MNIST)
+	$(BIN)/python -m pruning_phases.claims.studies.endless
 
 bench: data ## time training (written to build/bench.json) and analysis beside what a user would write instead
 	$(INSTALL) -r tests/benchmarks/requirements.txt

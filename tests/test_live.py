@@ -16,6 +16,7 @@ from tables import plane_table
 
 from pruning_phases import observables
 from pruning_phases.calibration import penalty
+from pruning_phases.claims.studies.magnitude import load_closeup
 from pruning_phases.collapse import (
     BKT,
     Algebraic,
@@ -32,6 +33,7 @@ from pruning_phases_book import live
 from pruning_phases_book.live.collapse import collapse_payload, rounded, selected
 from pruning_phases_book.live.digit import digit_payload, phases_at
 from pruning_phases_book.live.figure import LiveFigure, plain
+from pruning_phases_book.live.mask import mask_payload
 from pruning_phases_book.live.networks import BORDER, quantised, save_networks
 from pruning_phases_book.live.phase import phase_payload
 
@@ -434,6 +436,18 @@ def test_answers_of_the_page_are_right_without_pruning(networks, mnist, rows):
     answers = predict(networks.parameters().network(0, 0), 0, Training(), 0.0, 1, mnist.test_images[chosen])[0].tolist()
     assert [one["counts"].index(7) for one in found] == answers
     assert all((one["loss"] < np.log(10)) or not ok for one, ok in zip(found, right, strict=True))
+
+
+def test_masks_of_the_page_are_those_of_the_network():
+    closeup = load_closeup()
+    payload = mask_payload(closeup)
+    body = """const steps = live.mask.removed(data);
+        return [0, 10, 31].map((step) => Array.from(live.mask.degrees(steps, data.side ** 2, step)));"""
+    for step, found in zip((0, 10, 31), evaluate("mask.js", body, payload), strict=True):
+        assert found == (closeup.removed > step).sum(0).tolist()
+    assert len(live.mask_figure().html()) < 400_000
+    with pytest.raises(ValueError, match="shorten the path"):
+        mask_payload(closeup._replace(removed=closeup.removed + 30))
 
 
 def test_phases_of_points_that_were_not_computed_are_none(rows):

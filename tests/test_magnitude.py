@@ -15,7 +15,10 @@ from torch.nn.utils import prune
 
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training
+from pruning_phases.engine import size_of
 from pruning_phases.experiments import Group, magnitude, measures, pruned
+from pruning_phases.runs import planning, progress
+from pruning_phases.runs.planning import plan
 from pruning_phases.runs.store import Store
 from pruning_phases.runs.sweep import run
 
@@ -29,6 +32,7 @@ TRAINING = Training(
     finetune_epochs=2,
     path=(0.5, 0.2, 0.05),
 )
+EVALUATION = Evaluation(p_eval=(0.0,), passes=1)
 NAMES = [Network(2, 12, 100, 0.0, r) for r in (0, 3)]
 
 
@@ -217,6 +221,54 @@ def test_a_chain_is_swept_stored_and_resumed(tmp_path, monkeypatch):
             run(sweep, store, **where)
     run(sweep, store, **where)
     pd.testing.assert_frame_equal(store.read(sweep), table)
+
+
+def planned(workers, **fields) -> list[int]:
+    """Networks of each job, longest first."""
+    training = dataclasses.replace(TRAINING, **fields)
+    sweep = Sweep(
+        grids=(Grid(width=12, n_train=100, p_train=0.0, realizations=5),), evaluation=EVALUATION, training=training
+    )
+    return [len(job.networks) for job in plan(sweep, Store("none"), workers=workers).jobs]
+
+
+def test_chains_of_several_realizations_share_a_batch_but_leave_no_worker_idle():
+    assert planned(1) == [5]
+    assert planned(2) == [3, 2]
+    assert planned(8) == planned(None) == [1] * 5
+    assert planned(1, experiment="dropout", path=()) == [1] * 5, "one training: nothing is gained"
+
+
+def test_joined_chains_are_those_computed_one_by_one(tmp_path):
+    grid = Grid(width=12, n_train=100, p_train=0.0, realizations=3)
+    sweep = Sweep(grids=(grid,), evaluation=EVALUATION, training=TRAINING)
+    tables = []
+    for name, asked in (("together", [sweep]), ("alone", [sweep.override(realizations=n) for n in (1, 2, 3)])):
+        store = Store(tmp_path / name)
+        for part in asked:
+            run(part, store, executor="in-process", device="cpu")
+        assert len(store.parts()) == 4 * len(asked)
+        tables.append(store.read(sweep).sort_values(["realization", "step"], ignore_index=True))
+    pd.testing.assert_frame_equal(*tables, rtol=1e-5, atol=1e-7)
+
+
+def test_work_of_a_chain_counts_all_its_trainings():
+    names, pass_ = tuple(NAMES[:1]), EVALUATION
+    epochs = progress.expected_epochs(names[0], TRAINING)
+    whole, rest = (planning.Job(names, pass_, (0, 1, 2, 3)[k:], start="file" if k else None) for k in (0, 1))
+    first, every = (progress.cost(names[0], TRAINING, dataclasses.replace(pass_, passes=n), epochs) for n in (1, 4))
+    each = (progress.cost(names[0], TRAINING, pass_, epochs + 2) - first) * 3
+    assert whole.cost(TRAINING) == pytest.approx(every + each)
+    assert rest.cost(TRAINING) < whole.cost(TRAINING)
+
+
+def test_an_architecture_knows_its_size():
+    fc4, cnn5 = (dataclasses.replace(TRAINING, architecture=name) for name in ("fc4", "cnn5"))
+    assert size_of(fc4, 2, 100) == (266_200 + 410, 784 * 300, 300 * 100 + 1000, 300, 410)
+    found = size_of(cnn5, 4, 84)
+    assert found.parameters == 61_706
+    assert (found.first, found.rest) == (6 * 25 * 784, 16 * 150 * 100 + 400 * 120 + 120 * 84 + 840)
+    assert planning.gpu_bytes(NAMES, fc4) > planning.gpu_bytes(NAMES, TRAINING)
 
 
 @pytest.mark.parametrize("path", [(0.5, 0.5), (1.0,), (0.2, 0.5), (0.5, 0.0), (-0.1,)])

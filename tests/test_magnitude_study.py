@@ -7,7 +7,9 @@ import pytest
 from pruning_phases import plotting
 from pruning_phases.claims import magnitude as claims
 from pruning_phases.claims.studies import magnitude as study
-from pruning_phases.config import ConfigError
+from pruning_phases.claims.studies.magnitude import closeup
+from pruning_phases.claims.studies.magnitude.words import spread
+from pruning_phases.config import ConfigError, Network
 from pruning_phases.observables import magnitude as observables
 from pruning_phases.runs.store import Store, StoreError
 
@@ -143,8 +145,8 @@ def test_sentences_follow_the_results():
 def test_widths_that_need_the_same_number_of_connections():
     narrow, wide = chains(width=50, place=0.02), chains(width=100, place=0.01)
     rows = pd.concat([narrow.assign(edges=0.5 * narrow["edges"]), wide])
-    assert study.tables.spread(rows, "edges") < 0.03
-    assert study.tables.spread(rows, "density") > 0.1
+    assert spread(rows, "edges") < 0.03
+    assert spread(rows, "density") > 0.1
     assert "it is the number" in study.sentences(rows, claims.judge(rows))["number"]
 
 
@@ -165,6 +167,9 @@ def test_small_study_in_its_tables_and_figures(tmp_path):
         assert axes.get_xscale() == "log"
     plotting.width_curves(rows[rows["variant"] == "base"], "per_neuron")
     plotting.control_curves(rows, study.WORDS, gaps=gaps)
+    plotting.places_against_width(observables.collapse_places(rows[rows["variant"] == "base"]))
+    assert len(study.scaling_table(rows)) == len(study.calibration_table(rows, 1)) == 3
+    assert list(study.percolation_table(rows).index) == [5, 10]
     with pytest.raises(ConfigError, match="choose shipped or smoke"):
         study.results("reference")
     with pytest.raises(StoreError, match="missing"):
@@ -179,5 +184,60 @@ def test_shipped_table_agrees_with_its_manifest():
         there = table[(table["variant"] == piece["variant"]) & (table["width"] == piece["width"])]
         assert there["realization"].nunique() == piece["realizations"] <= piece["realizations_of_study"]
         if len(there):
-            assert there.groupby("realization")["step"].nunique().eq(35).all()
-    assert study.SHIPPED.stat().st_size < 2e6
+            steps = len(piece["sweep"]["training"].get("path") or range(34)) + 1
+            assert there.groupby("realization")["step"].nunique().eq(steps).all()
+    assert study.SHIPPED.stat().st_size < 5e6
+
+
+def test_one_network_seen_closely_is_that_of_the_study(mnist, tmp_path):
+    """A small one computed, stored and read; the shipped one has as many connections in its first layer as the steps ask for."""
+    training = study.Piece("base", "", 10, 1, study.SMOKE[0].fields).sweep().training
+    small = closeup.compute(training, mnist, Network(2, 10, 250, 0.0, 0), looked_at=(1, 3), epochs=2)
+    closeup.save(small, tmp_path / "c.npz")
+    again = study.load_closeup(tmp_path / "c.npz")
+    for name in ("curves", "weights", "losses"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(small, name), check_dtype=False, rtol=1e-6)
+    assert np.array_equal(again.removed, small.removed)
+    assert set(again.losses["kind"]) == set(study.KINDS)
+    assert again.losses.groupby(["step", "kind"]).size().eq(4).all(), "two epochs of 250 images in mini-batches of 128"
+    for step, part in again.weights.groupby("step"):
+        gone, there = part[~part["survives"]], part[part["survives"]]
+        assert (gone["after"] == 0).all()
+        assert gone["before"].abs().max() <= there["before"].abs().min()
+        assert len(there) / len(part) == pytest.approx({1: 0.3, 3: 0.3}[step], abs=0.03)
+    shipped = study.load_closeup()
+    assert shipped.removed.shape == (300, 784)
+    assert np.allclose(shipped.curves["density"], 0.8 ** np.arange(study.chains.N_LONG + 1), rtol=0.02, atol=2e-6)
+    left = np.array([(shipped.removed > step).sum() for step in range(len(shipped.curves))])
+    assert (left <= shipped.curves["edges"]).all()
+    assert (np.diff(left) <= 0).all()
+    assert "half-way" not in study.steps_sentence(shipped)
+
+
+def of_widths(power, sharpen, widths=(50, 100, 200, 400)):
+    """Widths whose place goes as w^power and whose fall as w^−sharpen."""
+    return pd.concat(
+        [chains(width=w, place=0.01 * (w / 100) ** power, fall=0.5 * (w / 100) ** -sharpen) for w in widths]
+    )
+
+
+def test_a_transition_of_second_order_is_told_from_curves_that_are_shifted():
+    found = verdict(of_widths(0.0, 0.5), "second-order")
+    assert found["verdict"] == "reproduced"
+    assert found["low"] - 0.05 < 0.5 < found["high"] + 0.05
+    shifted = of_widths(-1.0, 0.0)
+    assert verdict(shifted, "second-order")["verdict"] == "no fit"
+    assert "do not cross" in verdict(shifted, "second-order")["finding"]
+    assert "cannot be determined" in study.sentences(shifted, claims.judge(shifted))["order"]
+    table = study.scaling_table(shifted)
+    assert table.loc["density", "drift"] == pytest.approx(-1, abs=0.05)
+    few = verdict(of_widths(0.0, 0.5, (100, 200, 400)), "second-order")
+    assert "needs 4 widths" in few["finding"]
+
+
+def test_the_rule_finds_synthetic_transitions_and_no_others():
+    table = study.calibration_table(of_widths(-1.0, 0.0), n=2, n_bootstrap=20)
+    assert table["with a result"].tolist() == [2, 2, 0]
+    assert "none of the shifted curves" in study.calibration_sentence(table)
+    none = table.assign(**{"with a result": 0})
+    assert "whatever the truth" in study.calibration_sentence(none)

@@ -232,7 +232,7 @@ def test_settings_for_other_programs_do_not_reach_the_installation(copy):
     commands = (copy / "commands.txt").read_text()
     assert f"{copy}/a b/python -m venv .venv" in commands, "a blank in the path"
     installs = [line for line in commands.splitlines() if " pip " in line and " install " in line]
-    assert len(installs) == 2
+    assert len(installs) == 3
     assert all("--no-user" in line for line in installs), "also where a pip.conf says user = true"
 
 

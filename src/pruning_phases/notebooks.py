@@ -265,7 +265,8 @@ def side_by_side(
 ) -> Iterator[Path | NotebookError]:
     """Carry out checked runs, `workers` at once: the file of each, or its error, as it is finished.
 
-    Several at once begin with the last pages, which build on the others and take longest. `in_place`: as `renew_outputs`.
+    Several at once begin with the longest, so that none is left over at the end: the first page, which trains its networks, then the last
+    ones, which build on the others. `in_place`: as `renew_outputs`.
     """
 
     def outcome(run: NotebookRun) -> Path | NotebookError:
@@ -281,7 +282,7 @@ def side_by_side(
 
     pool = ThreadPoolExecutor(workers)  # the work is done in the kernels, processes of their own
     try:
-        for future in as_completed([pool.submit(outcome, run) for run in reversed(runs)]):
+        for future in as_completed([pool.submit(outcome, run) for run in (*runs[:1], *reversed(runs[1:]))]):
             yield future.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)

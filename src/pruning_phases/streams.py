@@ -29,10 +29,15 @@ def split(training: Training, realization: int) -> tuple[np.ndarray, np.ndarray]
     """Pool and validation set of a realization: indices into the data set's training images.
 
     Returns (pool, validation): a training subset of size N is `pool[:N]`, so subsets are nested in N; the validation set is disjoint
-    from all of them and the same for every N.
+    from all of them and the same for every N. Of deformed images, no original is in both.
     """
-    order = generator("subset", training.seed, realization).permutation(training.images.n_pool)
-    return order[training.n_validation :], order[: training.n_validation]
+    draw, images = generator("subset", training.seed, realization), training.images
+    n_originals = images.n_pool // images.n_copies
+    order = draw.permutation(n_originals)
+    pool, validation = order[training.n_validation :], order[: training.n_validation]
+    if images.n_copies > 1:
+        pool = draw.permutation((pool + n_originals * np.arange(images.n_copies)[:, None]).ravel())
+    return pool, validation
 
 
 def initial_parameters(
@@ -79,7 +84,12 @@ def counters(
     stride = n_samples + first_sample if stride is None else stride
     neurons = torch.arange(n_neurons, dtype=torch.int64, device=device)[:, None] * stride
     count = neurons + torch.arange(first_sample, first_sample + n_samples, dtype=torch.int64, device=device)
-    return (count * 0x9E3779B1 & 0xFFFFFFFF).sub_(2**31).to(torch.int32)  # odd multiplier: a bijection of 32 bits
+    return scrambled(count)
+
+
+def scrambled(count: torch.Tensor) -> torch.Tensor:
+    """Whole numbers 0 … 2³² − 1 (int64) as int32 that are distinct when they are: an odd multiplier is a bijection of 32 bits."""
+    return (count * 0x9E3779B1 & 0xFFFFFFFF).sub_(2**31).to(torch.int32)
 
 
 def uniform_field(

@@ -429,3 +429,21 @@ def test_a_network_dragged_over_the_edge_stays_there_until_there_is_no_penalty(o
     page.evaluate("pruningPhases.onset.move(1); pruningPhases.onset.move(0.5)")
     assert text(page, "onset").startswith("learned")
     assert opened.errors == []
+
+
+# The mask of a pruned network, on its own page
+
+
+def test_the_mask_follows_its_slider_by_keyboard_on_a_phone(open_page):
+    one = open_page("sections/14_magnitude_pruning.html", size=PHONE)
+    page = one.page
+    page.wait_for_selector("#live-mask[data-ready] .pp-readout b", timeout=30_000)
+    before = text(page, "mask")
+    page.locator("#live-mask input[type=range]").focus()
+    page.keyboard.press("End")
+    after = text(page, "mask")
+    left = page.evaluate("pruningPhases.maskFigure.data.curves.edges.at(-1)")
+    assert after != before
+    assert after.startswith(f"{left} connections")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert one.errors == []

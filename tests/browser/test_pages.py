@@ -1,10 +1,13 @@
-"""Every page of the built book in a real browser without network: no errors, fits a phone, readable in the dark, light enough."""
+"""Every page of the built book in a real browser without network: no errors, fits a phone, readable in the dark, light enough.
+
+Each page is opened once, which takes most of the time, and looked at in the light, on a phone, and after the dark has come.
+"""
 
 from pathlib import Path
 
 import pytest
 import yaml
-from browser.conftest import PHONE
+from browser.conftest import PHONE, WIDE
 
 from pruning_phases.notebooks import REPOSITORY
 
@@ -19,12 +22,13 @@ MB = {CONTENTS["root"]: 3.0, "sections/12_play": 5.0}
 WIDER = """() => [...document.querySelectorAll("body *")]
     .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map((e) => `${e.tagName}.${e.className}`)"""
+THEME = "document.documentElement.dataset.theme"
 FIGURES = """() => [...document.querySelectorAll("main figure")].map((f) => [
     f.id, f.querySelector("figcaption")?.innerText ?? "", f.querySelector(".figure-line")?.innerText ?? ""])"""
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_loads_offline_without_errors_is_readable_and_fits_a_phone(open_page, name):
+def test_page_loads_offline_without_errors_fits_a_phone_and_is_readable_also_in_the_dark(open_page, name):
     opened = open_page(f"{name}.html")
     page = opened.page
     images = page.evaluate(
@@ -43,15 +47,19 @@ def test_page_loads_offline_without_errors_is_readable_and_fits_a_phone(open_pag
 
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.evaluate(WIDER)
+
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.wait_for_function(f"{THEME} === 'dark'")
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")  # the code, too
+    assert page.evaluate(CONTRAST) == []
     assert opened.elsewhere == []
     assert opened.errors == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_readable_in_the_dark(open_page, name):
-    page = open_page(f"{name}.html", dark=True).page
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")  # the code, too
+def test_page_opened_in_the_dark_is_dark_and_readable(open_page):
+    page = open_page("sections/01_phase_diagram.html", dark=True).page
+    assert page.evaluate(THEME) == "dark"
     assert page.evaluate(CONTRAST) == []
 
 

@@ -7,6 +7,7 @@ import unicodedata
 
 import pypdf
 import pytest
+from filelock import FileLock
 
 from pruning_phases.notebooks import REPOSITORY
 from pruning_phases_book.pdf import PDF
@@ -15,11 +16,15 @@ pytestmark = pytest.mark.book
 
 
 @pytest.fixture(scope="module")
-def pages(browser) -> list[str]:
-    """Text of each page. Printed by a process of its own: Playwright runs once in each."""
-    command = [sys.executable, "-m", "pruning_phases_book", "pdf"]
-    process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
+def pages(browser, worker_id, tmp_path_factory) -> list[str]:
+    """Text of each page. Printed once for all test processes, by one of its own: Playwright runs once in each."""
+    shared = tmp_path_factory.getbasetemp().parent if worker_id != "master" else tmp_path_factory.getbasetemp()
+    with FileLock(shared / "pdf.lock"):
+        if not (shared / "printed").exists():
+            command = [sys.executable, "-m", "pruning_phases_book", "pdf"]
+            process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+            assert process.returncode == 0, process.stderr
+            (shared / "printed").touch()
     # NFKC: some fonts have one sign for fl
     return [unicodedata.normalize("NFKC", " ".join(page.extract_text().split())) for page in pypdf.PdfReader(PDF).pages]
 

@@ -128,7 +128,7 @@ class Training:
             "scheduler_threshold": number("scheduler_threshold", self.scheduler_threshold, 0, 1, closed_low=True),
             "early_stopping_patience": integer("early_stopping_patience", self.early_stopping_patience, 1),
             "max_epochs": integer("max_epochs", self.max_epochs, 1),
-            "n_validation": integer("n_validation", self.n_validation, 1, n_pool - 1),
+            "n_validation": integer("n_validation", self.n_validation, 1, n_pool // self.images.n_copies - 1),
             "validation_dropout": flag("validation_dropout", self.validation_dropout),
             "restore": choice("restore", self.restore, ("best", "last")),
             "precision": choice("precision", self.precision, ("float32", "float64", "tf32")),
@@ -251,7 +251,7 @@ class Sweep:
         if not self.grids:
             raise ConfigError("a sweep needs at least one grid")
         n_pool = self.training.images.n_pool
-        pool = n_pool - self.training.n_validation
+        pool = self.training.images.n_available(self.training.n_validation)
         largest = max(n for grid in self.grids for n in grid.n_train)
         if largest > pool:
             raise ConfigError(

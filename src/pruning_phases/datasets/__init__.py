@@ -36,6 +36,8 @@ class DataSet:
     """Mean and standard deviation of pixel/255 over the training images, as everyone rounds them."""
     generator: str = ""
     """"module:function": called with the root folder, returns `Images`."""
+    originals: str = ""
+    """With `generator`: the data set that it is made from; image k comes from its training image k mod its `n_pool`."""
 
     @property
     def checksum(self) -> str:
@@ -46,6 +48,15 @@ class DataSet:
     def n_pixels(self) -> int:
         """Inputs of a network."""
         return self.shape[0] * self.shape[1]
+
+    @property
+    def n_copies(self) -> int:
+        """Training images that come from one original."""
+        return self.n_pool // DATASETS[self.originals].n_pool if self.originals else 1
+
+    def n_available(self, n_validation: int) -> int:
+        """Training images that are left when `n_validation` originals are set aside to validate on."""
+        return self.n_pool - self.n_copies * n_validation
 
 
 DATASETS: dict[str, DataSet] = {
@@ -90,6 +101,13 @@ DATASETS: dict[str, DataSet] = {
             "7320c461ea6c1c855c0b718fb2a4b134",
         ),
         compressed=True,
+    ),
+    "mnist-deformed": DataSet(
+        title="deformed MNIST",
+        n_pool=24 * 60_000,
+        n_test=10_000,
+        generator="pruning_phases.datasets.deformed:images",
+        originals="mnist",
     ),
 }
 """Every data set by the name that `Training.dataset` has. A frozen name: it is in the hash of the protocol."""

@@ -47,7 +47,7 @@ class Images:
     """The images of a data set as rows of pixels divided by 255, with no other normalisation."""
 
     train_pixels: torch.Tensor
-    """``images x pixels`` uint8, as stored: a fourth of the memory of floating-point images."""
+    """``images x pixels`` uint8, as stored: a fourth of the memory of floating-point images. (Or what makes its rows: `deformed`.)"""
     train_labels: torch.Tensor
     """``images`` int64 in 0 … classes − 1."""
     test_pixels: torch.Tensor
@@ -58,7 +58,7 @@ class Images:
     @property
     def train_images(self) -> torch.Tensor:
         """``images x pixels`` float32 in [0, 1], computed at each access."""
-        return scaled(self.train_pixels)
+        return scaled(self.train_pixels[:])
 
     @property
     def test_images(self) -> torch.Tensor:
@@ -170,6 +170,8 @@ def prepare(root: Path, name: str = "mnist") -> None:
     """
     dataset = _named(name)
     if dataset.generator:
+        if dataset.originals:
+            prepare(root, dataset.originals)
         return
     raw = _raw(root, dataset)
     missing = [file for file in FILES if not _cached(raw, dataset, file)]

@@ -4,7 +4,7 @@
 (`Modules`).
 """
 
-from pruning_phases.engine.architectures import Architecture, architecture_of
+from pruning_phases.engine.architectures import Architecture, architecture_of, size_of
 from pruning_phases.engine.evaluation import clean_logits, evaluate, predict
 from pruning_phases.engine.loop import State, TrainedBatch, train
 from pruning_phases.engine.mlp import MLP
@@ -24,5 +24,6 @@ __all__ = [
     "clean_logits",
     "evaluate",
     "predict",
+    "size_of",
     "train",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from pruning_phases.config import DEPTHS, ConfigError, Training
 from pruning_phases.engine.masks import NoMask
 from pruning_phases.engine.mlp import MLP
 from pruning_phases.engine.modules import CNN5, Modules
-from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine.parameters import Parameters, Size
 
 
 class Noise(Protocol):
@@ -42,6 +43,9 @@ class Architecture(Protocol):
     def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]."""
 
+    def size(self, n_pixels: int, n_classes: int) -> Size:
+        """Of one network."""
+
     def masks(self, p: torch.Tensor, parameters: Parameters, n_samples: int) -> NoMask:
         """Training masks at rates p [R, P]."""
 
@@ -57,6 +61,12 @@ class Architecture(Protocol):
 
     def noise(self, rates: torch.Tensor, parameters: Parameters, first_image: int, n_images: int, n_test: int) -> Noise:
         """Evaluation masks at rates p_eval [E]."""
+
+
+@functools.lru_cache(maxsize=1024)
+def size_of(training: Training, depth: int, width: int) -> Size:
+    """Of one network of `architecture_of`."""
+    return architecture_of(training, depth, width).size(training.images.n_pixels, training.images.n_classes)
 
 
 def architecture_of(training: Training, depth: int, width: int) -> Architecture:

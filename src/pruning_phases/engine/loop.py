@@ -101,7 +101,7 @@ def train(
         raise ConfigError(
             "a batch holds distinct networks of one depth, width and n_train: split the list, for example with runs.jobs.plan"
         )
-    n_pool = len(data.train_labels) - training.n_validation
+    n_pool = len(data.train_labels) - training.images.n_copies * training.n_validation
     if networks[0].n_train > n_pool:
         raise ConfigError(f"n_train = {networks[0].n_train} exceeds the pool of {n_pool} images")
     strengths = np.asarray(training.l2 if l2 is None else l2, dtype=np.float64)

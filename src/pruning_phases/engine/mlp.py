@@ -8,6 +8,7 @@ Activations are stored with the samples last, [R, P, H, B]: then every weight ma
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +17,7 @@ from pruning_phases import streams
 from pruning_phases.config import Training
 from pruning_phases.engine import kernels
 from pruning_phases.engine.masks import ConnectionMask, NeuronMask, NoMask, UniformField
-from pruning_phases.engine.parameters import DTYPES, Parameters
+from pruning_phases.engine.parameters import DTYPES, Parameters, Size
 
 ACTIVATIONS = {
     "relu": kernels.relu_,
@@ -54,6 +55,13 @@ class MLP:
         layers = range(len(self.hidden) + 1)
         weights = tuple(stack([network[k][0] for network in drawn]) for k in layers)
         return Parameters(weights, tuple(stack([network[k][1][:, None] for network in drawn]) for k in layers))
+
+    def size(self, n_pixels: int, n_classes: int) -> Size:
+        """Of one network."""
+        layers = (n_pixels, *self.hidden, n_classes)
+        first, *rest = (a * b for a, b in itertools.pairwise(layers))
+        values = sum(layers[1:])
+        return Size(first + sum(rest) + values, first, sum(rest), layers[1], values)
 
     def masks(self, p: torch.Tensor, parameters: Parameters, n_samples: int) -> NoMask:
         """Masks of a pass over `n_samples` with rates p [R, P]."""

@@ -19,7 +19,7 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine.masks import NeuronMask, NoMask, UniformField
-from pruning_phases.engine.parameters import DTYPES, Parameters
+from pruning_phases.engine.parameters import DTYPES, Parameters, Size
 
 
 class Drop(nn.Module):
@@ -118,6 +118,24 @@ class Modules:
         stacked, _ = stack_module_state(made)
         groups = ([stacked[name].detach()[:, None] for name in names] for names in self._names())
         return Parameters(*map(tuple, groups)).map(lambda tensor: tensor.to(device, DTYPES[training.precision]))
+
+    def size(self, n_pixels: int, n_classes: int) -> Size:
+        """Of one network: what a blank image leaves behind each part of it. A weight of a convolution counts at every place."""
+        products, values = [], []
+
+        def seen(part: nn.Module, _: object, out: torch.Tensor) -> None:
+            values.append(out[0].numel())
+            if (weight := getattr(part, "weight", None)) is not None and weight.dim() > 1:
+                products.append(weight.numel() * out[0].numel() // len(weight))
+
+        leaves = [part for part in self.template.modules() if not any(part.children())]
+        hooks = [part.register_forward_hook(seen) for part in leaves]
+        with torch.no_grad():
+            self.template(torch.zeros(1, n_pixels))
+        for hook in hooks:
+            hook.remove()
+        parameters = sum(tensor.numel() for tensor in self.template.parameters())
+        return Size(parameters, products[0], sum(products[1:]), values[0], sum(values))
 
     def masks(self, p: torch.Tensor, parameters: Parameters, n_samples: int) -> NoMask:
         """Masks of a pass over `n_samples` with rates p [R, P]."""

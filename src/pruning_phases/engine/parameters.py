@@ -7,10 +7,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 
 DTYPES = {"float32": torch.float32, "tf32": torch.float32, "float64": torch.float64}
+
+
+class Size(NamedTuple):
+    """What one network takes, and what it does with a sample; numbers without a unit."""
+
+    parameters: int
+    """Weights and biases."""
+    first: int
+    """Products of a weight and a value in the first layer, which has no gradient with respect to its input."""
+    rest: int
+    """The same in all other layers."""
+    hidden: int
+    """Values behind the first layer."""
+    values: int
+    """Values behind all layers, those of the last included."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 Step e: the weights after e epochs. The learning rate is constant and no network stops before the end, so that time
 means the same for all; until the scheduler of the ordinary protocol first acts, these are its networks at that epoch.
+Observable: `train_loss`, of the epoch, with dropout.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator
+
+import numpy as np
 
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine import State, train
@@ -41,4 +44,5 @@ def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step
         batch = train(*group._replace(training=stretch), start=state, l2=training.l2)
         records = tuple({**one, "epochs": done + one["epochs"], "best_epoch": 0} for one in records_of(batch))
         done, state = step, batch.last
-        yield Step(step, batch.parameters, records, state)
+        measures = {"train_loss": np.array([losses[-1] for losses in batch.train_losses])}
+        yield Step(step, batch.parameters, records, state, measures=measures)

@@ -30,8 +30,12 @@ from pruning_phases.plotting.exponents import (
 from pruning_phases.plotting.magnitude import (
     connectivity,
     control_curves,
+    loss_steps,
+    mask_images,
     order_parameters,
+    places_against_width,
     reorganisation,
+    weight_steps,
     width_curves,
 )
 from pruning_phases.plotting.performance import contestants, speed_curve
@@ -42,6 +46,7 @@ from pruning_phases.plotting.series import size_color, size_marker
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width, exponent_rows
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
+from pruning_phases.plotting.trends import trend_curves
 
 __all__ = [
     "ALPHA_CMAP",
@@ -78,6 +83,8 @@ __all__ = [
     "learning_rate_grid",
     "linear_branches",
     "loop_areas",
+    "loss_steps",
+    "mask_images",
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",
@@ -85,6 +92,7 @@ __all__ = [
     "own_panels",
     "panels",
     "phase_map",
+    "places_against_width",
     "reorganisation",
     "scaling_fits",
     "scan_curves",
@@ -96,7 +104,9 @@ __all__ = [
     "stability_panels",
     "statement_map",
     "transition_figure",
+    "trend_curves",
     "variance_curves",
     "vector_output",
+    "weight_steps",
     "width_curves",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -138,6 +139,98 @@ def width_curves(
     ax.set_ylabel(quantity.replace("_", " "))
     if legend:
         legend_below(ax, "width", columns=2)
+    return ax
+
+
+@styled
+def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Number of connections left where shares of the gain are lost, against the width; dotted: as many for each weight, for each neuron.
+
+    Args:
+        places: of one variant; width, level, density, edges, edges_per_neuron, one row for each network (`collapse_places`).
+        ax: axes to draw on (None: a new figure).
+    """
+    ax = axes_or_new(ax)
+    table = places.groupby(["level", "width"])["edges"].agg(["mean", "sem", "size", "count"]).reset_index()
+    table = table[table["count"] == table["size"]]  # where all networks get there
+    looks = {
+        level: Look(_SET[k], MARKERS[k], f"{100 * level:.0f} %")
+        for k, level in enumerate(sorted(places["level"].unique()))
+    }
+    error_curves(ax, table, "width", "mean", "sem", looks, "level", capsize=1.5, elinewidth=1, markersize=5)
+    middle = table[table["level"] == 0.5]
+    for column, style in (("density", ":"), ("edges_per_neuron", "-.")):
+        if len(middle) > 1:  # edges over it: weights, or neurons
+            per = (places["edges"] / places[column]).groupby(places["width"]).mean().loc[middle["width"]].to_numpy()
+            guide = middle["mean"].iloc[0] * per / per[0]
+            ax.plot(middle["width"], guide, color="#777777", linestyle=style, linewidth=1)
+    log_axis(ax.xaxis)
+    log_axis(ax.yaxis)
+    ax.set_xlabel("width")
+    ax.set_ylabel("connections left")
+    if len(table):
+        legend_below(ax, "of the gain left", columns=3)
+    return ax
+
+
+@styled
+def weight_steps(weights: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Weights after a step against those before it: pruned red, at 0, surviving blue, with the identity line (the paper's Fig. 2).
+
+    Args:
+        weights: of one step; before, after, survives.
+        ax: axes to draw on (None: a new figure).
+    """
+    ax = axes_or_new(ax)
+    for survives, color, label in ((False, "#c23b22", "pruned"), (True, "#2b5c9e", "surviving")):
+        part = weights[weights["survives"] == survives]
+        ax.plot(part["before"], part["after"], ".", color=color, markersize=3, alpha=0.6, label=label, rasterized=True)
+    reach = 1.05 * float(weights[["before", "after"]].abs().to_numpy().max())
+    ax.plot([-reach, reach], [-reach, reach], color="#777777", linewidth=1, zorder=0, label="identity")
+    ax.set_xlabel("weight before the step")
+    ax.set_ylabel("after the step")
+    legend_below(ax, "", columns=1)
+    return ax
+
+
+@styled
+def mask_images(mask: np.ndarray, ax: Axes | None = None) -> Axes:
+    """How many connections each pixel of a square image has in a mask [neurons, pixels], as an image."""
+    ax = axes_or_new(ax)
+    counts = np.asarray(mask).sum(0)
+    side = round(len(counts) ** 0.5)
+    ax.imshow(np.sqrt(counts.reshape(side, side)), cmap="Blues", vmin=0)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.set_xlabel(f"up to {counts.max():.0f} for a pixel")
+    return ax
+
+
+@styled
+def loss_steps(
+    losses: pd.DataFrame, words: Mapping[str, str], ax: Axes | None = None, average: int = 79, legend: bool = True
+) -> Axes:
+    """Training loss against the gradient step of networks that start from one sparsity (the paper's Fig. 4).
+
+    Args:
+        losses: of one step of the path; kind, gradient_step, loss (nats).
+        words: name of each kind, in the order of the legend.
+        ax: axes to draw on (None: a new figure).
+        average: mini-batches of the running mean; 79 make an epoch of 10 000 images.
+        legend: name the kinds.
+    """
+    ax = axes_or_new(ax)
+    for k, (kind, label) in enumerate(words.items()):
+        part = losses[losses["kind"] == kind]
+        mean = part["loss"].rolling(average, min_periods=1).mean()
+        ax.plot(part["gradient_step"] + 1, mean, color=_SET[k], linewidth=1.6, label=label)
+    ax.axhline(LOSS_OF_GUESSING, color="#777777", linestyle=":", linewidth=1)
+    log_axis(ax.xaxis)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("gradient step")
+    ax.set_ylabel("training loss (nats)")
+    if legend:
+        legend_below(ax, "", columns=1)
     return ax
 
 

@@ -71,6 +71,11 @@ class Choice:
     cluster: str = "slurm"
     """"slurm", or "local": submitit's stand-in for Slurm on this machine."""
 
+    @property
+    def processes(self) -> int | None:
+        """How many batches run at a time; None where only the executor knows."""
+        return None if self.kind in ("slurm", "dask") else self.workers
+
 
 def parse_executor(text: str, n_gpus: int = 0) -> Choice:
     """The choice that an executor option means on a machine with `n_gpus` visible GPUs. Raises ConfigError if it means none."""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
 from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
+from pruning_phases.engine import size_of
 from pruning_phases.engine.loop import VALIDATION_CHUNK
 from pruning_phases.engine.parameters import DTYPES
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
-from pruning_phases.runs.progress import cost
+from pruning_phases.runs.progress import cost, expected_epochs
 from pruning_phases.runs.store import Store
 
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
 GPU_NETWORKS_PER_BATCH = 1_000  # enough to occupy a GPU; more only means that an interruption loses more
 GPU_MEMORY_SHARE = 0.5  # of the free memory: what is counted below leaves out the libraries' workspaces
+ONE_TRAINING = ("dropout", "epochs")
+"""Experiments that train once, whatever their steps."""
 GPU_MEMORY = 8 * 2**30  # bytes free, assumed of GPUs that are not in this machine
 
 Lacking = dict[Network, set[tuple[int, float, int]]]  # the (step, p_eval, eval_pass) that each network lacks
@@ -40,10 +44,19 @@ class Job:
     """File of the state after an earlier step of their chain."""
 
     def cost(self, training: Training) -> float:
-        """Expected work in FLOP."""
-        epochs = 0 if self.weights else None
+        """Expected work in FLOP: of the first training, of those of the further steps of a chain, of all evaluations."""
         passes = dataclasses.replace(self.evaluation, passes=min(self.evaluation.passes * len(self.steps), 10_000))
-        return sum(cost(one, training, passes, epochs) for one in self.networks)
+        return sum(cost(one, training, passes, self._epochs(one, training)) for one in self.networks)
+
+    def _epochs(self, one: Network, training: Training) -> float:
+        if self.weights:
+            return 0
+        first = max(expected_epochs(one, training), 1)
+        if training.experiment in ONE_TRAINING:
+            return first
+        again = training.finetune_epochs if training.experiment == "magnitude" else 0
+        further = len(self.steps) - (self.start is None)
+        return (self.start is None) * first + further * (again or first)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,25 +116,32 @@ def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Net
     return sorted(mine)
 
 
-def plan(sweep: Sweep, store: Store, device: str = "cpu", shard: tuple[int, int] = (1, 1)) -> Plan:
+def plan(
+    sweep: Sweep, store: Store, device: str = "cpu", shard: tuple[int, int] = (1, 1), workers: int | None = None
+) -> Plan:
     """What `store` lacks of `sweep` (or of one of its parts), in batches of one depth, width and n_train, longest first.
 
     On a CPU a batch has at most 20 networks of one realization; on a GPU ("cuda…") as many whole realizations as its memory takes, up to
-    1 000 networks. Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
+    1 000 networks. Chains of several trainings join realizations on a CPU too, up to 20 networks, as long as each of the `workers` (None:
+    nobody knows how many) has a batch. Networks whose weights were kept are evaluated, at the p_eval they lack; the others are trained.
     """
     covered, asked = store.coverage(sweep.training), stores.wanted(sweep)
     lacking = {one: asked - covered.get(one, set()) for one in networks_of_shard(sweep, shard)}
     lacking = {one: keys for one, keys in lacking.items() if keys}
     jobs = [*_to_evaluate(lacking, sweep, store), *_to_go_on(lacking, sweep, store)] if lacking else []
     missing = lacking.keys()
+    chains = sweep.training.experiment not in ONE_TRAINING
     groups = [
         list(group) for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group)
     ]
     if device.startswith("cuda"):
         free = torch.cuda.mem_get_info(device)[0] if torch.cuda.is_available() else GPU_MEMORY
-        batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free)
+        batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free, GPU_NETWORKS_PER_BATCH)
     else:
         batches = _split(groups)
+        if chains and workers:  # dozens of short trainings with few networks each: realizations together
+            most = min(NETWORKS_PER_BATCH, -(-len(missing) // workers))
+            batches = _joined(batches, sweep.training, math.inf, most)
     jobs += [Job(tuple(batch), sweep.evaluation, _steps(lacking, batch)) for batch in batches]
     jobs.sort(key=lambda job: -job.cost(sweep.training))
     again = [one for one in missing if {s for s, *_ in lacking[one]} & {s for s, *_ in covered.get(one, ())}]
@@ -163,13 +183,13 @@ def _split(groups: Iterable[list[Network]]) -> Iterator[list[Network]]:
         yield from (members[k::n_batches] for k in range(n_batches))
 
 
-def _joined(groups: Iterable[list[Network]], training: Training, budget: float) -> Iterator[list[Network]]:
-    """Groups of one architecture and N joined while they need less than `budget` bytes; at least one group each."""
+def _joined(groups: Iterable[list[Network]], training: Training, budget: float, most: int) -> Iterator[list[Network]]:
+    """Groups of one architecture and N joined up to `budget` bytes and `most` networks; at least one group each."""
     batch: list[Network] = []
     used = 0
     for members in groups:
         need = gpu_bytes(members, training)
-        fits = used + need <= budget and len(batch) + len(members) <= GPU_NETWORKS_PER_BATCH
+        fits = used + need <= budget and len(batch) + len(members) <= most
         if batch and (batch[0][:3] != members[0][:3] or not fits):
             yield batch
             batch, used = [], 0
@@ -180,15 +200,12 @@ def _joined(groups: Iterable[list[Network]], training: Training, budget: float) 
 
 def gpu_bytes(members: Sequence[Network], training: Training) -> int:
     """Memory that training the networks of one realization takes: parameters, activations, validation images, in bytes."""
-    one = members[0]
-    n_pixels, n_classes = training.images.n_pixels, training.images.n_classes
-    neurons = one.depth * one.width + n_classes
-    parameters = (n_pixels + 1) * one.width + ((one.depth - 1) * one.width + n_classes) * (one.width + 1)
+    size = size_of(training, *members[0][:2])
     # value, gradient, two moments, what is kept of a network (initial, best, last, its moments), two temporaries of the update;
     # h, δ and mask of a mini-batch, h in validation
-    per_network = 11 * parameters + (3 * training.batch_size + VALIDATION_CHUNK) * neurons
+    per_network = 11 * size.parameters + (3 * training.batch_size + VALIDATION_CHUNK) * size.values
     return DTYPES[training.precision].itemsize * (
-        len(members) * per_network + training.n_validation * (n_pixels + one.width)
+        len(members) * per_network + training.n_validation * (training.images.n_pixels + size.hidden)
     )
 
 

@@ -40,13 +40,13 @@ def expected_epochs(one: Network, training: Training) -> float:
 
 def cost(one: Network, training: Training, evaluation: Evaluation, epochs: float | None = None) -> float:
     """Work of one network in FLOP: training, validation after each epoch, evaluation; 0 epochs: evaluation alone."""
-    images = training.images
-    hidden = (one.depth - 1) * one.width**2 + images.n_classes * one.width
-    first = images.n_pixels * one.width
+    from pruning_phases.engine import size_of  # with torch, which readers of results do not need
+
+    _, first, hidden, *_ = size_of(training, one.depth, one.width)
     epochs = max(expected_epochs(one, training), 1) if epochs is None else epochs
     train_flop = epochs * one.n_train * (4 * first + 6 * hidden)
     validation_flop = epochs * training.n_validation * 2 * (first + hidden)
-    test_flop = images.n_test * 2 * (first + len(evaluation.p_eval) * evaluation.passes * hidden)
+    test_flop = training.images.n_test * 2 * (first + len(evaluation.p_eval) * evaluation.passes * hidden)
     return train_flop + validation_flop + test_flop
 
 

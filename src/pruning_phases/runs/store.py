@@ -96,6 +96,10 @@ def default_store() -> Path:
     return expanded(os.environ.get(STORE_VARIABLE) or "store")
 
 
+_PARTS: dict[Path, Part] = {}
+"""Parts read before: the name is the checksum of the content, so a part of that name never says anything else."""
+
+
 class Store:
     """A folder of parts. Any number of processes may write to it at the same time."""
 
@@ -161,10 +165,14 @@ class Store:
             if hashlib.sha256(content).hexdigest()[:16] != match[1]:
                 set_aside(path)
                 continue
+            if path in _PARTS:
+                parts.append(_PARTS[path])
+                continue
             try:
                 record = json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
                 networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
                 parts.append(_part(path, record, record["training"], record["evaluation"], networks))
+                _PARTS[path] = parts[-1]
             except _NOT_OURS:
                 _leave_out(f"{path} is left out: it is not a part of a store, or of a newer version")
         return parts + self._compact_files()

@@ -55,7 +55,7 @@ def run(
         raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
     if keep_weights or len(steps_of(sweep.training)) > 1:
         weights.check_available()
-    todo = plan(sweep, store, device, shard)
+    todo = plan(sweep, store, device, shard, choice.processes)
     if not todo.jobs:
         return 0
     prepare(
@@ -67,6 +67,7 @@ def run(
     work = sum(job.cost(sweep.training) for job in todo.jobs)
     if executor == "auto" and choice.kind == "loky" and work < WORTH_WORKERS:
         choice = Choice("in-process")
+        todo = plan(sweep, store, device, shard, choice.processes)
     settings = Settings(
         sweep.training, str(store.folder.resolve()), device, keep_weights=keep_weights, both_weights=both_weights
     )
@@ -76,7 +77,7 @@ def run(
         lost = _carry_out(todo.jobs, settings, choice)
         if lost is None:
             break
-        before, todo = todo, plan(sweep, store, device, shard)
+        before, todo = todo, plan(sweep, store, device, shard, choice.processes)
         fruitless = fruitless + 1 if todo.jobs == before.jobs else 0
         if fruitless == MAX_FRUITLESS:
             raise ExecutorError(

@@ -14,41 +14,59 @@ from pruning_phases.claims.studies.magnitude.chains import (
     run,
     ship,
 )
+from pruning_phases.claims.studies.magnitude.closeup import KINDS, load_closeup
+from pruning_phases.claims.studies.magnitude.scaling import (
+    calibration_sentence,
+    calibration_table,
+    percolation_table,
+    scaling_table,
+)
 from pruning_phases.claims.studies.magnitude.tables import (
     WORDS,
     control_places,
     curve_table,
     gap_table,
+    hours,
+    loss_table,
     median_place,
     networks_table,
     numbers,
     of_standard,
     places_table,
-    sentences,
     variant_table,
 )
+from pruning_phases.claims.studies.magnitude.words import sentences, steps_sentence
 from pruning_phases.claims.text import verdict_table
 
 __all__ = [
+    "KINDS",
     "PIECES",
     "SHIPPED",
     "SMOKE",
     "WORDS",
     "Piece",
+    "calibration_sentence",
+    "calibration_table",
     "collect",
     "control_places",
     "curve_table",
     "gap_table",
+    "hours",
     "load",
+    "load_closeup",
+    "loss_table",
     "median_place",
     "networks_table",
     "numbers",
     "of_standard",
+    "percolation_table",
     "places_table",
     "results",
     "run",
+    "scaling_table",
     "sentences",
     "ship",
+    "steps_sentence",
     "variant_table",
     "verdict_table",
 ]

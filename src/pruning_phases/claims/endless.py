@@ -1,0 +1,357 @@
+"""Claims on more data, other data and time, and how they are judged.
+
+The rules were written down before the study (`studies.endless`) was computed. Of deformed MNIST a first look had been seen: affine
+deformations alone, one p_train, three realizations; of the others nothing. The paper's own claims are judged by their own rules
+(`claims.dropout`). A number of several realizations has the interval of Student's t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.claims import evidence as paper
+from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
+from pruning_phases.claims.intervals import Undecidable, around, combine, mean_of, stack
+from pruning_phases.claims.measures import transition
+from pruning_phases.collapse import (
+    BKT,
+    AlgebraicShift,
+    BKTShift,
+    CollapseData,
+    Hypothesis,
+    LogarithmicDrift,
+    collapse_lines,
+    fit_crossings,
+    hypothesis_lines,
+    pair_crossings,
+)
+from pruning_phases.collapse.hypotheses import significant_crossings
+from pruning_phases.observables.statistics import weighted_line
+from pruning_phases.observables.tables import RESULT_COLUMNS
+
+INF = np.inf
+BEYOND = 0.7
+"""p_eval well inside dementia: a tenth above the crossing."""
+N_REST = (16_000, 256_000)
+"""Sizes from where MNIST alone drifts on."""
+N_SEEN = 64_000
+"""Laws are fitted up to here, about where MNIST ends, and asked about larger sizes."""
+STEP = 0.025
+"""Of the grid in p_eval."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Tables of the study and what is made of them once.
+
+    Attributes:
+        rows: table of `studies.endless.collect`.
+        mnist: results of the book's protocol on MNIST.
+        n_bootstrap: resamples of every fit.
+    """
+
+    rows: pd.DataFrame
+    mnist: pd.DataFrame
+    n_bootstrap: int = 100
+    _made: dict = field(default_factory=dict, repr=False)
+
+    def of(self, variant: str) -> pd.DataFrame:
+        """Rows of a piece. Raises Undecidable if it is not there."""
+        rows = self.rows[self.rows["variant"] == variant]
+        if rows.empty:
+            raise Undecidable(f"no networks of {variant} are there")
+        return rows
+
+    def paper(self, variant: str) -> paper.Evidence:
+        """The evidence of the paper's claims in a piece, or in "mnist"."""
+        if variant not in self._made:
+            rows = self.mnist if variant == "mnist" else self.of(variant)
+            self._made[variant] = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=self.n_bootstrap)
+        return self._made[variant]
+
+    def lines(self, variant: str) -> dict[float, CollapseData]:
+        """All points of the lines of a piece."""
+        rows = self.of(variant)
+        shape = {name: int(rows[name].iloc[0]) for name in ("depth", "width")}
+        return collapse_lines(rows, sorted(rows["p_train"].unique()), spacing=None, **shape)
+
+    @cached_property
+    def laws(self) -> pd.DataFrame:
+        """`collapse.hypothesis_lines` of deformed MNIST."""
+        return hypothesis_lines(self.lines("deformed"), n_bootstrap=self.n_bootstrap)
+
+    @cached_property
+    def borders(self) -> pd.DataFrame:
+        """The border between eumentia and dementia as networks train: p_train, step (the epoch), p_c, p_c_error."""
+        tables = []
+        for step, rows in self.of("epochs").groupby("step"):
+            found = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).border
+            tables.append(found.assign(step=step))
+        return pd.concat(tables, ignore_index=True)
+
+
+def crossing_rests(evidence: Evidence) -> Finding:
+    """`crossing_one_point` of the sizes `N_REST`."""
+    rows = evidence.of("deformed")
+    rows = rows[rows["n_train"].between(*N_REST)]
+    found = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap)
+    return transition.crossing_one_point(found)
+
+
+def less_drift(evidence: Evidence) -> Finding:
+    """|Drift| of deformed MNIST minus that of MNIST, over the same sizes as far as MNIST goes; median over p_train."""
+    ours = evidence.of("deformed")
+    sizes = set(ours["n_train"]) & set(evidence.mnist["n_train"])
+    found, lacking, words = [], {}, []
+    tables = [rows[rows["n_train"].isin(sizes)] for rows in (ours, evidence.mnist)]
+    both = [paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap) for rows in tables]
+    for rate in sorted(ours["p_train"].unique()):
+        drifts = [one.drift(rate) for one in both]
+        if None in drifts:
+            lacking[rate] = "fewer than three significant crossings"
+            continue
+        counts = [len(one.whole_lines[rate].realizations) for one in both]
+        a, b = (abs(around(d.slope, d.slope_error, n)) for d, n in zip(drifts, counts, strict=True))
+        found.append(a - b)
+        words.append(f"{drifts[0].slope:+.3f} and {drifts[1].slope:+.3f} at {rate:g}")
+    left_out = require_half(len(found), lacking, Undecidable)
+    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+
+
+def lead_of_a_limit(evidence: Evidence) -> Finding:
+    """Mean log density with which the best law that has a limit predicts a crossing left out, less that of the drift; mean over p_train."""
+    laws = evidence.laws
+    if "hypothesis" not in laws:
+        raise Undecidable("fewer than four significant crossings at every p_train")
+    found, lacking = [], {}
+    for rate, table in laws.groupby("p_train"):
+        table = table.dropna(subset="hypothesis")
+        if table.empty:
+            lacking[rate] = "fewer than four significant crossings"
+            continue
+        with_limit, drift = table[table["p_c"].notna()], table[table["p_c"].isna()].iloc[0]
+        best = with_limit.loc[with_limit["score"].idxmax()]
+        error = max(best["score_difference_error"], drift["score_difference_error"])
+        found.append(around(best["score"] - drift["score"], error, int(best["n_crossings"]) + 1))
+    left_out = require_half(len(found), lacking, Undecidable)
+    words = "; ".join(f"{rate:g}: {table['convergence'].iloc[0]}" for rate, table in laws.groupby("p_train"))
+    return Finding(combine(stack(found), np.mean), joined(words, left_out))
+
+
+def predicted(evidence: Evidence, law: Hypothesis) -> Finding:
+    """Distance of the crossings beyond `N_SEEN` from what a law fitted up to there says; their mean, median over p_train."""
+    found, lacking, words = [], {}, []
+    for rate, data in evidence.lines("deformed").items():
+        try:
+            fitted = fit_crossings(significant_crossings(data.window(n=(0, N_SEEN)), n_bootstrap=500), law)
+        except ValueError as reason:
+            lacking[rate] = str(reason).partition(";")[0]
+            continue
+        pairs = pair_crossings(data.window(n=(N_SEEN, max(N_REST))))
+        pairs = pairs[pairs["p_star"].notna() & pairs["p_star_error"].notna()]
+        if pairs.empty:
+            lacking[rate] = f"no crossing beyond {N_SEEN}"
+            continue
+        value, low, high = fitted.predict(pairs["n_mean"])
+        error = np.hypot((high - low) / 2, pairs["p_star_error"]).mean()
+        distance = float((pairs["p_star"] - value).mean())
+        found.append(abs(around(distance, error, len(data.realizations))))
+        words.append(f"{distance:+.3f} at {rate:g}")
+    left_out = require_half(len(found), lacking, Undecidable)
+    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+
+
+def crossing_returns(evidence: Evidence) -> Finding:
+    """Crossing of the two largest sizes less that of 64 000 and 128 000; median over p_train."""
+    found, lacking, words = [], {}, []
+    for rate, data in evidence.lines("deformed").items():
+        pairs = pair_crossings(data).set_index("n_small")
+        last = pairs.index.max()
+        if last <= N_SEEN or pairs.loc[[N_SEEN, last], ["p_star", "p_star_error"]].isna().any(axis=None):
+            lacking[rate] = "one of the two crossings is not there"
+            continue
+        a, b = (around(*pairs.loc[n, ["p_star", "p_star_error"]], len(data.realizations)) for n in (last, N_SEEN))
+        found.append(a - b)
+        words.append(f"from {b.number:.3f} to {a.number:.3f} at {rate:g}")
+    left_out = require_half(len(found), lacking, Undecidable)
+    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+
+
+def _beyond(evidence: Evidence, variant: str, p_train: float | None = None) -> pd.DataFrame:
+    """Logarithm of the loss at `BEYOND`, n_train x realization, mean over p_train; realizations that have all sizes."""
+    rows = evidence.of(variant)
+    rows = rows[rows["p_eval"] == BEYOND]
+    rows = rows if p_train is None else rows[rows["p_train"] == p_train]
+    table = np.log(rows.pivot_table(index="n_train", columns="realization", values="loss"))
+    return table.dropna(axis=1)
+
+
+def rise_ends(evidence: Evidence) -> Finding:
+    """Exponent of the loss at p_eval = 0.7 between the two largest sizes."""
+    table = _beyond(evidence, "deformed")
+    last, before = table.index[-1], table.index[-2]
+    if last <= max(N_REST):
+        raise Undecidable(f"no networks beyond N = {max(N_REST)}")
+    exponent = (table.loc[last] - table.loc[before]) / np.log(last / before)
+    each = mean_of(exponent, "a network diverged")
+    return Finding(each, f"between N = {before} and {last}")
+
+
+def parameters(width: int, depth: int = 2, n_pixels: int = 784, n_classes: int = 10) -> int:
+    """Weights and biases of a network."""
+    return (n_pixels + 1) * width + (depth - 1) * (width + 1) * width + (width + 1) * n_classes
+
+
+def peak(table: pd.DataFrame) -> pd.Series:
+    """N at which the loss is largest, for every realization of a table of `_beyond`: the top of a parabola in ln N; NaN at an end."""
+    x = np.log(table.index.to_numpy(float))
+    found = {}
+    for name, y in table.items():
+        k = int(y.to_numpy().argmax())
+        inside = 0 < k < len(x) - 1
+        a, b, _ = np.polyfit(x[k - 1 : k + 2], y.to_numpy()[k - 1 : k + 2], 2) if inside else (1, np.nan, 0)
+        found[name] = np.exp(-b / (2 * a))
+    return pd.Series(found)
+
+
+def peak_table(evidence: Evidence) -> pd.DataFrame:
+    """N of the largest loss at p_eval = 0.7 and p_train = 0.1 by width and realization, with the number of parameters."""
+    rows = []
+    for variant in ("width-25", "width-50", "deformed", "width-200"):
+        if variant in set(evidence.rows["variant"]):
+            width = int(evidence.of(variant)["width"].iloc[0])
+            for realization, n in peak(_beyond(evidence, variant, 0.1)).items():
+                rows.append((width, parameters(width), realization, n))
+    return pd.DataFrame(rows, columns=["width", "parameters", "realization", "n_peak"])
+
+
+def peak_moves(evidence: Evidence) -> Finding:
+    """Power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows; widths with a peak inside."""
+    table = peak_table(evidence)
+    inside = table.groupby("width")["n_peak"].apply(lambda n: n.notna().all())
+    table = table[table["width"].isin(inside.index[inside])]
+    at = ", ".join(f"{n:.0f} at {width}" for width, n in table.groupby("width")["n_peak"].mean().items())
+    if table["width"].nunique() < 2:
+        raise Undecidable(f"fewer than two widths have their largest loss inside the sizes ({at or 'none'})")
+    log = np.log(table.pivot(index="parameters", columns="realization", values="n_peak").dropna(axis=1))
+    slopes = np.polyfit(np.log(log.index.to_numpy(float)), log.to_numpy(), 1)[0]
+    return Finding(mean_of(slopes, "no realization has all widths"), f"largest at N = {at}")
+
+
+def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
+    """ν of the regime over that of MNIST, at one p_train."""
+    ours, theirs = (evidence.paper(name).in_regime.collapse(p_train, BKT()) for name in (variant, "mnist"))
+    if not ours.interior or not theirs.interior:
+        raise Undecidable("a minimum lies on the edge of the search")
+    a, b = ours.nu, theirs.nu
+    return Finding(type(a)(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.2f} over {b.number:.2f}")
+
+
+def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
+    """Shift of the border when the epoch grows by a factor e; with `bend`, its change from the first to the second half of the epochs
+    (in ln t), over the whole. Median over p_train.
+    """
+    n = evidence.of("epochs")["realization"].nunique()
+    found, lacking, words = [], {}, []
+    for rate in sorted(evidence.of("epochs")["p_train"].unique()):
+        line = evidence.borders[evidence.borders["p_train"] == rate]
+        if len(line) < (5 if bend else 3):
+            lacking[rate] = f"{len(line)} epochs have a border"
+            continue
+        t, p, w = np.log(line["step"]), line["p_c"], 1 / line["p_c_error"] ** 2
+        whole = weighted_line(t, p, w)
+        half = t >= (t.min() + t.max()) / 2
+        words.append(f"{float(whole.slope):+.3f} at {rate:g}")
+        if not bend:
+            found.append(around(float(whole.slope), float(np.sqrt(whole.slope_variance)), n))
+            continue
+        a, b = (weighted_line(t[side], p[side], w[side]) for side in (~half, half))
+        error = np.sqrt(a.slope_variance + b.slope_variance)
+        found.append(around(float((b.slope - a.slope) / whole.slope), float(error / abs(whole.slope)), n))
+    left_out = require_half(len(found), lacking, Undecidable)
+    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+
+
+def loss_when_dementia_appears(evidence: Evidence, p_train: float = 0.0) -> Finding:
+    """Training loss, mean over N, at the first epoch that has a border."""
+    steps = evidence.borders.loc[evidence.borders["p_train"] == p_train, "step"]
+    if steps.empty:
+        raise Undecidable(f"there is no border at any epoch at p_train = {p_train:g}")
+    rows = evidence.of("epochs")
+    rows = rows[(rows["p_train"] == p_train) & (rows["step"] == steps.min())]
+    each = rows.groupby(["realization", "n_train"])["train_loss"].first().groupby("realization").mean()
+    return Finding(mean_of(each, "a network diverged"), f"at epoch {steps.min()}")
+
+
+MORE, OTHER, TIME = "More data", "Other data", "Time"
+
+
+def _claim(slug: str, section: str, figure: str, words: str, statistic: str, true_for: tuple[float, float],
+           reason: str, measure) -> Claim:  # fmt: skip
+    return Claim(slug, words, true_for, measure, section, statistic, reason, figure)
+
+
+# fmt: off
+_GRID = "One step of the grid in p_eval."
+CLAIMS: tuple[Claim, ...] = (
+    _claim("crossing-rests", MORE, "23_data_without_end",
+           "Between N = 16 000 and 256 000 the crossing stays in place.",
+           "shift in p_eval of the crossing over these sizes, from a line in ln N; median of its size over p_train",
+           (0.0, 0.05), "As in the paper's claim: two steps of the grid.", crossing_rests),
+    _claim("less-drift", MORE, "23_data_without_end",
+           "Up to N = 32 000 it drifts less than on MNIST.",
+           "size of the drift per factor e in N, less that of MNIST at the same sizes; median over p_train", NEGATIVE,
+           "The sign is the claim.", less_drift),
+    _claim("a-limit", MORE, "23_data_without_end",
+           "Laws with a limit predict the crossings better than a drift in ln N.",
+           "log density per crossing left out of the best law with a limit, less that of the drift; mean over p_train", POSITIVE,
+           "The sign is the claim.", lead_of_a_limit),
+    *(
+        _claim(f"predicts-{name}", MORE, "23_data_without_end",
+               f"The law {words}, fitted to N up to 64 000, says where curves cross up to 256 000.",
+               "distance of the crossings beyond from the law's; median over p_train", (0.0, STEP), _GRID, partial(predicted, law=law))
+        for name, words, law in (("bkt", "p_c + a / ln² N", BKTShift()), ("algebraic", "p_c + a N^(−1/ν)", AlgebraicShift()),
+                                 ("drift", "p_0 + a ln N", LogarithmicDrift()))
+    ),
+    _claim("rise-ends", MORE, "23_data_without_end",
+           "With several times as many images as parameters, dementia ends: more data lower the loss again.",
+           "exponent of the loss at p_eval = 0.7 between N = 256 000 and 512 000, mean over p_train", NEGATIVE,
+           "The sign is the claim.", rise_ends),
+    _claim("crossing-returns", MORE, "23_data_without_end",
+           "With that, the crossing moves towards larger p_eval again.",
+           "crossing of 256 000 and 512 000 less that of 64 000 and 128 000; median over p_train", POSITIVE,
+           "The sign is the claim.", crossing_returns),
+    _claim("end-by-parameters", MORE, "23_data_without_end",
+           "Where dementia ends is a number of images per parameter.",
+           "power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows with width (p_train 0.1)",
+           (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", peak_moves),
+    _claim("deformed-nu", MORE, "23_data_without_end",
+           "The exponent ν is that of MNIST.", "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
+           "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant="deformed")),
+    _claim("fashion-nu", OTHER, "24_other_data",
+           "On Fashion-MNIST ν is that of MNIST.", "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
+           "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant="fashion")),
+    _claim("border-moves-in", TIME, "25_epoch_as_time",
+           "Without early stopping the border of dementia moves in as networks train.",
+           "shift of the border in p_eval when the epoch grows by a factor e; median over p_train", NEGATIVE,
+           "The sign is the claim.", border_moves),
+    _claim("border-logarithmic", TIME, "25_epoch_as_time",
+           "It moves as the logarithm of the epoch.",
+           "its slope against ln t in the later half of ln t less that in the earlier, over that of the whole; median over p_train",
+           (-0.5, 0.5), "Half of the slope: less would look straight in a figure.", partial(border_moves, bend=True)),
+    _claim("dementia-late", TIME, "25_epoch_as_time",
+           "Dementia appears only when the training loss is nearly zero.",
+           "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, 0.1),
+           "0.1 nats: the right class gets 90 % of the probability.", loss_when_dementia_appears),
+)
+# fmt: on
+
+
+def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
+    """`judge_all` on the study's tables."""
+    return judge_all(CLAIMS, evidence, claims)

@@ -1,0 +1,220 @@
+"""Tables and sentences for the pages on more data, other data and time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import observables
+from pruning_phases.claims import evidence as paper
+from pruning_phases.claims.endless import BEYOND, Evidence, parameters
+from pruning_phases.claims.engine import DECIDED
+from pruning_phases.claims.studies.endless.pieces import results
+from pruning_phases.claims.table import judge
+from pruning_phases.claims.text import interval
+from pruning_phases.collapse import (
+    BKT,
+    collapse_lines,
+    fit_lines,
+    fit_table,
+    interval_table,
+    pair_crossings,
+    regime_lines,
+)
+from pruning_phases.observables.tables import RESULT_COLUMNS
+from pruning_phases.runs.results import results as book_results
+
+ON_PLANE = (
+    "eumentia-alpha", "dementia-alpha", "amentia-alpha", "amentia-loss", "amentia-accuracy", "crossing-fixed-p-eval",
+    "crossing-fixed-p-train", "p-c-grows", "crossing-one-point", "bkt-contour-bounded", "bkt-nu-above-half", "algebraic-nu-large",
+    "accuracy-eumentia", "accuracy-dementia", "accuracy-no-crossing",
+)  # fmt: skip
+"""Claims of the paper about one architecture that averages over passes can decide."""
+WIDTHS = ("width-25", "width-50", "deformed", "width-200")
+
+
+def evidence(preset: str = "shipped", store: str | None = None, n_bootstrap: int = 100) -> Evidence:
+    """What the claims are judged on: the study's table (`results`), and the shipped results on MNIST."""
+    mnist = book_results("shipped", depth=2, width=100)
+    return Evidence(results(preset, store), mnist, n_bootstrap)
+
+
+def sizes_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Networks of every piece: realizations by N."""
+    count = rows.groupby(["variant", "n_train"])["realization"].nunique()
+    return count.unstack(fill_value=0).rename_axis(index=None, columns="N")
+
+
+def widths_table(found: Evidence, p_eval: float = BEYOND, p_train: float = 0.1) -> pd.DataFrame:
+    """Averages of the loss (`observables.averages`) at one point of the plane, by width, with images_per_parameter."""
+    tables = []
+    for variant in WIDTHS:
+        rows = found.rows[found.rows["variant"] == variant]
+        rows = rows[(rows["p_eval"] == p_eval) & (rows["p_train"] == p_train)]
+        if len(rows):
+            tables.append(observables.averages(rows[[*RESULT_COLUMNS]], "loss"))
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(images_per_parameter=table["n_train"] / [parameters(width) for width in table["width"]])
+
+
+def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
+    """`collapse.pair_crossings` at one p_train by width, with images_per_parameter (geometric mean)."""
+    tables = []
+    for variant in WIDTHS:
+        if variant in set(found.rows["variant"]):
+            width = int(found.of(variant)["width"].iloc[0])
+            table = pair_crossings(found.lines(variant)[p_train], n_bootstrap=200).assign(width=width)
+            tables.append(table.assign(images_per_parameter=table["n_mean"] / parameters(width)))
+    return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
+
+
+def times_table(found: Evidence) -> pd.DataFrame:
+    """As networks train, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
+    and the exponent of the loss at p_eval = 0.7.
+    """
+    rows = found.of("epochs")
+    tables = []
+    for step, part in rows.groupby("step"):
+        plane = paper.Evidence(part[[*RESULT_COLUMNS]], n_bootstrap=2).plane
+        beyond = plane[plane["p_eval"] == BEYOND].set_index("p_train")
+        by = plane.assign(dementia=plane["phase"] == "dementia").groupby("p_train")["dementia"].mean()
+        loss = part.groupby(["p_train", "realization"])["train_loss"].mean().groupby("p_train")
+        columns = {
+            "epoch": step,
+            "train_loss": loss.mean(),
+            "train_loss_error": loss.sem(),
+            "dementia": by,
+            "alpha": beyond["alpha"],
+            "alpha_error": beyond["alpha_error"],
+        }
+        tables.append(pd.DataFrame(columns).reset_index())
+    table = pd.concat(tables, ignore_index=True)
+    border = found.borders.rename(columns={"step": "epoch"})[["p_train", "epoch", "p_c", "p_c_error"]]
+    return table.merge(border, how="left", on=["p_train", "epoch"])
+
+
+def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
+    """The sentence of a verdict, with number, low and high filled in."""
+    row = judged[judged["claim"] == slug].iloc[0]
+    return sentences.get(row["verdict"], sentences["undecided"]).format(**row)
+
+
+REST = {
+    "reproduced": "Between 16 000 and 256 000 images it stays in place, to within two steps of the grid.",
+    "not reproduced": "Between 16 000 and 256 000 images it goes on moving, by {number:.2f} (at least {low:.2f}).",
+    "undecided": "Whether it comes to rest between 16 000 and 256 000 images these networks cannot say.",
+}
+RETURNS = {
+    "reproduced": "With several times as many images as parameters it moves towards larger dropout again, by {number:.2f}.",
+    "not reproduced": "With several times as many images as parameters it does not turn back.",
+    "undecided": "Whether it turns back where there are more images than parameters is open.",
+}
+ENDS = {
+    "reproduced": "There more data lower the loss again even where they raised it before: dementia ends.",
+    "not reproduced": "Dementia lasts as far as these networks go: more data raise the loss up to the last size.",
+    "undecided": "Whether dementia ends there is open.",
+}
+NU = {
+    "reproduced": "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
+    "not reproduced": "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
+    "undecided": "Whether the exponent ν is that of MNIST is open.",
+}
+MOVES = {
+    "reproduced": "Without early stopping the border of dementia moves in, by {number:.3f} in p_eval per factor e in the epoch.",
+    "not reproduced": "The border of dementia does not move in as networks train.",
+    "undecided": "Whether the border of dementia moves in as networks train is open.",
+}
+LOGARITHMIC = {
+    "reproduced": "It does so as the logarithm of the epoch.",
+    "not reproduced": "It does not do so evenly in the logarithm of the epoch: its pace changes by {number:+.1f} times its mean.",
+    "undecided": "Whether it does so as the logarithm of the epoch is open.",
+}
+LATE = {
+    "reproduced": "Dementia appears only when the training loss is nearly zero.",
+    "not reproduced": "Dementia does not wait for the training loss to vanish: it is there when that is still {number:.2f} nats.",
+    "undecided": "Whether dementia waits for the training loss to vanish is open.",
+}
+
+
+def sentences(judged: pd.DataFrame) -> dict[str, str]:
+    """Sentences that the verdicts choose, by name."""
+    chosen = {
+        "rest": ("crossing-rests", REST),
+        "returns": ("crossing-returns", RETURNS),
+        "ends": ("rise-ends", ENDS),
+        "nu_deformed": ("deformed-nu", NU),
+        "nu_fashion": ("fashion-nu", NU),
+        "moves": ("border-moves-in", MOVES),
+        "logarithmic": ("border-logarithmic", LOGARITHMIC),
+        "late": ("dementia-late", LATE),
+    }
+    there = set(judged["claim"])
+    return {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
+
+
+def predictions(judged: pd.DataFrame) -> str:
+    """How far every law, fitted up to 64 000 images, is from the crossings beyond."""
+    names = {"predicts-bkt": "BKT", "predicts-algebraic": "algebraic", "predicts-drift": "drift in ln N"}
+    known = judged[judged["claim"].isin(names) & np.isfinite(judged["number"])]
+    if known.empty:
+        return "Up to 64 000 images too few neighbouring sizes cross for a law that could be asked about larger ones."
+    each = ", ".join(f"{names[row.claim]} {row.number:.3f}" for row in known.itertuples())
+    return f"Fitted to sizes up to 64 000, the laws miss the crossings beyond by: {each} (in p_eval; median over the rates)."
+
+
+def compared(found: Evidence, variant: str) -> pd.DataFrame:
+    """Verdicts on the paper's claims `ON_PLANE` in a piece and, at the same sizes and p_train, on MNIST; by statement."""
+    rows = found.of(variant)
+    same = found.mnist[found.mnist["n_train"].isin(rows["n_train"])]
+    verdicts = {}
+    for name, table in (("here", rows), ("MNIST", same)):
+        judged = judge(table[[*RESULT_COLUMNS]], ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")
+        verdicts |= {name: judged["verdict"], f"number {name}": judged.apply(interval, axis=1)}
+    return pd.DataFrame(verdicts).rename_axis("statement")
+
+
+def agreement(both: pd.DataFrame) -> dict[str, int]:
+    """Of a table of `compared`: n_claims, n_same verdicts, n_opposite ones."""
+    decided = both[["here", "MNIST"]].isin(DECIDED).all(axis=1)
+    same = both["here"] == both["MNIST"]
+    return {"n_claims": len(both), "n_same": int(same.sum()), "n_opposite": int((decided & ~same).sum())}
+
+
+def phases_in_words(plane: pd.DataFrame) -> str:
+    """Which of the three phases a plane has, with their shares."""
+    share = plane["phase"].value_counts(normalize=True)
+    there = [f"{name} ({share[name]:.0%} of the points)" for name in observables.PHASES[:3] if share.get(name, 0) > 0]
+    if not there:
+        return "there is none of the three phases for sure"
+    ending = "all three phases are there" if len(there) == 3 else f"there {'is' if len(there) == 1 else 'are'}"
+    return f"{ending}: {', '.join(there)}" if len(there) == 3 else f"{ending} {' and '.join(there)}"
+
+
+def transition_table(
+    found: Evidence, variants: tuple[str, ...] = ("deformed", "mnist"), n_bootstrap: int = 100
+) -> pd.DataFrame:
+    """The BKT-like fit in the scaling regime of every line that has one (`collapse.interval_table`), by data and p_train.
+
+    Args:
+        found: the tables.
+        variants: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
+        n_bootstrap: resamples of the realizations.
+    """
+    rates, tables = None, {}
+    for variant in variants:
+        rows = found.mnist if variant == "mnist" else found.rows[found.rows["variant"] == variant]
+        rates = rates or sorted(rows["p_train"].unique())
+        rows = rows[rows["p_train"].isin(rates)]
+        if rows.empty:
+            continue
+        chosen = {}
+        for rate in sorted(rows["p_train"].unique()):
+            with suppress(ValueError):  # too few points or realizations for a collapse
+                chosen |= regime_lines(collapse_lines(rows, [rate]))
+        if chosen:
+            fits = fit_lines({rate: regime.data for rate, regime in chosen.items()}, BKT(), n_bootstrap=n_bootstrap)
+            table = fit_table(fits).assign(sizes=[f"{r.n_min:g} – {r.n_max:g}" for r in chosen.values()])
+            tables[variant] = interval_table(table, ["p_train", "sizes"])
+    return pd.concat(tables, names=["data"]) if tables else pd.DataFrame({"p_c": [], "nu": []})

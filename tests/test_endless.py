@@ -1,0 +1,149 @@
+"""More data, other data, time: rules with known answers, and the study at smoke size."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruning_phases import plotting
+from pruning_phases.claims import endless as claims
+from pruning_phases.claims.studies import endless as study
+from pruning_phases.config import ConfigError
+from pruning_phases.runs.store import Store, StoreError
+
+SIZES = tuple(1_000 * 2**k for k in range(2, 10))
+REALIZATIONS = 8
+
+
+def made(
+    variant="deformed", *, sizes=SIZES, p_train=(0.05, 0.1, 0.2), width=100, crossing=0.6, drift=0.0, end=np.inf, seed=0
+):
+    """Curves with alpha = 0.4 (p_eval − p*), where p* moves by `drift` with every factor e in N; from N = `end` on the loss falls again."""
+    axes = {
+        "depth": [2], "width": [width], "n_train": sizes, "p_train": p_train, "realization": range(REALIZATIONS),
+        "p_eval": np.round(np.arange(0, 1, 0.025), 3), "eval_pass": [0],
+    }  # fmt: skip
+    table = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 0.003, len(table))
+    x = np.log(table["n_train"] / 64_000)
+    beyond = np.log(np.maximum(table["n_train"] / end, 1))
+    loss = np.exp(0.4 * ((table["p_eval"] - crossing) * x - drift * x**2 / 2) - 0.06 * beyond + noise)
+    accuracy = 0.1 + 0.88 * (1 - table["p_eval"] ** 4)
+    return table.assign(loss=loss, n_correct=10_000 * accuracy, variant=variant, step=0, train_loss=np.nan, epochs=9)
+
+
+def trained(shift=-0.02, bend=0.0, loss=1.0):
+    """Networks as they train: the border moves by `shift` with ln t (and as its square), the training loss falls as `loss` / t."""
+    tables = []
+    for step in (1, 2, 4, 8, 16, 32, 64):
+        t = np.log(step)
+        part = made("epochs", sizes=SIZES[:4], p_train=(0.0, 0.1), crossing=0.7 + shift * t + bend * t**2, seed=step)
+        tables.append(part.assign(step=step, train_loss=loss / step))
+    return pd.concat(tables, ignore_index=True)
+
+
+MNIST = made("mnist", sizes=SIZES[:5], drift=-0.04, seed=99).drop(columns=["variant", "step", "train_loss", "epochs"])
+
+
+def judged(rows, *slugs):
+    return claims.judge(claims.Evidence(rows, MNIST, n_bootstrap=20), slugs).set_index("claim")
+
+
+@pytest.fixture(scope="module")
+def at_rest():
+    return claims.Evidence(made(), MNIST, n_bootstrap=20)
+
+
+def test_crossings_at_rest_and_drifting(at_rest):
+    slugs = ["crossing-rests", "less-drift", "crossing-returns", "rise-ends"]
+    verdicts = claims.judge(at_rest, slugs).set_index("claim")["verdict"]
+    assert verdicts[["crossing-rests", "less-drift"]].tolist() == ["reproduced"] * 2
+    assert verdicts["rise-ends"] == "not reproduced"
+    drifting = judged(made(drift=-0.05), "crossing-rests")
+    assert drifting["verdict"].tolist() == ["not reproduced"]
+    assert drifting["number"].iloc[0] == pytest.approx(0.05 * np.log(16), rel=0.2)
+
+
+def test_laws_are_asked_about_sizes_they_have_not_seen(at_rest):
+    near = claims.judge(at_rest, ["predicts-drift"]).iloc[0]
+    assert near["number"] < claims.STEP
+    far = judged(made(end=100_000), "predicts-drift", "predicts-bkt")
+    assert (far["number"] > 0.05).all()
+    assert "drift in ln N 0" in study.predictions(claims.judge(at_rest, ["predicts-drift"]))
+
+
+def test_where_dementia_ends():
+    few = made("width-50", width=50, p_train=(0.1,), end=64_000)
+    more = made(width=100, end=64_000 * claims.parameters(100) / claims.parameters(50))
+    found = judged(pd.concat([few, more]), "rise-ends", "crossing-returns", "end-by-parameters")
+    assert found["verdict"].tolist() == ["reproduced"] * 3
+    table = claims.peak_table(claims.Evidence(pd.concat([few, more]), MNIST))
+    assert table.groupby("width")["n_peak"].mean()[50] == pytest.approx(64_000, rel=0.5)
+    never = judged(made(), "end-by-parameters")
+    assert never["verdict"].tolist() == ["undecided"]
+
+
+def test_number_of_parameters():
+    assert claims.parameters(100) == 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdicts"),
+    [
+        (trained(), ["reproduced", "reproduced", "not reproduced"]),
+        (trained(shift=0.02, loss=0.01), ["not reproduced", "reproduced", "reproduced"]),
+        (trained(shift=-0.02, bend=-0.01), ["reproduced", "not reproduced", "not reproduced"]),
+    ],
+)
+def test_time(rows, verdicts):
+    found = judged(rows, "border-moves-in", "border-logarithmic", "dementia-late")
+    assert found["verdict"].tolist() == verdicts
+    table = study.times_table(claims.Evidence(rows, MNIST, n_bootstrap=2))
+    assert table["p_c"].notna().all()
+    assert set(table["epoch"]) == {1, 2, 4, 8, 16, 32, 64}
+
+
+def test_what_is_not_there_is_undecided_and_says_so():
+    found = judged(made("fashion"), "crossing-rests", "border-moves-in", "a-limit")
+    assert (found["verdict"] == "undecided").all()
+    assert "no networks of deformed" in found.loc["crossing-rests", "finding"]
+
+
+def test_tables_figures_and_sentences(at_rest):
+    rows = pd.concat([made(), made("width-50", width=50, p_train=(0.1,))])
+    found = claims.Evidence(rows, MNIST, n_bootstrap=20)
+    assert set(study.widths_table(found)["width"]) == {50, 100}
+    assert (study.width_crossings(found)["images_per_parameter"] > 0).all()
+    assert study.sizes_table(rows).loc["deformed"].eq(REALIZATIONS).all()
+    ax = plotting.trend_curves(study.widths_table(found), "images_per_parameter", "width", log=True, mark=1)
+    assert len(ax.containers) == 2
+    assert {name for name, *_ in study.transition_table(found, n_bootstrap=5).index} == {"deformed", "mnist"}
+    both = study.compared(found, "deformed")
+    counts = study.agreement(both)
+    assert counts["n_claims"] == len(both) > counts["n_same"] > 0
+    phases = study.phases_in_words(pd.DataFrame({"phase": ["eumentia", "dementia", "undecided", "undecided"]}))
+    assert phases == "there are eumentia (25% of the points) and dementia (25% of the points)"
+    with pytest.raises(ValueError, match="no points"):
+        plotting.trend_curves(rows[:0], "n_train", "width")
+    table = claims.judge(at_rest)
+    for verdict in ("reproduced", "not reproduced", "undecided", "no fit"):
+        assert all(study.sentences(table.assign(verdict=verdict)).values())
+
+
+@pytest.mark.slow
+def test_the_study_at_smoke_size(tmp_path):
+    store = tmp_path / "store"
+    rows = study.results("smoke", store)
+    assert set(rows["variant"]) == {"deformed", "fashion", "epochs"}
+    assert rows.groupby("variant")["step"].nunique().to_dict() == {"deformed": 1, "fashion": 1, "epochs": 3}
+    assert rows.loc[rows["variant"] == "epochs", "train_loss"].notna().all()
+    path = tmp_path / "endless.parquet"
+    manifest = study.ship(Store(store), study.SMOKE, path)
+    assert manifest["networks"] == manifest["networks_of_study"] == 3 * 16
+    pd.testing.assert_frame_equal(study.load(path)[0], rows)
+    with pytest.raises(StoreError, match="are missing"):
+        study.ship(Store(store), path=tmp_path / "all.parquet")
+    with pytest.raises(StoreError, match="no networks"):
+        study.collect(Store(tmp_path / "empty"), study.SMOKE, partial=True)
+    with pytest.raises(ConfigError, match="shipped or smoke"):
+        study.results("reference")
