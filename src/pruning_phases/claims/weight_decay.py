@@ -123,7 +123,8 @@ def public_jumps(evidence: Evidence, chain: str) -> Finding:
         distance = np.abs(np.subtract.outer(PUBLIC_JUMPS["mnist"], part["value"].to_numpy())).min(axis=1)
         each.append(distance.max())
     places = listed(table.loc[table["realization"] == 0, "value"].round(4))
-    return Finding(_mean(each, float(table["step"].max()) / 2), f"found at λ = {places}")
+    value = _mean(each, float(table["step"].max()) / 2)
+    return Finding(Estimate(value.number, max(0.0, value.low), value.high), f"found at λ = {places}")  # no distance is below 0
 
 
 def public_curve(evidence: Evidence, chain: str, away: float = 0.002) -> Finding:
