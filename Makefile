@@ -58,7 +58,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay endless bench lint format lock clean
+.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay theory endless bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -94,7 +94,7 @@ test: env data ## everything: the book, its notebooks against their stored outpu
 	@$(MAKE) --no-print-directory book
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'book or not book' tests
 
-quick: lint ## for the daily loop: lint, and the tests that take less than a few seconds
+quick: lint ## for the daily loop: lint, and the tests that take less than about a second
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'not book and not slow' tests
 
 unit: env ## unit tests, among them notebooks run with changed parameters
@@ -147,12 +147,15 @@ sensitivity: data ## train again what shows how much our choices matter (most of
 atlas: data ## train again the protocols of the atlas (hours on 2 cores; goes on where it was stopped)
 	$(BIN)/pruning-phases atlas
 
-magnitude: data ## compute again the networks pruned by magnitude (an hour or two on one core; goes on where it was stopped; needs Fashion-MNIST)
+magnitude: data ## compute again the networks pruned by magnitude (two or three hours of one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude.closeup
 
 weight-decay: data ## compute again the networks under an L2 penalty (about an hour on one core; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.weight_decay
+
+theory: data ## measure again why more data hurt (about an hour on one core; goes on where it was stopped)
+	$(BIN)/python -m pruning_phases.claims.studies.theory
 
 endless: data ## compute again deformed MNIST, Fashion-MNIST and the epochs (hours on one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.endless

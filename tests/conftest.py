@@ -15,7 +15,7 @@ import pytest
 
 from pruning_phases.datasets import Images, load_mnist
 
-SLOW = 2.0  # seconds, of a quiet core
+SLOW = 1.0  # seconds, of a quiet core
 LIST = Path(__file__).with_name("slow.txt")
 _seconds: dict[str, float] = collections.defaultdict(float)
 

@@ -233,6 +233,10 @@ def test_a_transition_of_second_order_is_told_from_curves_that_are_shifted():
     assert table.loc["density", "drift"] == pytest.approx(-1, abs=0.05)
     few = verdict(of_widths(0.0, 0.5, (100, 200, 400)), "second-order")
     assert "needs 4 widths" in few["finding"]
+    assert study.variables_sentence(table).startswith("In none")
+    assert "Against the density it gives 1/ν = 0.5" in study.variables_sentence(
+        study.scaling_table(of_widths(0.0, 0.5))
+    )
 
 
 def test_the_rule_finds_synthetic_transitions_and_no_others():

@@ -4,6 +4,13 @@
 
 Both prune the same way, fine-tune some epochs after each step with a fresh Adam and validate; the loop runs two chains, and its time is
 scaled to all. Times are processor times of one thread, step by step in turns. The observables of a step are in neither.
+
+The floor. While most inputs and hidden neurons keep a connection (down to about two per cent of the weights) both multiply dense matrices,
+2 · 2 · (784 · 300 + 1.5 · 31 000) FLOP for a sample: most of the engine's time, about half of the loop's. Without dark pixels, autograd,
+the mask and Adam's passes it cannot be more than about 3.3 times as fast. Batches of 16, 8, 4 or 2 chains take the same time, as one matrix
+already fills the processor. Below, parts that are dead are left out, and the factor grows. Measured (EPYC, one thread, busy machine): 1.7
+to 1.9 times from 80 to 30 % of the weights, 3 at 1.4 %, 9 at 0.2 %, 13 at 0.05 %, and 2.96 over the 34 steps. Four times over the path
+needs products that are sparse from about twenty per cent on.
 """
 
 from __future__ import annotations

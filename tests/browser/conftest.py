@@ -1,5 +1,6 @@
 """A real browser, cut off from every network, for the tests of the built book."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,8 +18,8 @@ def browser() -> Iterator[object]:
         pytest.skip(f"browser tests: {error}")
 
 
-@pytest.fixture
-def open_page(browser) -> Iterator[Callable[..., Opened]]:
+@contextlib.contextmanager
+def opener(browser) -> Iterator[Callable[..., Opened]]:
     """A function that opens a page of the built book and waits until it is at rest; all that it opened is closed at the end."""
     contexts = []
 
@@ -45,3 +46,17 @@ def open_page(browser) -> Iterator[Callable[..., Opened]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_page(browser) -> Iterator[Callable[..., Opened]]:
+    """`opener` for one test."""
+    with opener(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def keep_page(browser) -> Iterator[Callable[..., Opened]]:
+    """`opener` for pages that serve all tests of a file."""
+    with opener(browser) as opened:
+        yield opened

@@ -15,15 +15,52 @@ PAGE = "sections/12_play.html"
 KINDS = ("phase", "collapse", "digit")
 
 
+SNAPSHOT = """(kind) => {
+    const copy = document.getElementById(`live-${kind}`).cloneNode(true);
+    copy.querySelectorAll(".pp-heard").forEach((node) => node.replaceChildren());  // follows later
+    return copy.innerHTML;
+}"""
+AFRESH = """(kind) => {
+    const root = document.getElementById(`live-${kind}`);
+    root.querySelector(".pp-body").remove();
+    delete root.dataset.ready;
+    pruningPhases.start(kind, pruningPhases.figures[kind]);
+}"""
+"""Draws a figure as when the page is opened: all that it knows, it keeps in what it draws."""
+
+
+def drawn(page) -> None:
+    """Wait until the three figures are drawn."""
+    for kind in KINDS:
+        page.wait_for_selector(f"#live-{kind}[data-ready] .pp-readout b")
+    settle(page)
+
+
+@pytest.fixture(scope="module")
+def shared(keep_page):
+    """The page, opened once for all tests, which takes most of their time; what its figures are when nobody has touched them."""
+    opened = keep_page(PAGE)
+    drawn(opened.page)
+    return opened, {kind: opened.page.evaluate(SNAPSHOT, kind) for kind in KINDS}
+
+
 @pytest.fixture
-def live(open_page):
-    """A function that opens the page and waits until the three figures are drawn."""
+def live(open_page, request):
+    """A function that gives the page with figures untouched: the shared one, drawn afresh where need be, or, with options, another."""
 
     def opened(**options):
-        one = open_page(PAGE, **options)
-        for kind in KINDS:
-            one.page.wait_for_selector(f"#live-{kind}[data-ready] .pp-readout b", timeout=30_000)
-        settle(one.page)
+        if options:
+            one = open_page(PAGE, **options)
+        else:
+            one, untouched = request.getfixturevalue("shared")
+            touched = [kind for kind in KINDS if one.page.evaluate(SNAPSHOT, kind) != untouched[kind]]
+            for kind in touched:
+                one.page.evaluate(AFRESH, kind)
+            one.page.mouse.move(0, 0)
+            one.page.evaluate("scrollTo(0, 0)")
+        drawn(one.page)
+        if not options:
+            untouched.update({kind: one.page.evaluate(SNAPSHOT, kind) for kind in touched})
         return one
 
     return opened
@@ -59,7 +96,7 @@ def at(page, i: int, j: int) -> tuple[float, float]:
 
 
 def test_page_loads_plotly_once_and_nothing_fails(live):
-    opened = live()
+    opened = live(script=True)
     scripts = opened.page.evaluate("[...document.scripts].map((s) => s.src).filter(Boolean)")
     assert sum("plotly" in address for address in scripts) == 1
     assert len(scripts) == len(set(scripts))
@@ -98,7 +135,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(live):
 
 
 def test_switching_to_dark_recolours_the_figures(live):
-    page = live().page
+    page = live(dark=False).page
     color = "() => document.querySelector('[data-plot=\"curves\"]').layout.font.color"
     first = page.evaluate("() => document.querySelector('[data-plot=\"curves\"]').data[0].marker.color")
     light = page.evaluate(color)
@@ -408,3 +445,21 @@ def test_own_table_takes_the_place_of_the_lines_and_gives_it_back(live, tmp_path
     assert (best["p_c"], best["nu"]) == (pytest.approx(0.5, abs=0.001), pytest.approx(4 / 3, rel=0.05))
     page.locator('#live-collapse button:has-text("lines again")').click()
     assert text(page, "collapse") == before
+
+
+# The mask of a pruned network, on its own page
+
+
+def test_the_mask_follows_its_slider_by_keyboard_on_a_phone(open_page):
+    one = open_page("sections/14_magnitude_pruning.html", size=PHONE)
+    page = one.page
+    page.wait_for_selector("#live-mask[data-ready] .pp-readout b", timeout=30_000)
+    before = text(page, "mask")
+    page.locator("#live-mask input[type=range]").focus()
+    page.keyboard.press("End")
+    after = text(page, "mask")
+    left = page.evaluate("pruningPhases.maskFigure.data.curves.edges.at(-1)")
+    assert after != before
+    assert after.startswith(f"{left} connections")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert one.errors == []

@@ -46,10 +46,10 @@
     body.append(
       h("div", { class: "pp-controls pp-sliders" }, live.field("Pruning step", slider, shown)),
       ...readout.nodes,
-      h("div", { class: "pp-digit" },
+      h("div", { class: "pp-masks" },
         h("div", { class: "pp-column" }, map, mapText),
-        h("div", { class: "pp-column" }, all, h("p", { class: "pp-small" }, `the ${rows} neurons, each with the pixels it still sees`)),
-        plot),
+        h("div", { class: "pp-column" }, all, h("p", { class: "pp-small" }, `the ${rows} neurons, each with the pixels it still sees`))),
+      plot,
       live.hint("Neurons are sorted by how long their connections last. Lines: left axis, shares; entropies: right axis, in nats."));
 
     const paint = (theme) => {
@@ -83,10 +83,10 @@
       }));
       const now = { type: "line", x0: percent[state.step], x1: percent[state.step], yref: "paper", y0: 0, y1: 1, line: { color: theme.muted, width: 1.5 } };
       live.plot(plot, traces, live.layout({
-        margin: { l: 52, r: 52, t: 12, b: 110 }, shapes: [now], showlegend: true, legend: { orientation: "h", y: -0.22, font: { size: 11 } },
+        margin: { l: 52, r: 52, t: 12, b: 100 }, shapes: [now], showlegend: true, legend: { orientation: "h", y: -0.24, yanchor: "top", font: { size: 11 } },
         xaxis: live.axis("connections left (%)", { type: "log", tickvals: [100, 10, 1, 0.1, 0.01], ticktext: ["100", "10", "1", "0.1", "0.01"] }),
         yaxis: live.axis("share", { range: [0, 1.03] }),
-        yaxis2: live.axis("nats", { range: [0, 1.03 * data.guessing], overlaying: "y", side: "right", showgrid: false }),
+        yaxis2: live.axis("nats", { range: [0, 1.03 * data.guessing], tickvals: [0, 1, 2], overlaying: "y", side: "right", showgrid: false }),
       }));
       plot.setAttribute("aria-label", readout.nodes[0].textContent);
     };

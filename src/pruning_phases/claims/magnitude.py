@@ -134,13 +134,15 @@ def width_collapse(points: CollapseData, n_bootstrap: int = 200) -> tuple[Collap
         NoFit: there is no regime, it is not stable, or the minimum lies on the edge of the search.
     """
     regime = scaling_regime(points, Algebraic(), half_widths=windows_of(points))
-    if regime is None and crossing_onset(points, min_significance=ONSET_SIGNIFICANCE) is None:
-        raise NoFit(
-            "the curves of the largest widths do not cross, so that there is no point about which they could collapse"
-        )
     if regime is None:
+        onset = crossing_onset(points, min_significance=ONSET_SIGNIFICANCE)
+        if onset is None:
+            raise NoFit(
+                "the curves of the two largest widths do not cross, so that there is no point about which all could collapse"
+            )
+        needs = f"a fit needs {MIN_SIZES} widths over a factor {MIN_RANGE:g}, with enough points about their crossing"
         raise NoFit(
-            f"curves cross, but a fit needs {MIN_SIZES} widths over a factor {MIN_RANGE:g}, and enough points of each"
+            f"neighbouring curves cross by a standard error from width {onset:g} to {points.sizes[-1]:g} only, and {needs}"
         )
     if not regime.stable:
         raise NoFit(
@@ -151,6 +153,12 @@ def width_collapse(points: CollapseData, n_bootstrap: int = 200) -> tuple[Collap
     return fit_collapse(regime.data, Algebraic(), n_bootstrap=n_bootstrap), regime
 
 
+def _sorted(points: CollapseData, width: float) -> tuple[np.ndarray, np.ndarray]:
+    part = points.n_train == width
+    order = np.argsort(points.p[part])
+    return points.p[part][order], points.y[part][order]
+
+
 def second_order(rows: pd.DataFrame, control: str = "density") -> Finding:
     """1/ν of `width_collapse` with the interval of a bootstrap over networks."""
     try:
@@ -159,7 +167,9 @@ def second_order(rows: pd.DataFrame, control: str = "density") -> Finding:
     except ValueError as reason:
         raise Undecidable(f"the widths cannot be collapsed: {reason}") from reason
     estimate = of_samples(1 / fit.nu, 1 / fit.samples[:, 1])
-    words = f"ν = {fit.nu:.2g}, {control.replace('_', ' ')} {np.exp(fit.p_c):.2g}, χ²_ν = {fit.chi_squared:.2g}"
+    left = np.median([np.interp(fit.p_c, *_sorted(points, width)) for width in regime.data.sizes])
+    where = f"{control.replace('_', ' ')} {np.exp(fit.p_c):.2g}, where {100 * left:.0f} % of the gain are left"
+    words = f"ν = {fit.nu:.2g}, {where}, χ²_ν = {fit.chi_squared:.2g}"
     return Finding(estimate, f"{words}; widths from {regime.n_min:g} to {regime.n_max:g}")
 
 

@@ -5,7 +5,7 @@
 """
 
 from pruning_phases.engine.architectures import Architecture, architecture_of, size_of
-from pruning_phases.engine.evaluation import clean_logits, evaluate, predict
+from pruning_phases.engine.evaluation import clean_logits, evaluate, noisy_logits, predict
 from pruning_phases.engine.loop import State, TrainedBatch, train
 from pruning_phases.engine.mlp import MLP
 from pruning_phases.engine.modules import CNN5, Drop, Modules
@@ -23,6 +23,7 @@ __all__ = [
     "architecture_of",
     "clean_logits",
     "evaluate",
+    "noisy_logits",
     "predict",
     "size_of",
     "train",

@@ -10,6 +10,8 @@ Floor for width 100, depth 2, per network, p_eval, pass and image: 2·(10 000 + 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -77,15 +79,38 @@ def predict(
 
     The masks are the evaluation masks of test images 0 … B − 1 of that realization.
     """
+    logits = noisy_logits(parameters, realization, training, (p_eval,), n_passes, images, architecture=architecture)
+    return logits[:, :, 0].argmax(1)
+
+
+def noisy_logits(
+    parameters: Parameters,
+    realization: int,
+    training: Training,
+    p_eval: Sequence[float],
+    n_passes: int,
+    images: torch.Tensor,
+    stage: str = "test",
+    architecture: Architecture | None = None,
+) -> torch.Tensor:
+    """Logits of one network [1, 1, …] under each of `n_passes` masks: [passes, C, E, B]; images [B, pixels].
+
+    The masks are those of images 0 … B − 1 of that realization, of the evaluation or ("validation") of a validation with dropout.
+    """
     architecture = architecture or architecture_of(training, parameters.depth, parameters.weights[-1].shape[-1])
     images = images.to(parameters.weights[0])
-    noise = architecture.noise(images.new_tensor([p_eval]), parameters, 0, len(images), training.images.n_test)
-    first = noise.first(parameters, images)
-    answers = []
-    for k in range(n_passes):
-        noise.draw(_keys(training, realization, k, architecture, images.device))
-        answers.append(noise.logits(parameters, first)[:, 0].argmax(0))
-    return torch.stack(answers)
+    chunk = max(1, CHUNK_BYTES[images.device.type] // (len(p_eval) * max(architecture.hidden) * images.element_size()))
+    n_all = training.images.n_test if stage == "test" else max(training.n_validation, len(images))
+    out = images.new_empty(n_passes, training.images.n_classes, len(p_eval), len(images))
+    keys = [_keys(training, realization, k, architecture, images.device, stage) for k in range(n_passes)]
+    for start in range(0, len(images), chunk):
+        x = images[start : start + chunk]
+        noise = architecture.noise(images.new_tensor(p_eval), parameters, start, len(x), n_all)
+        first = noise.first(parameters, x)
+        for k, key in enumerate(keys):
+            noise.draw(key)
+            out[k, :, :, start : start + chunk] = noise.logits(parameters, first)
+    return out
 
 
 def clean_logits(parameters: Parameters, images: torch.Tensor, architecture: Architecture) -> torch.Tensor:
@@ -98,6 +123,12 @@ def clean_logits(parameters: Parameters, images: torch.Tensor, architecture: Arc
 
 
 def _keys(
-    training: Training, realization: int, k: int, architecture: Architecture, device: torch.device
+    training: Training,
+    realization: int,
+    k: int,
+    architecture: Architecture,
+    device: torch.device,
+    stage: str = "test",
 ) -> torch.Tensor:
-    return torch.as_tensor(streams.evaluation_keys(training, realization, k, architecture.n_masks), device=device)
+    keys = streams.evaluation_keys(training, realization, k, architecture.n_masks, stage)
+    return torch.as_tensor(keys, device=device)

@@ -46,6 +46,7 @@ from pruning_phases.plotting.series import size_color, size_marker
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width, exponent_rows
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
+from pruning_phases.plotting.theory import measured_and_predicted, named_curves, ratio_map
 from pruning_phases.plotting.trends import trend_curves
 
 __all__ = [
@@ -85,6 +86,8 @@ __all__ = [
     "loop_areas",
     "loss_steps",
     "mask_images",
+    "measured_and_predicted",
+    "named_curves",
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",
@@ -93,6 +96,7 @@ __all__ = [
     "panels",
     "phase_map",
     "places_against_width",
+    "ratio_map",
     "reorganisation",
     "scaling_fits",
     "scan_curves",

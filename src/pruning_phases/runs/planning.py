@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import itertools
 import math
@@ -96,7 +97,12 @@ def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Net
     The networks of a realization that share their draws stay together: each such group goes, the longest first, to the part that has
     least to do. What a part holds depends on the sweep and (k, n) alone, not on a store or a machine: whole numbers order the groups.
     """
-    k, n = shard
+    return list(shards(sweep, shard[1])[shard[0] - 1])
+
+
+@functools.lru_cache(maxsize=1)
+def shards(sweep: Sweep, n: int) -> tuple[list[Network], ...]:
+    """All n parts of `networks_of_shard`, found together."""
     groups: dict[tuple, list[Network]] = {}
     for one in sweep.networks():
         groups.setdefault(_group(one), []).append(one)
@@ -107,13 +113,12 @@ def networks_of_shard(sweep: Sweep, shard: tuple[int, int] = (1, 1)) -> list[Net
         return len(groups[name]) * (n_train + sweep.training.n_validation) * weights_of_one
 
     loads = [(0, part) for part in range(n)]  # a heap
-    mine = []
+    parts: tuple[list[Network], ...] = tuple([] for _ in range(n))
     for name in sorted(groups, key=lambda name: (-work(name), name)):
         load, part = loads[0]
         heapq.heapreplace(loads, (load + work(name), part))
-        if part == k - 1:
-            mine += groups[name]
-    return sorted(mine)
+        parts[part].extend(groups[name])
+    return tuple(map(sorted, parts))
 
 
 def plan(

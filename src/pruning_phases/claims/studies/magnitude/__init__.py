@@ -20,6 +20,7 @@ from pruning_phases.claims.studies.magnitude.scaling import (
     calibration_table,
     percolation_table,
     scaling_table,
+    variables_sentence,
 )
 from pruning_phases.claims.studies.magnitude.tables import (
     WORDS,
@@ -67,6 +68,7 @@ __all__ = [
     "sentences",
     "ship",
     "steps_sentence",
+    "variables_sentence",
     "variant_table",
     "verdict_table",
 ]

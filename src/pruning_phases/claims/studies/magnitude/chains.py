@@ -138,7 +138,7 @@ def ship(
     every = store.parts()
     for piece in pieces:
         sweep = piece.sweep()
-        networks = set(sweep.networks())
+        networks = set(store.done(sweep))
         parts = [p for p in every if p.protocol == sweep.training.protocol and networks.intersection(p.networks)]
         used += parts
         there = table[(table["variant"] == piece.variant) & (table["width"] == piece.width)]

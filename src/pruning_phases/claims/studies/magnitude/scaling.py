@@ -121,6 +121,23 @@ def _one(points: CollapseData, nu: float, n_bootstrap: int) -> tuple[float, bool
     return 1 / fit.nu, bool(low <= 1 / nu <= high)
 
 
+def variables_sentence(table: pd.DataFrame) -> str:
+    """What the finite-size scaling of the three variables comes to."""
+    known = table.dropna(subset="1/ν")
+    if known.empty:
+        return "In none of the three variables does the rule give an exponent."
+    said = " ".join(
+        f"Against the {name} it gives 1/ν = {row['1/ν']:.2f} ({row['from']:.2f} to {row['to']:.2f}): {row['finding']}."
+        for name, row in known.iterrows()
+    )
+    nearest = table["drift"].abs().idxmin()
+    drift, error = table.loc[nearest, ["drift", "error"]]
+    return (
+        f"{said} A crossing where nearly all of the gain is left is one of the plateaus before the collapse, and says nothing about it. "
+        f"The variable that moves least with the width is that of {nearest} ({drift:.2f} ± {error:.2f})."
+    )
+
+
 def calibration_sentence(table: pd.DataFrame) -> str:
     """Does the rule find a transition where there is one, and none where there is none?"""
     *true, shifted = table.itertuples()

@@ -1,0 +1,240 @@
+"""Tables and sentences for the pages on why more data hurt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import observables, theory
+from pruning_phases.claims.theory import BASE_RATE, LINE, Evidence
+from pruning_phases.observables.statistics import mean_and_error
+
+TERMS = {"loss": "loss", "error": "errors", "price": "loss per error", "loss_calibrated": "loss, calibrated"}
+PARTS = {"margin": "margin", "margin_std": "spread of the margin", "noise_std": "noise of the masks", "scale": "logits"}
+
+
+def averages(evidence: Evidence, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`observables.averages` of any column."""
+    rows = evidence.base if rows is None else rows
+    return observables.averages(rows.assign(loss=rows[column], eval_pass=0))
+
+
+def exponent_plane(evidence: Evidence, column: str) -> pd.DataFrame:
+    """Exponents in N of any column over the plane, as `plotting.exponent_map` takes them."""
+    mean, error, _ = mean_and_error(_slopes(evidence, column))
+    index = evidence.slopes("loss").index
+    return pd.DataFrame({"alpha": mean, "alpha_error": error}, index=index).reset_index()
+
+
+def _slopes(evidence: Evidence, column: str) -> pd.DataFrame:
+    if column == "price":  # ln (loss per error) = ln loss − ln error
+        return evidence.slopes("loss") - evidence.slopes("error")
+    return evidence.slopes(column)
+
+
+def exponent_lines(evidence: Evidence, columns: dict[str, str], p_train: float) -> pd.DataFrame:
+    """Exponents in N of columns (words by name) against p_eval at one p_train: p_eval, quantity, mean, sem."""
+    tables = []
+    for column, words in columns.items():
+        table = exponent_plane(evidence, column)
+        table = table[table["p_train"] == p_train].rename(columns={"alpha": "mean", "alpha_error": "sem"})
+        tables.append(table.assign(quantity=words))
+    return pd.concat(tables, ignore_index=True)
+
+
+def phases_table(evidence: Evidence) -> pd.DataFrame:
+    """Median exponents in N over the points of each phase of the raw loss."""
+    phase = evidence.plane().points.set_index(LINE)["phase"]
+    columns = {"α": "loss", "α calibrated": "loss_calibrated", "errors": "error", "loss per error": "price"}
+    columns |= {"temperature": "temperature", "calibration error": "ece", "scale": "scale"}
+    found = pd.DataFrame({words: _slopes(evidence, name).mean(axis=1) for words, name in columns.items()})
+    groups = found.groupby(phase.reindex(found.index).astype(object))
+    return groups.median().assign(points=groups.size())
+
+
+def border_table(evidence: Evidence) -> pd.DataFrame:
+    """Measured and predicted p_c by p_train, mean over realizations, all on the same images; the last column is of all test images."""
+    names = {"loss_subset": "measured", "predicted": "predicted", "predicted_gaussian": "Gaussian logits"}
+    names |= {"loss": "measured, all images"}
+    found = {words: evidence.borders(column) for column, words in names.items()}
+    table = pd.DataFrame({words: part.mean(axis=1, skipna=False) for words, part in found.items()})
+    table.insert(2, "difference", table["predicted"] - table["measured"])
+    return table
+
+
+def deviations(evidence: Evidence, column: str = "predicted") -> pd.DataFrame:
+    """Predicted over measured loss, mean over realizations: p_train, p_eval, n_train, ratio."""
+    rows = evidence.base
+    rows = rows.assign(ratio=rows[column] / rows["loss_subset"])
+    return rows.groupby([*LINE, "n_train"], as_index=False)["ratio"].mean()
+
+
+def deviation_table(evidence: Evidence) -> pd.DataFrame:
+    """|predicted/measured − 1| by p_eval: median and largest over p_train and N, with the common mode and for Gaussian logits."""
+    found = {}
+    for column, words in (("predicted", "common mode"), ("predicted_gaussian", "Gaussian logits")):
+        table = deviations(evidence, column)
+        off = (table["ratio"] - 1).abs().groupby(table["p_eval"])
+        found |= {(words, "median"): off.median(), (words, "largest"): off.max()}
+    return pd.DataFrame(found)
+
+
+def gaussian_margin_rows(evidence: Evidence) -> pd.DataFrame:
+    """Rows with a column two_numbers: the loss of a Gaussian margin of the measured mean and standard deviation."""
+    rows = evidence.base
+    return rows.assign(
+        two_numbers=theory.margin_loss(rows["margin"].to_numpy(float), rows["margin_std"].to_numpy(float))
+    )
+
+
+def rates_table(evidence: Evidence, p_eval: float) -> pd.DataFrame:
+    """Exponents in N of scale, margin, noise, error rate and loss at one p_eval, by p_train and learning rate."""
+    found = {}
+    for rate, rows in evidence.rows.groupby("learning_rate"):
+        rows = rows[np.isclose(rows["p_eval"], p_eval)]
+        for column in ("loss", "error", "scale", "margin", "noise_std"):
+            found[rate, column] = evidence.slopes(column, rows).mean(axis=1).droplevel("p_eval")
+    table = pd.DataFrame(found).dropna()
+    table.columns = table.columns.set_names(["learning rate", "exponent of"])
+    return table.swaplevel(axis=1).sort_index(axis=1)
+
+
+def steps_table(evidence: Evidence, p_eval: float) -> pd.DataFrame:
+    """Exponents between neighbouring N of error rate and scale at one p_eval, mean over p_train and realizations, by learning rate."""
+    rows = evidence.rows[np.isclose(evidence.rows["p_eval"], p_eval)]
+    shared = set(rows.loc[rows["learning_rate"] != BASE_RATE, "p_train"])
+    rows = rows[rows["p_train"].isin(shared)]
+    found = {}
+    for column in ("error", "scale"):
+        table = np.log(
+            rows.pivot_table(index=["learning_rate", "p_train", "realization"], columns="n_train", values=column)
+        )
+        steps = table.diff(axis=1).iloc[:, 1:] / np.diff(np.log(table.columns.to_numpy(float)))
+        found[column] = steps.groupby("learning_rate").mean()
+    return pd.concat(found, names=["exponent of"])
+
+
+def drift(evidence: Evidence, p_eval: float) -> str:
+    """Why the crossing moves at one learning rate and not at another, as `steps_table` has it."""
+    table = steps_table(evidence, p_eval)
+    if len(table) < 4:  # two quantities, two rates
+        return "There is one learning rate only."
+    rates = table.loc["error"].index
+    half = table.shape[1] // 2
+    first, last = (part.mean(axis=1) for part in (table.iloc[:, :half], table.iloc[:, half:]))
+    numbers = "; ".join(
+        f"at the rate {rate:g} that of errors {first['error', rate]:+.2f}, then {last['error', rate]:+.2f}, "
+        f"that of the logits {first['scale', rate]:+.2f}, then {last['scale', rate]:+.2f}"
+        for rate in rates
+    )
+    slow, fast = (first["error", rate] for rate in (rates[0], rates[-1]))
+    why = (
+        "At the larger rate errors stop becoming rarer at a smaller $N$; from there on only confidence grows, and "
+        "curves cross where they did."
+        if abs(fast) < abs(slow)
+        else "At the larger rate errors do not stop becoming rarer any sooner; the moments do not explain why its crossing stays."
+    )
+    return f"Exponents between neighbouring sizes, mean over the smaller and over the larger $N$: {numbers}. {why}"
+
+
+def remedies(evidence: Evidence) -> pd.DataFrame:
+    """At the largest N, by p_eval: best p_train and loss, raw and calibrated, and the losses without dropout in training."""
+    rows = evidence.base
+    rows = rows[rows["n_train"] == rows["n_train"].max()]
+    found = {}
+    for column, words in (("loss", "raw"), ("loss_calibrated", "calibrated")):
+        table = rows.pivot_table(index="p_eval", columns="p_train", values=column)
+        found |= {("best p_train", words): table.idxmin(axis=1), ("loss there", words): table.min(axis=1)}
+        found |= {("loss at p_train = 0", words): table[0.0]}
+    return pd.DataFrame(found).sort_index(axis=1)
+
+
+def recovered(evidence: Evidence) -> pd.Series:
+    """Share of the way from the raw loss without dropout in training to the best raw loss that calibration alone goes, by p_eval."""
+    table = remedies(evidence)
+    raw, best = table["loss at p_train = 0", "raw"], table["loss there", "raw"]
+    return (raw - table["loss at p_train = 0", "calibrated"]) / (raw - best).where(raw > best)
+
+
+def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> str:
+    """One of three sentences by the verdict on a claim."""
+    verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
+    return {"reproduced": yes, "not reproduced": no}.get(verdict, open_)
+
+
+def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
+    """Sentences of the pages and of the front page, by the verdicts."""
+    number = judged.set_index("claim")["number"]
+    finding = judged.set_index("claim")["finding"]
+    share, where = number["nothing-left"], finding["nothing-left"]
+    still = f"the calibrated loss still rises at {share:.0%} of its points ({where})"
+    lines = finding["prediction-border"].replace("p_train", "$p_\\mathrm{train}$", 1).replace("p_train ", "")
+    off = f"{number['prediction-border']:.3f} in $p_\\mathrm{{eval}}$"
+    shift = float((evidence.borders("loss_calibrated") - evidence.borders()).mean(axis=1).mean())
+    shifted = f"on average at a $p_\\mathrm{{eval}}$ {'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
+    out = {
+        "falls": front(judged, evidence),
+        "left": chosen(
+            judged, "nothing-left",
+            "Nothing of the phase is left when confidence is taken out.",
+            f"Something of the phase is left: {still}.",
+            f"How much of the phase is left is open: {still}.",
+        ),
+        "crosses": chosen(
+            judged, "still-crosses",
+            f"Calibrated losses of different $N$ still cross, {shifted}.",
+            "Calibrated losses of different $N$ do not cross any more.",
+            f"Whether calibrated losses still cross is undecided ({finding['still-crosses']}).",
+        ),
+        "forget": chosen(
+            judged, "forgetting",
+            "Errors too become more frequent with $N$ there: networks also forget.",
+            "Errors become rarer with $N$ even there: networks do not forget.",
+            "Errors there become neither clearly rarer nor clearly more frequent with $N$.",
+        ),
+        "balance": chosen(
+            judged, "border-balance",
+            "At the border errors still become rarer with more data; each of them costs more, and that makes up for it.",
+            "At the border errors already become more frequent with more data.",
+            "Whether errors still become rarer at the border is undecided.",
+        ),
+        "border": chosen(
+            judged, "prediction-border",
+            f"It predicts the border within {off} ({lines}).",
+            f"It misses the border by up to {off} ({lines}).",
+            f"It is off the border by up to {off} ({lines}), which the realizations cannot tell from the goal.",
+        ),
+        "rate": chosen(
+            judged, "rate-and-scale",
+            "At the larger learning rate logits grow less with $N$.",
+            f"At the larger learning rate logits grow faster with $N$, not less ({finding['rate-and-scale']}).",
+            "Whether logits grow less with $N$ at the larger learning rate is undecided.",
+        ),
+        "remedy": chosen(
+            judged, "free-remedy",
+            "One temperature, fitted on validation images under the same pruning, is worth more than the best dropout rate in training.",
+            "The best dropout rate in training is worth more than one temperature.",
+            "One temperature and the best dropout rate in training are worth about the same.",
+        ),
+    }  # fmt: skip
+    return out
+
+
+def front(judged: pd.DataFrame, evidence: Evidence) -> str:
+    """The answer in two sentences, also for the front page."""
+    medians = phases_table(evidence).reindex(["dementia"]).iloc[0]
+    raw, calibrated = medians["α"], medians["α calibrated"]
+    if not np.isfinite(raw):
+        return "These networks show no dementia."
+    share = 1 - calibrated / raw
+    much = "All" if share >= 1 else "Nearly all" if share > 0.9 else "Most" if share > 0.5 else "Part"
+    left = chosen(
+        judged, "calibrated-falls",
+        "What is left falls with more data, on average",
+        "What is left still rises with more data, on average",
+        "What is left neither clearly rises nor clearly falls with more data, on average",
+    )  # fmt: skip
+    return (
+        f"{much} of dementia is overconfidence: divide the logits of pruned networks by one number, and the median exponent of their loss "
+        f"there falls from {raw:.2f} to {calibrated:.3f}. {left}."
+    )

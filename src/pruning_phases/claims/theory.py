@@ -1,0 +1,223 @@
+"""Statements on why more data hurt, and how they are judged.
+
+The rules were written down before the networks of the study (`studies.theory`) were looked at. A first look had shown two networks with
+p_train = 0.1: at p_eval = 0.9 their losses were 8.9, 9.2, 12.2, 14.6 for N = 1 000, 4 000, 16 000, 50 000, after calibration 2.12, 2.07,
+2.09, 2.11. The rules of the predictions are older than the common mode of `theory`: Gaussian logits, tried first on a
+few networks, were off by factors, and the common mode was found on them. Exponents are slopes of ln against ln N over N ≥ `N_MIN`,
+where sizes begin to scale; numbers have the 95 % interval of Student's t over realizations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import observables, theory
+from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, judge_all, listed
+from pruning_phases.claims.intervals import Undecidable, mean_of
+from pruning_phases.observables.statistics import weighted_line
+
+N_MIN = 4_000
+LINE = ["p_train", "p_eval"]
+BASE_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows of the study: one for each network and p_eval (`studies.theory.COLUMNS`)."""
+
+    rows: pd.DataFrame
+    n_min: int = N_MIN
+
+    @cached_property
+    def base(self) -> pd.DataFrame:
+        """Networks of the base protocol, two hidden layers."""
+        return self.rows[(self.rows["learning_rate"] == BASE_RATE) & (self.rows["depth"] == 2)]
+
+    def plane(self, loss: str = "loss", rows: pd.DataFrame | None = None) -> observables.Plane:
+        """`observables.plane` of a column of losses."""
+        rows = self.base if rows is None else rows
+        return observables.plane(rows.assign(loss=rows[loss], eval_pass=0), self.n_min)
+
+    @cached_property
+    def dementia(self) -> pd.MultiIndex:
+        """(p_train, p_eval) of the points whose raw loss is in dementia. Raises Undecidable if there is none."""
+        points = self.plane().points
+        points = points[points["phase"] == "dementia"]
+        if points.empty:
+            raise Undecidable("no point of the plane is in dementia")
+        return pd.MultiIndex.from_frame(points[LINE])
+
+    def slopes(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Exponents in N of a positive column: one row for each (p_train, p_eval), one column for each realization."""
+        rows = self.base if rows is None else rows
+        rows = rows[rows["n_train"] >= self.n_min]
+        table = rows.pivot(index=[*LINE, "realization"], columns="n_train", values=column).astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.log(table.to_numpy())
+        line = weighted_line(np.log(table.columns.to_numpy(float)), y, np.isfinite(y).astype(float))
+        return pd.Series(line.slope, index=table.index).unstack("realization")
+
+    def borders(self, loss: str = "loss") -> pd.DataFrame:
+        """p_eval where the exponent of a loss changes sign from − to + by p_train (rows) and realization; NaN where it does not."""
+        slopes = self.slopes(loss)
+        places = {}
+        for p_train, part in slopes.groupby("p_train"):
+            p = part.index.get_level_values("p_eval").to_numpy()
+            for r in part:
+                y = part[r].to_numpy()
+                up = np.flatnonzero((y[:-1] < 0) & (y[1:] >= 0))
+                k = up[-1] if len(up) else -1
+                place = p[k] - y[k] * (p[k + 1] - p[k]) / (y[k + 1] - y[k]) if len(up) else np.nan
+                places[p_train, r] = place
+        return pd.Series(places).rename_axis(["p_train", "realization"]).unstack()
+
+
+def mean_exponent(evidence: Evidence, column: str) -> Finding:
+    """Exponent of a column, mean over the points in dementia."""
+    table = evidence.slopes(column).loc[evidence.dementia]
+    ends = table.mean(axis=1)
+    words = f"{len(table)} points; from {ends.min():+.3f} to {ends.max():+.3f}"
+    return Finding(mean_of(table.mean(), "an exponent is missing"), words)
+
+
+def rising(evidence: Evidence) -> Finding:
+    """Share of the points in dementia whose calibrated loss still rises."""
+    table = evidence.slopes("loss_calibrated").loc[evidence.dementia]
+    where = table.index[table.mean(axis=1) > 0].to_frame()
+    ends = f"p_eval from {where['p_eval'].min():g} to {where['p_eval'].max():g}" if len(where) else "nowhere"
+    return Finding(mean_of((table > 0).mean(), "an exponent is missing"), f"it rises at {ends}")
+
+
+def crossing_lines(evidence: Evidence) -> Finding:
+    """Of the lines whose raw loss crosses, the share whose calibrated loss crosses too."""
+    raw, calibrated = evidence.borders(), evidence.borders("loss_calibrated")
+    if not raw.notna().any().all():
+        raise Undecidable("no line crosses")
+    share = (calibrated.notna() & raw.notna()).sum() / raw.notna().sum()
+    places = calibrated.mean(axis=1).dropna()
+    words = f"p_c of the calibrated loss {listed(places.round(3))}" if len(places) else "none does"
+    return Finding(mean_of(share, "no line crosses"), words)
+
+
+def errors_at_border(evidence: Evidence) -> Finding:
+    """Exponent of the error rate at the border of the raw loss, mean over lines."""
+    slopes, borders = evidence.slopes("error"), evidence.borders()
+    found = {r: [] for r in borders}
+    for p_train, part in slopes.groupby("p_train"):
+        p = part.index.get_level_values("p_eval")
+        for r, place in borders.loc[p_train].dropna().items():
+            found[r].append(np.interp(place, p, part[r]))
+    if not all(found.values()):
+        raise Undecidable("no line crosses")
+    return Finding(mean_of([np.mean(each) for each in found.values()], "no line crosses"))
+
+
+def loss_and_scale(evidence: Evidence, p_eval: float) -> Finding:
+    """Exponent of the loss less that of the logits' scale at one p_eval, mean over the lines in dementia there."""
+    lines = [place for place in evidence.dementia if np.isclose(place[1], p_eval)]
+    if not lines:
+        raise Undecidable(f"no point with p_eval = {p_eval:g} is in dementia")
+    loss, scale = evidence.slopes("loss").loc[lines], evidence.slopes("scale").loc[lines]
+    words = f"exponents {loss.mean().mean():.3f} and {scale.mean().mean():.3f}"
+    return Finding(mean_of((loss - scale).mean(), "an exponent is missing"), words)
+
+
+def deviation(evidence: Evidence, share: float, predicted: str, measured: str) -> Finding:
+    """Quantile of |predicted / measured − 1| over the plane and all N, in each realization."""
+    rows = evidence.base
+    off = (rows[predicted] / rows[measured] - 1).abs()
+    return Finding(mean_of(off.groupby(rows["realization"]).quantile(share), "there are no predictions"))
+
+
+def border_deviation(evidence: Evidence) -> Finding:
+    """Largest distance of the predicted border from the measured one over p_train, both on the same images."""
+    off = (evidence.borders("predicted") - evidence.borders("loss_subset")).abs()
+    if off.notna().sum().min() == 0:
+        raise Undecidable("no line crosses in both")
+    words = "; ".join(f"p_train {p:g}: {value:.3f}" for p, value in off.mean(axis=1).dropna().items())
+    return Finding(mean_of(off.max(), "no line crosses in both"), words)
+
+
+def gaussian_margins(evidence: Evidence) -> Finding:
+    """Median deviation of the loss of Gaussian margins, `theory.margin_loss`, from the measured one."""
+    rows = evidence.base
+    rows = rows.assign(two=theory.margin_loss(rows["margin"].to_numpy(float), rows["margin_std"].to_numpy(float)))
+    return deviation(Evidence(rows), 0.5, "two", "loss")
+
+
+def scale_at_rates(evidence: Evidence, p_eval: float) -> Finding:
+    """Exponent of the scale at learning rate 0.01 less that at 0.001, mean over the p_train that both have."""
+    rows = evidence.rows[np.isclose(evidence.rows["p_eval"], p_eval) & (evidence.rows["depth"] == 2)]
+    fast = rows[rows["learning_rate"] == 0.01]
+    if fast.empty:
+        raise Undecidable("there are no networks of learning rate 0.01")
+    slow = rows[(rows["learning_rate"] == BASE_RATE) & rows["p_train"].isin(fast["p_train"].unique())]
+    a, b = evidence.slopes("scale", fast), evidence.slopes("scale", slow)
+    words = f"exponents {a.mean().mean():.3f} and {b.mean().mean():.3f}"
+    return Finding(mean_of((a - b).mean(), "an exponent is missing"), words)
+
+
+def remedy(evidence: Evidence, p_eval: float) -> Finding:
+    """Calibrated loss of networks trained without dropout over the raw loss at the best p_train, at the largest N and one p_eval."""
+    rows = evidence.base[np.isclose(evidence.base["p_eval"], p_eval)]
+    rows = rows[rows["n_train"] == rows["n_train"].max()]
+    raw = rows.pivot(index="realization", columns="p_train", values="loss")
+    calibrated = rows.pivot(index="realization", columns="p_train", values="loss_calibrated")
+    best = raw.mean().idxmin()
+    words = f"best p_train {best:g}: {raw[best].mean():.3f} nats"
+    return Finding(mean_of(calibrated[0.0] / raw[best], "there are no networks"), words)
+
+
+CONFIDENCE, PREDICTION, RATES, USE = (
+    "21_overconfidence",
+    "22_predicting_the_border",
+    "22_predicting_the_border",
+    "22_predicting_the_border",
+)
+# slug; words; range; measure; statistic; reason; notebook
+_RULES = (
+    ("calibrated-falls", "In dementia the calibrated loss falls with N: what rises is overconfidence.", NEGATIVE,
+     partial(mean_exponent, column="loss_calibrated"), "exponent of the calibrated loss, mean over the points in dementia",
+     "The sign is the claim.", CONFIDENCE),
+    ("nothing-left", "Calibrated, nothing is left of dementia.", (0.0, 0.05), rising,
+     "share of the points in dementia whose calibrated loss rises", "One point in twenty, as noise alone may do.", CONFIDENCE),
+    ("still-crosses", "Calibrated losses of different N still cross.", (0.5, 1.0), crossing_lines,
+     "of the lines of p_train whose raw loss crosses, the share whose calibrated loss does", "Most lines.", CONFIDENCE),
+    ("forgetting", "In dementia networks forget: errors grow more frequent with N.", POSITIVE,
+     partial(mean_exponent, column="error"), "exponent of the error rate, mean over the points in dementia",
+     "The sign is the claim.", CONFIDENCE),
+    ("temperature-grows", "In dementia the temperature that calibrates grows with N.", POSITIVE,
+     partial(mean_exponent, column="temperature"), "exponent of the temperature, mean over the points in dementia",
+     "The sign is the claim.", CONFIDENCE),
+    ("border-balance", "At the border errors still become rarer with N; their growing price makes up for it.", NEGATIVE,
+     errors_at_border, "exponent of the error rate at the border of the raw loss, mean over lines", "The sign is the claim.", CONFIDENCE),
+    ("loss-is-scale", "Deep in dementia the loss grows as the logits do.", (-0.1, 0.1), partial(loss_and_scale, p_eval=0.9),
+     "exponent of the loss less that of the logits' scale, p_eval = 0.9", "Half of what the first look saw.", CONFIDENCE),
+    ("prediction-typical", "Moments of the logits predict the pruned loss.", (0.0, 0.05),
+     partial(deviation, share=0.5, predicted="predicted", measured="loss_subset"),
+     "median |predicted/measured − 1| over p_train, p_eval and N", "Five per cent.", PREDICTION),
+    ("prediction-everywhere", "They do so nearly everywhere.", (0.0, 0.15),
+     partial(deviation, share=0.95, predicted="predicted", measured="loss_subset"), "its 95 % quantile", "Fifteen per cent.", PREDICTION),
+    ("prediction-border", "They predict the border.", (0.0, 0.03), border_deviation,
+     "largest |p_c predicted − measured| over p_train", "A little more than half a step of p_eval.", PREDICTION),
+    ("two-numbers", "Mean and spread of the margin are enough: the loss is that of a Gaussian margin.", (0.0, 0.1), gaussian_margins,
+     "median |of the Gaussian/measured − 1|", "Ten per cent: a picture, not a prediction.", PREDICTION),
+    ("rate-and-scale", "At a larger learning rate logits grow less with N.", NEGATIVE, partial(scale_at_rates, p_eval=0.6),
+     "exponent of the scale at learning rate 0.01 less that at 0.001, p_eval = 0.6", "The sign is the claim.", RATES),
+    ("free-remedy", "Temperature scaling alone is worth more than the best dropout rate alone.", (0.0, 1.0), partial(remedy, p_eval=0.7),
+     "calibrated loss for p_train = 0 over the raw loss at the best p_train, p_eval = 0.7, largest N", "The sign of the difference.", USE),
+)  # fmt: skip
+CLAIMS = tuple(
+    Claim(slug, words, true_for, measure, "why more data hurt", statistic, reason, figure)
+    for slug, words, true_for, measure, statistic, reason, figure in _RULES
+)
+
+
+def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
+    """`judge_all` on the study's rows."""
+    return judge_all(CLAIMS, evidence, claims)

@@ -1,0 +1,73 @@
+"""Figures on why more data hurt: exponents side by side, temperature against N, predictions, remedies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+
+from pruning_phases.observables.tables import checked
+from pruning_phases.plotting.plane import P_EVAL, P_TRAIN, _map
+from pruning_phases.plotting.series import error_curves, ordered_looks, size_looks
+from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+
+MANY = 4  # curves, above which a legend has three columns
+
+
+@styled
+def named_curves(
+    table: pd.DataFrame, x: str, by: str, ax: Axes | None = None, ylabel: str = "", title: str = "", log: bool = False
+) -> Axes:
+    """Curves `mean` ± `sem` of `table` against a rate (x = "p_eval", "p_train") or the size ("n_train"), one for each value of `by`.
+
+    ylabel, title: of the vertical axis and the legend; log: vertical axis logarithmic (that of N always is). Raises ValueError for
+    missing columns.
+    """
+    table = checked(table, (x, by, "mean"), "the table to draw")
+    ax = axes_or_new(ax)
+    values = list(dict.fromkeys(table[by]))
+    looks = ordered_looks(range(len(values)))
+    looks = {value: looks[k] for k, value in enumerate(sorted(values) if not isinstance(values[0], str) else values)}
+    named = {value: look.__class__(look.color, look.marker, str(value)) for value, look in looks.items()}
+    error_curves(ax, table, x, "mean", "sem" if "sem" in table else None, named, by, elinewidth=1)
+    if x == "n_train":
+        log_axis(ax.xaxis)
+    if log:
+        log_axis(ax.yaxis)
+    else:
+        ax.axhline(0, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
+    ax.set(xlabel={"p_eval": P_EVAL, "p_train": P_TRAIN, "n_train": "training images $N$"}[x], ylabel=ylabel)
+    legend_below(ax, title, 2 if len(values) <= MANY else 3)
+    return ax
+
+
+@styled
+def ratio_map(table: pd.DataFrame, ax: Axes | None = None, label: str = "predicted / measured loss") -> Axes:
+    """Column `ratio` over the plane, half to double. Raises ValueError for missing columns or several rows at one point."""
+    table = checked(table, ("ratio",), "the table to draw")
+    ratio = table["ratio"].to_numpy(dtype=float)
+    low, high = (ratio < 0.5).any(), (ratio > 2).any()
+    extend = "both" if low and high else "min" if low else "max" if high else "neither"
+    ax = _map(table, "ratio", ax, label, extend, cmap="RdBu_r", norm=LogNorm(0.5, 2))
+    bar = ax.figure.axes[-1]
+    bar.set_yticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"])
+    bar.minorticks_off()
+    return ax
+
+
+@styled
+def measured_and_predicted(rows: pd.DataFrame, predicted: str, measured: str = "loss", ax: Axes | None = None) -> Axes:
+    """One point for each row, coloured by N, with the line of equality; both columns are losses in nats."""
+    rows = checked(rows, (predicted, measured, "n_train"), "the table to draw")
+    ax = axes_or_new(ax)
+    for size, look in size_looks(rows["n_train"]).items():
+        part = rows[rows["n_train"] == size]
+        ax.plot(part[predicted], part[measured], ".", color=look.color, markersize=3, alpha=0.6, label=look.label)
+    ends = np.array([rows[measured].min(), rows[measured].max()])
+    ax.plot(ends, ends, color="black", linewidth=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        log_axis(axis)
+    ax.set(xlabel="predicted loss (nats)", ylabel="measured loss (nats)")
+    legend_below(ax, "$N$", 3)
+    return ax
