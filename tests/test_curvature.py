@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.func import grad, hessian
 
-from pruning_phases.observables.curvature import estimated_curvature, scalar_curvature
+from pruning_phases.observables.curvature import estimated_curvature, lowest_eigenvalue, scalar_curvature
 
 
 def bowl(x: torch.Tensor) -> torch.Tensor:
@@ -66,6 +66,13 @@ def test_the_estimate_agrees_with_the_exact_value_within_its_error():
     deviations = torch.tensor(deviations)
     assert deviations.abs().max() < 5
     assert deviations.square().mean().sqrt() < 2
+
+
+def test_the_lowest_eigenvalue_is_that_of_the_whole_hessian():
+    for seed in range(3):
+        at = torch.randn(30, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        exact = float(torch.linalg.eigvalsh(hessian(bowl)(at))[0])
+        assert lowest_eigenvalue(bowl, at) == pytest.approx(exact, rel=1e-3)
 
 
 def test_a_diagonal_hessian_is_exact_with_every_probe():

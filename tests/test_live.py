@@ -15,6 +15,7 @@ from PIL import Image
 from tables import plane_table
 
 from pruning_phases import observables
+from pruning_phases.calibration import penalty
 from pruning_phases.claims.studies.magnitude import load_closeup
 from pruning_phases.collapse import (
     BKT,
@@ -565,3 +566,36 @@ def test_own_table_with_a_fault_is_refused_with_its_line(percolation, spoil, say
     lines = [line for line in percolation.splitlines() if not line.startswith("#")]
     body = "try { live.own.read(data); return null; } catch (error) { return error.message; }"
     assert re.search(says, own(body, "\n".join(spoil(lines))))
+
+
+# The energy landscape of a deep linear network
+
+
+@pytest.mark.parametrize("layers", [2, 3, 4])
+@pytest.mark.parametrize("strength", [0.9, 0.5])
+def test_the_landscape_of_the_page_is_that_of_python(layers, strength):
+    """Energy, ends, equal energy and the way up and down of a state, to 1e-6."""
+    limit, lowest = penalty.stability(strength, layers)
+    up = np.linspace(0, 1.1, 23) * limit
+    body = """const { energy, stability, equal, settle } = live.landscape, { path, strength: eta, layers: n } = data;
+        let mu = eta;
+        const states = path.map((value) => (mu = settle(mu, value, eta, n)));
+        return { end: stability(eta, n), equal: equal(eta, n), states, energies: path.map((value) => energy(0.3, value, eta, n)) };"""
+    path = [*up, *up[-2::-1]]
+    found = evaluate("landscape.js", body, {"path": path, "strength": strength, "layers": layers})
+    assert [found["end"]["penalty"], found["end"]["mu"]] == pytest.approx([limit, lowest], abs=1e-6)
+    both = penalty.equal_energy(strength, layers)
+    assert [found["equal"]["penalty"], found["equal"]["mu"]] == pytest.approx(both, abs=1e-6)
+    assert found["energies"] == pytest.approx([penalty.energy(0.3, v, strength, layers) for v in path], abs=1e-6)
+    learned = [penalty.learned(value, strength, layers) for value in path]
+    back = [mu if layers == 2 or value == 0 else 0 for value, mu in zip(path, learned, strict=True)]
+    expected = learned[: len(up)] + back[len(up) :]
+    assert found["states"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_landscape_has_a_picture_and_its_scripts():
+    figure = live.onset_figure()
+    assert figure.payload["layers"] == [2, 3, 4]
+    assert '"live/landscape.js", "live/onset.js"' in figure.html()
+    with pytest.raises(ValueError, match="at least 2"):
+        live.onset_figure(layers=(1, 3))

@@ -14,9 +14,10 @@ from pruning_phases.calibration.branches import classifier, follow, linear_chain
 from pruning_phases.calibration.escape import barrier, escape_times
 from pruning_phases.claims import weight_decay as claims
 from pruning_phases.claims.studies import weight_decay as study
+from pruning_phases.claims.studies.weight_decay.probes import silent
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import scaled
-from pruning_phases.engine import train
+from pruning_phases.engine import Parameters, train
 from pruning_phases.experiments import Group, steps_of
 from pruning_phases.experiments.rates import chain as rates
 from pruning_phases.observables import hysteresis
@@ -112,7 +113,10 @@ def evidence(**changed) -> claims.Evidence:
     rows = [
         made(jump(0.805), jump(0.305), PATH),
         *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("one-tanh", "one-sigmoid")),
-        *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "loop-30", "amentia", "amentia-fast")),
+        *(
+            made(jump(0.805), jump(0.305), PATH, name)
+            for name in ("loop-3", "loop-30", "amentia", "amentia-far", "amentia-fast")
+        ),
     ]
     exact = made(jump(0.805), jump(0.305), PATH, "two layers", 1).assign(
         curvature=lambda t: np.where(t["l2"] < 0.8, 1.0, 9.0) + t["l2"], lowest=lambda t: 0.8 - t["l2"]
@@ -136,7 +140,7 @@ def test_claims_fail_on_evidence_made_against_them():
     rows = [
         made(continuous(0.8), continuous(0.8), PATH),
         *(made(jump(0.605), jump(0.605), PATH, name) for name in ("one-tanh", "one-sigmoid")),
-        *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("loop-30", "amentia")),
+        *(made(continuous(0.8), continuous(0.8), PATH, name) for name in ("loop-30", "amentia", "amentia-far")),
         *(made(jump(0.805), jump(0.305), PATH, name) for name in ("loop-3", "amentia-fast")),
     ]
     table = claims.judge(evidence(rows=pd.concat(rows))).set_index("claim")
@@ -190,11 +194,28 @@ def test_rates_are_those_of_the_path(mnist):
         steps_of(Training(experiment="rates", path=(0.5, 1.0)))
 
 
+def test_silent_neurons_are_those_that_no_image_and_no_mask_can_wake():
+    """By hand: 3 pixels, 2 + 2 neurons; the second of the later layer would fire only if a mask took its negative input away."""
+    first, later, last = torch.tensor([[1.0, 0, 0], [-1, 0, 0]]), torch.tensor([[-1.0, 1], [2, -5]]), torch.zeros(2, 2)
+    biases = (torch.tensor([0.0, -0.1]), torch.tensor([-0.1, -0.1]), torch.zeros(2))
+    own = Parameters(tuple(w[None, None] for w in (first, later, last)), tuple(b[None, None, :, None] for b in biases))
+    found = silent(own, torch.rand(5, 3, generator=torch.Generator().manual_seed(0)) + 0.2, rate=0.5)
+    assert found == {"silent_first": 0.5, "silent_later": 0.5}
+
+
 def test_the_study_at_smoke_size(tmp_path):
     found = study.evidence("smoke", store=tmp_path)
-    assert set(found.rows["chain"]) == {"mnist", "one-tanh", "loop-3", "amentia"}
+    assert set(found.rows["chain"]) == {"mnist", "one-tanh", "loop-3", "amentia", "probe", "amentia-far"}
+    probes = found.probes.set_index("chain")
+    assert np.isfinite(probes.loc["probe", ["lowest", "curvature_loss", "curvature_error"]].astype(float)).all(
+        axis=None
+    )
+    assert probes.loc["amentia-far", "silent_first"].between(0, 1).all()
     assert found.rows["accuracy"].between(0, 1).all()
     table = claims.judge(found)
     assert len(table) == len(claims.CLAIMS)
+    standing = claims.standing(found)
+    assert {"onset-jump", "curvature-images", "amentia-far-loop"} <= set(standing)
+    assert not {"public-curve", "amentia-loop-slow"} & set(standing), "their chains are not there"
     with pytest.raises(ConfigError, match="shipped or smoke"):
         study.evidence("laptop")

@@ -447,6 +447,27 @@ def test_own_table_takes_the_place_of_the_lines_and_gives_it_back(live, tmp_path
     assert text(page, "collapse") == before
 
 
+# The energy landscape, on the page of exact branches
+
+
+def test_a_network_dragged_over_the_edge_stays_there_until_there_is_no_penalty(open_page):
+    opened = open_page("sections/17_exact_branches.html")
+    page = opened.page
+    page.wait_for_selector("#live-onset[data-ready] .pp-readout b", timeout=30_000)
+    slider = page.locator('#live-onset input[type="range"]')
+    slider.focus()
+    page.keyboard.press("End")
+    assert text(page, "onset").startswith("not learned")
+    page.evaluate("pruningPhases.onset.move(0.3)")
+    assert "There is a deeper minimum" in text(page, "onset")
+    page.keyboard.press("Home")
+    assert text(page, "onset").startswith("learned")
+    page.locator("#live-onset select").select_option("2")
+    page.evaluate("pruningPhases.onset.move(1); pruningPhases.onset.move(0.5)")
+    assert text(page, "onset").startswith("learned")
+    assert opened.errors == []
+
+
 # The mask of a pruned network, on its own page
 
 

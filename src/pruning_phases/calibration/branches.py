@@ -90,9 +90,9 @@ def classifier(
 ) -> tuple[Energy, np.ndarray]:
     """Mean cross-entropy of a fully connected network, and a random start θ [n]: weights and biases of one layer after the other.
 
-    images [N, inputs], labels [N] in 0 … C − 1; hidden: neurons of each hidden layer.
+    images [N, inputs] in the precision of θ, labels [N] in 0 … C − 1; hidden: neurons of each hidden layer.
     """
-    x, act = images.double(), ACTIVATIONS[activation]
+    x, act = images, ACTIVATIONS[activation]
     sizes = (x.shape[1], *hidden, int(labels.max()) + 1)
     shapes = [shape for a, b in itertools.pairwise(sizes) for shape in ((b, a), (b,))]
     counts = [int(np.prod(shape)) for shape in shapes]

@@ -1,14 +1,14 @@
 """Claims on networks under an L2 penalty (arXiv:2505.06597, 2512.11866, 2205.12510), and how they are judged.
 
 The rules were written down before they met the chains of the study (`studies.weight_decay`); of the exact branches a trial with few λ
-had been seen.
+had been seen. Those in `LATER` were added when the first chains had been judged with two realizations, before their own chains were run.
 A number of several realizations has the interval of Student's t, and a place in λ besides half a step of its path on either side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
@@ -32,6 +32,8 @@ PUBLIC_CURVE = pd.DataFrame(
     }
 )
 """Test accuracy and ‖θ‖ of its MNIST curve at some λ."""
+PUBLIC_RELU = 0.47
+"""Its onset with ReLU."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class Evidence:
         exact: branches of `calibration.follow`: chain, step, l2, train_loss, norm, lowest, curvature.
         escape: of `calibration.escape_times`.
         onsets: λ_c = φ′(0) s_max of the chains with one hidden layer.
+        probes: of networks whose weights were kept (`studies.weight_decay.probes`): chain, realization, step, l2 or rate, train_loss,
+            lowest and curvature_loss, or silent shares.
     """
 
     rows: pd.DataFrame
     exact: pd.DataFrame
     escape: pd.DataFrame
     onsets: dict[str, float]
+    probes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["chain"]))
 
     @cached_property
     def branches(self) -> pd.DataFrame:
@@ -62,6 +67,13 @@ class Evidence:
             raise Undecidable(f"there is no chain {listed(missing)}")
         return self.branches[self.branches["chain"].isin(chains)]
 
+    def landscape(self, chain: str) -> pd.DataFrame:
+        """`hysteresis.branches` of an exact branch or of the probes of a chain. Raises Undecidable if it is not there."""
+        for table in (self.exact, self.probes):
+            if len(rows := table[table["chain"] == chain]):
+                return hysteresis.branches(rows.assign(realization=0))
+        raise Undecidable(f"there is no branch {chain}")
+
 
 def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
     """`mean_of` realizations; half a step of the path is all that a single one has."""
@@ -72,22 +84,22 @@ def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
     return found
 
 
-def remaining(evidence: Evidence, chains: Sequence[str]) -> Finding:
-    """`hysteresis.ends`: remaining; the largest over chains."""
+def remaining(evidence: Evidence, chains: Sequence[str], pick: Callable = max) -> Finding:
+    """`hysteresis.ends`: remaining; the largest (or smallest, `pick` = min) over chains."""
     table = hysteresis.ends(evidence.of(*chains))
     table = table[table["direction"] == "up"]
     found = {name: _mean(part["remaining"]) for name, part in table.groupby("chain")}
-    worst = max(found, key=lambda name: found[name].number)
+    worst = pick(found, key=lambda name: found[name].number)
     return Finding(found[worst], "; ".join(f"{name}: {value.number:.2f}" for name, value in found.items()))
 
 
-def onset_one_layer(evidence: Evidence) -> Finding:
-    """Relative deviation of the end of learning from φ′(0) s_max; the largest over chains with one hidden layer."""
-    table = hysteresis.ends(evidence.of(*evidence.onsets))
+def onset_at(evidence: Evidence, chains: Sequence[str], expected: float | None = None) -> Finding:
+    """Relative deviation of the end of learning from `expected` (None: φ′(0) s_max); the largest over the chains."""
+    table = hysteresis.ends(evidence.of(*chains))
     table, found = table[table["direction"] == "up"], {}
     for name, part in table.groupby("chain"):
-        expected = evidence.onsets[name]
-        found[name] = _mean(part["end"] / expected - 1, float(part["step"].max()) / 2 / expected)
+        place = expected or evidence.onsets[name]
+        found[name] = _mean(part["end"] / place - 1, float(part["step"].max()) / 2 / place)
     worst = max(found, key=lambda name: abs(found[name].number))
     return Finding(found[worst], "; ".join(f"{name}: {value.number:+.3f}" for name, value in found.items()))
 
@@ -111,7 +123,35 @@ def public_jumps(evidence: Evidence, chain: str) -> Finding:
         distance = np.abs(np.subtract.outer(PUBLIC_JUMPS["mnist"], part["value"].to_numpy())).min(axis=1)
         each.append(distance.max())
     places = listed(table.loc[table["realization"] == 0, "value"].round(4))
-    return Finding(_mean(each, float(table["step"].max()) / 2), f"found at λ = {places}")
+    value = _mean(each, float(table["step"].max()) / 2)
+    return Finding(
+        Estimate(value.number, max(0.0, value.low), value.high), f"found at λ = {places}"
+    )  # no distance is below 0
+
+
+def public_curve(evidence: Evidence, chain: str, away: float = 0.002) -> Finding:
+    """Largest relative deviation of ‖θ‖ and accuracy from `PUBLIC_CURVE`, at its λ farther than `away` from a published transition; its
+    interval is what half a step of the path to either side makes of it.
+    """
+    up = evidence.of(chain)
+    up = up[up["direction"] == "up"].groupby("value")[["accuracy", "norm"]].mean()
+    half = float(np.diff(up.index).min()) / 2
+    found = []
+    for l2, *published in PUBLIC_CURVE.itertuples(index=False):
+        if min(abs(l2 - place) for place in PUBLIC_JUMPS["mnist"]) <= away or l2 > up.index.max():
+            continue
+        for name, value in zip(("accuracy", "norm"), published, strict=True):
+            near = [
+                np.interp(l2 + shift, up.index, up[name]) / value - 1
+                for shift in (0, -half if l2 else 0, half if l2 else 0)
+            ]
+            sizes = np.abs(near)
+            low = 0.0 if min(near) < 0 < max(near) else sizes.min()
+            found.append((Estimate(sizes[0], low, sizes.max()), f"{name} at λ = {l2:.4g}: {near[0]:+.1%}"))
+    if not found:
+        raise Undecidable(f"chain {chain} reaches no λ of the published table")
+    worst = max(found, key=lambda one: one[0].number)
+    return Finding(worst[0], "; ".join(words for _, words in found))
 
 
 def area(evidence: Evidence, chain: str) -> Finding:
@@ -122,6 +162,7 @@ def area(evidence: Evidence, chain: str) -> Finding:
 def area_ratio(evidence: Evidence, slow: str, fast: str) -> Finding:
     """Area of the slow chain over that of the fast one, realization by realization."""
     table = hysteresis.loop_area(evidence.of(slow, fast)).pivot(index="realization", columns="chain", values="area")
+    table = table.dropna()  # realizations that both have
     words = "; ".join(f"{name}: {table[name].mean():.3f}" for name in (fast, slow))
     return Finding(_mean(table[slow] / table[fast]), words)
 
@@ -134,16 +175,13 @@ def width_of_loop(evidence: Evidence, chain: str) -> Finding:
     return Finding(_mean(pairs["up"] - pairs["down"], float(steps.sum()) / 2))
 
 
-def curvature_change(evidence: Evidence, chain: str) -> Finding:
-    """Distance in λ, over the onset, of the largest change of R per λ from the step in which learning ends."""
-    rows = evidence.exact[evidence.exact["chain"] == chain]
-    if rows.empty:
-        raise Undecidable(f"there is no branch {chain}")
-    up = hysteresis.branches(rows.assign(realization=0))
+def curvature_change(evidence: Evidence, chain: str, column: str = "curvature") -> Finding:
+    """Distance in λ, over the onset, of the largest change of R per λ from the step in which learning ends; above half the onset."""
+    up = evidence.landscape(chain)
     end = hysteresis.ends(up)
     end = end[end["direction"] == "up"].iloc[0]
-    up = up[up["direction"] == "up"]
-    change = np.abs(np.diff(up["curvature"]) / np.diff(up["value"]))
+    up = up[(up["direction"] == "up") & ~(up["value"] < end["end"] / 2)]
+    change = np.abs(np.diff(up[column]) / np.diff(up["value"]))
     place = int(change.argmax())
     where = float(up["value"].iloc[place : place + 2].mean())
     distance, step = abs(where - end["end"]) / end["end"], end["step"] / end["end"]
@@ -153,10 +191,7 @@ def curvature_change(evidence: Evidence, chain: str) -> Finding:
 
 def lowest_at_end(evidence: Evidence, chain: str) -> Finding:
     """Lowest Hessian eigenvalue at the last λ of the learned branch over its largest on the branch up."""
-    rows = evidence.exact[evidence.exact["chain"] == chain]
-    if rows.empty:
-        raise Undecidable(f"there is no branch {chain}")
-    up = hysteresis.branches(rows.assign(realization=0))
+    up = evidence.landscape(chain)
     up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
     value = float(up["lowest"].iloc[-1] / up["lowest"].max())
     return Finding(
@@ -189,6 +224,7 @@ def _claim(
     return Claim(slug, words, true_for, measure, section, statistic, reason, figure)
 
 
+ONE_LAYER, SLOW = ("one-sigmoid", "one-tanh"), ("slow-sigmoid", "slow-tanh")
 ONSET, ORDER, LOOPS, CURVED, ESCAPE = "the onset", "order by depth", "hysteresis", "curvature", "grokking"
 # In each: slug, topic, notebook; words; statistic; range, reason, measure.
 # fmt: off
@@ -200,11 +236,11 @@ CLAIMS = (
     _claim("one-layer-continuous", ORDER, "18_onset_of_learning",
            "With one hidden layer learning ends continuously.",
            "the same, the larger of tanh and sigmoid", (0.0, CONTINUOUS),
-           "As above.", partial(remaining, chains=("one-sigmoid", "one-tanh"))),
+           "As above.", partial(remaining, chains=ONE_LAYER)),
     _claim("one-layer-onset", ORDER, "18_onset_of_learning",
            "With one hidden layer learning ends at λ = φ′(0) s_max.",
            "relative deviation, the larger of tanh and sigmoid", (-0.05, 0.05),
-           "Five per cent: the output biases' own penalty and the finite steps are neglected.", onset_one_layer),
+           "Five per cent: the output biases' own penalty and the finite steps are neglected.", partial(onset_at, chains=ONE_LAYER)),
     _claim("public-transitions", ONSET, "18_onset_of_learning",
            "On MNIST there are transitions at λ = 0.025, 0.0372, 0.0590, 0.0744 and 0.0845.",
            "largest distance in λ of one of these from the nearest that is found, chain mnist", (0.0, 0.002),
@@ -239,12 +275,68 @@ CLAIMS = (
            "Dropout does the same: the border of amentia has hysteresis.",
            "p_train at which learning ends going up less that at which it begins coming down, up to 15 epochs at each rate", POSITIVE,
            "The sign is the claim.", partial(width_of_loop, chain="amentia")),
+)
+LATER = (
+    _claim("amentia-far-loop", LOOPS, "18_onset_of_learning",
+           "The border of amentia has hysteresis when networks are taken far beyond it.",
+           "the same on a path to p_train = 0.995", POSITIVE,
+           "The sign is the claim; on the shorter path not all networks lost learning.", partial(width_of_loop, chain="amentia-far")),
     _claim("amentia-loop-slow", LOOPS, "18_onset_of_learning",
            "This loop is not for want of time.",
            "its area with up to 15 epochs at each rate over that with 5", (0.5, INF),
-           "As for the penalty.", partial(area_ratio, slow="amentia", fast="amentia-fast")),
+           "As for the penalty.", partial(area_ratio, slow="amentia-far", fast="amentia-fast")),
+    _claim("public-transitions-60000", ONSET, "18_onset_of_learning",
+           "With 60 000 images there are transitions at λ = 0.025, 0.0372, 0.0590, 0.0744 and 0.0845.",
+           "largest distance in λ of one of these from the nearest that is found, chain public", (0.0, 0.002),
+           "Ten steps of the published path: the rule of public-transitions where it was written for.",
+           partial(public_jumps, chain="public")),
+    _claim("public-curve", ONSET, "18_onset_of_learning",
+           "With 60 000 images accuracy and ‖θ‖ are the published ones where the curves are smooth.",
+           "largest relative deviation at published λ farther than 0.002 from a published transition, chain public", (0.0, 0.05),
+           "Five per cent, said before any chain was run.", partial(public_curve, chain="public")),
+    _claim("onset-jump-fine", ONSET, "18_onset_of_learning",
+           "The jump stays when λ is refined.",
+           "G at the last λ that learns over G at 0.8 of it, steps of 0.0005", (CONTINUOUS, INF),
+           "As with coarser steps.", partial(remaining, chains=("fine",))),
+    _claim("onset-jump-activations", ORDER, "18_onset_of_learning",
+           "With two hidden layers of ReLU or tanh learning ends by a jump too.",
+           "the same, the smaller of the two", (CONTINUOUS, INF),
+           "As above.", partial(remaining, chains=("two-relu", "two-tanh"), pick=min)),
+    _claim("onset-relu", ORDER, "18_onset_of_learning",
+           "With ReLU learning ends at about λ = 0.47.",
+           "relative deviation", (-0.05, 0.05),
+           "Five per cent.", partial(onset_at, chains=("two-relu",), expected=PUBLIC_RELU)),
+    _claim("one-layer-onset-slow", ORDER, "18_onset_of_learning",
+           "With one hidden layer and a fifth of the learning rate it ends at λ = φ′(0) s_max.",
+           "relative deviation, the larger of tanh and sigmoid", (-0.05, 0.05),
+           "As with the larger rate: if noise ends learning early, less noise does so less.", partial(onset_at, chains=SLOW)),
+    _claim("hysteresis-rate", LOOPS, "18_onset_of_learning",
+           "The hysteresis is not made by the noise of a large learning rate.",
+           "area with a learning rate of 0.0015 over that with 0.015, both with the same product of rate and epochs", (0.5, INF),
+           "As for the number of epochs.", partial(area_ratio, slow="loop-10", fast="rate-0.015")),
+    _claim("curvature-images", CURVED, "18_onset_of_learning",
+           "On MNIST too the scalar curvature of the error surface changes where learning ends.",
+           "distance of the largest |dR/dλ| (of the loss alone, Hutchinson) from the end of learning, relative to it, above half of it",
+           (0.0, 0.05), "As for the small network, whose path begins there.",
+           partial(curvature_change, chain="probe", column="curvature_loss")),
+    _claim("eigenvalue-images", CURVED, "18_onset_of_learning",
+           "On MNIST too the learned state ends where it loses its stability.",
+           "lowest Hessian eigenvalue at the last λ that learns over its largest on the branch", (-INF, 0.5),
+           "As for the small network.", partial(lowest_at_end, chain="probe")),
 )
+CLAIMS += LATER
 # fmt: on
+
+
+def standing(evidence: Evidence) -> list[str]:
+    """Claims whose chains are in the evidence, all that are not in `LATER` besides."""
+    there = {*evidence.rows["chain"], *evidence.probes["chain"]}
+    needed = {}
+    for claim in LATER:
+        given = claim.measure.keywords
+        named = [given[key] for key in ("chain", "slow", "fast") if key in given]
+        needed[claim.slug] = {*named, *given.get("chains", ())}
+    return [claim.slug for claim in CLAIMS if needed.get(claim.slug, set()) <= there]
 
 
 def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:

@@ -5,14 +5,17 @@ With g = ∇E, the Hessian H and W = 1 + |g|²:
     R = [(tr H)² − tr H²]/W + 2 [gᵀH²g − tr H · gᵀHg]/W²,
 
 for two parameters twice the Gaussian curvature, 2 det H/W². `scalar_curvature` takes g and H; `estimated_curvature` needs Hessian–vector
-products only: with vectors z of independent signs tr H = ⟨zᵀHz⟩ and tr H² = ⟨|Hz|²⟩ (Hutchinson). Ersoy and Wiesner, arXiv:2505.06597.
+products only: with vectors z of independent signs tr H = ⟨zᵀHz⟩ and tr H² = ⟨|Hz|²⟩ (Hutchinson), and so does `lowest_eigenvalue`
+(Lanczos). Ersoy and Wiesner, arXiv:2505.06597.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.func import grad, jvp
 
 
@@ -32,13 +35,9 @@ def estimated_curvature(
     """
     if n_probes < 4:
         raise ValueError(f"n_probes = {n_probes}: give at least 4")
-    slope = grad(energy)
+    times = _times(energy, at)
     generator = torch.Generator().manual_seed(seed)
-    gradient = slope(at)
-
-    def times(vector: torch.Tensor) -> torch.Tensor:
-        return jvp(slope, (at,), (vector,))[1]
-
+    gradient = grad(energy)(at)
     traces, squares = [], []
     for _ in range(n_probes):
         signs = torch.randint(0, 2, at.shape, generator=generator).to(at) * 2 - 1
@@ -57,6 +56,25 @@ def estimated_curvature(
     left_out = torch.stack([estimate(everything & (torch.arange(n_probes) != k)) for k in range(n_probes)])
     error = ((n_probes - 1) / n_probes * (left_out - left_out.mean()).square().sum()).sqrt()
     return float(estimate(everything)), float(error)
+
+
+def lowest_eigenvalue(
+    energy: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor, tolerance: float = 1e-3, seed: int = 0
+) -> float:
+    """The smallest eigenvalue of the Hessian of E: [n] → scalar at θ = `at`, to `tolerance` of its size (Lanczos, scipy's `eigsh`)."""
+    times = _times(energy, at)
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        return times(torch.from_numpy(vector.ravel()).to(at)).double().numpy()
+
+    start = np.random.default_rng(seed).standard_normal(len(at))
+    operator = LinearOperator((len(at), len(at)), matvec=product, dtype=float)
+    return float(eigsh(operator, 1, which="SA", tol=tolerance, v0=start, return_eigenvectors=False)[0])
+
+
+def _times(energy: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The product v → Hv."""
+    return lambda vector: jvp(grad(energy), (at,), (vector,))[1]
 
 
 def _curvature(

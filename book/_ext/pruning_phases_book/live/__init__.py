@@ -9,6 +9,7 @@ from pruning_phases_book.live.digit import digit_figure
 from pruning_phases_book.live.figure import LiveFigure
 from pruning_phases_book.live.mask import mask_figure
 from pruning_phases_book.live.networks import LiveNetworks, load_networks, train_networks
+from pruning_phases_book.live.onset import onset_figure
 from pruning_phases_book.live.phase import phase_figure
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "fits_table",
     "load_networks",
     "mask_figure",
+    "onset_figure",
     "phase_figure",
     "train_networks",
 ]

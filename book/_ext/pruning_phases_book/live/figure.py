@@ -31,13 +31,14 @@ PLOTLY = "plotly/plotly-basic.min.js"
 _ALSO = {
     "collapse": ["live/chi2.js", "live/own.js"],
     "digit": ["live/pruned.js"],
+    "onset": ["live/landscape.js"],
 }  # scripts that a kind needs besides its own
 PRINT_DPI, FALLBACK_DPI, FALLBACK_COLORS = 150, 80, 48
 
 
 @dataclass(frozen=True, eq=False)
 class LiveFigure:
-    """What `phase_figure`, `collapse_figure` and `digit_figure` return; Jupyter and the book show it as the last line of a cell."""
+    """What the functions `…_figure` return; Jupyter and the book show it as the last line of a cell."""
 
     kind: str
     """Name of the script in ``book/assets/live`` that draws it, and of its function ``pruningPhases.figures[kind]``."""

@@ -3,11 +3,13 @@
 from pruning_phases.claims.studies.weight_decay.chains import CHAINS, N_TRAIN, Chain
 from pruning_phases.claims.studies.weight_decay.study import LINEAR_STRENGTHS, evidence, ship
 from pruning_phases.claims.studies.weight_decay.tables import (
+    amentia_chain,
     areas_table,
     end_in_words,
     ends_table,
     escape_fit,
     jumps_table,
+    landscape_table,
     linear_in_words,
     linear_table,
     onset_sentences,
@@ -17,6 +19,7 @@ from pruning_phases.claims.studies.weight_decay.tables import (
 from pruning_phases.claims.text import verdict_table
 
 __all__ = [
-    "CHAINS", "LINEAR_STRENGTHS", "N_TRAIN", "Chain", "areas_table", "end_in_words", "ends_table", "escape_fit", "evidence",
-    "jumps_table", "linear_in_words", "linear_table", "onset_sentences", "published_table", "ship", "verdict_table", "verdicts_in_words",
+    "CHAINS", "LINEAR_STRENGTHS", "N_TRAIN", "Chain", "amentia_chain", "areas_table", "end_in_words", "ends_table", "escape_fit",
+    "evidence", "jumps_table", "landscape_table", "linear_in_words", "linear_table", "onset_sentences", "published_table", "ship",
+    "verdict_table", "verdicts_in_words",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pruning_phases.calibration import branches, escape, penalty
 from pruning_phases.claims.studies.weight_decay.chains import CHAINS, SMOKE, Chain
+from pruning_phases.claims.studies.weight_decay.probes import probe_rows
 from pruning_phases.claims.weight_decay import Evidence
 from pruning_phases.config import ConfigError
 from pruning_phases.datasets import load, scaled
@@ -101,8 +102,11 @@ def ship(
     tables, parts = [], []
     for chain in chains:
         report(f"{chain.name}: {chain.words}")
-        sweeps.run(chain.sweep, store, executor)
-        tables.append(chain_rows(store, chain).assign(table="chains"))
+        sweeps.run(chain.sweep, store, executor, keep_weights=chain.probed)
+        rows = chain_rows(store, chain)
+        tables.append(rows.assign(table="chains"))
+        if chain.probed:
+            tables.append(rows.merge(probe_rows(store, chain), on=["realization", "step"]).assign(table="probes"))
         parts += [part for part in store.parts() if part.protocol == chain.training.protocol]
     report("exact branches, escape")
     tables += [exact_rows(smoke).assign(table="exact"), escape_rows(smoke).assign(table="escape")]
@@ -150,4 +154,5 @@ def evidence(
     whole = pd.read_parquet(io.BytesIO(content))
     tables = {name: part.drop(columns="table").dropna(axis=1, how="all") for name, part in whole.groupby("table")}
     rows = tables["chains"].reindex(columns=list(COLUMNS))
-    return Evidence(rows, tables["exact"], tables["escape"], onsets(rows["chain"].unique()))
+    probes = tables.get("probes", pd.DataFrame(columns=["chain"]))
+    return Evidence(rows, tables["exact"], tables["escape"], onsets(rows["chain"].unique()), probes)

@@ -181,6 +181,8 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
             "Fashion-MNIST, the more complex data, has not more of them.",
         ),
     }
+    if "amentia-far-loop" in finding.index:
+        choices["amentia_sentence"] = ("amentia-far-loop", *choices["amentia_sentence"][1:])
     sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
     if sentences["place_sentence"].endswith(":"):
         sentences["place_sentence"] += f" relative deviations are {finding['one-layer-onset']}."
@@ -189,7 +191,8 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
 
 def _scar(found: Evidence) -> str:
     """What coming back from amentia leaves behind."""
-    rows = found.of("amentia").groupby("direction")
+    chain = amentia_chain(found)
+    rows = found.of(chain).groupby("direction")
     first = rows.get_group("up").groupby("step").mean(numeric_only=True).iloc[0]
     last = rows.get_group("down").groupby("step").mean(numeric_only=True).iloc[-1]
     if last["learned"] > 0.9 * first["learned"]:
@@ -198,6 +201,32 @@ def _scar(found: Evidence) -> str:
         f"Back at the rate they began with, networks have learned {last['learned']:.2f} nats instead of {first['learned']:.2f} and score "
         f"{last['accuracy']:.0%} instead of {first['accuracy']:.0%} of the test images, with weights of norm "
         f"{last['norm']:.0f} instead of {first['norm']:.0f}. That is a scar rather than a loop: the place of the "
-        "border is one question, what is lost beyond it another. Neurons that are silent for every image and "
-        "get no gradient any more (ReLU) would do it; this was not examined."
+        "border is one question, what is lost beyond it another. " + _silence(found)
+    )
+
+
+def _silence(found: Evidence) -> str:
+    """Whether neurons died beyond the border, of the probes of the chain amentia-far."""
+    probes = found.probes[found.probes["chain"] == "amentia-far"]
+    if probes.empty:
+        return "Neurons that are silent for every image and get no gradient any more (ReLU) would do it; this was not examined."
+    by_step = probes.groupby("step")[["silent_first", "silent_later"]].mean()
+    first, last = by_step.iloc[0], by_step.iloc[-1]
+    return (
+        f"Neurons that no image makes fire, whatever is dropped, get no gradient any more (ReLU): there were {first['silent_first']:.0%} "
+        f"of the first and {first['silent_later']:.0%} of the second hidden layer at first, {by_step['silent_first'].max():.0%} and "
+        f"{by_step['silent_later'].max():.0%} at most, {last['silent_first']:.0%} and {last['silent_later']:.0%} at the end."
+    )
+
+
+def amentia_chain(found: Evidence) -> str:
+    """The chain across the border of amentia that goes farthest."""
+    return "amentia-far" if "amentia-far" in set(found.rows["chain"]) else "amentia"
+
+
+def landscape_table(found: Evidence) -> pd.DataFrame:
+    """Lowest Hessian eigenvalue and R of the loss alone (with its standard error) of the networks with kept weights, by step."""
+    rows = found.probes[found.probes["chain"] == "probe"]
+    return rows.reindex(columns=["l2", "train_loss", "norm", "lowest", "curvature_loss", "curvature_error"]).set_index(
+        "l2"
     )
