@@ -108,7 +108,9 @@ def more_transitions(evidence: Evidence) -> Finding:
     """Number of transitions of Fashion-MNIST less that of MNIST."""
     table = evidence.of("mnist", "fashion")
     counts = hysteresis.transitions(table).groupby(["chain", "realization"]).size()
-    each = [counts.get(("fashion", r), 0) - counts.get(("mnist", r), 0) for r in sorted(table["realization"].unique())]
+    of = {name: set(part["realization"]) for name, part in table.groupby("chain")}
+    both = sorted(of["mnist"] & of["fashion"])
+    each = [counts.get(("fashion", r), 0) - counts.get(("mnist", r), 0) for r in both]
     words = "; ".join(f"{name}: {listed(map(str, part))}" for name, part in counts.groupby("chain"))
     return Finding(_mean(each), words)
 
