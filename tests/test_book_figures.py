@@ -1,5 +1,6 @@
 """The line under each figure: what it links to, the command, the time; a page of Sphinx is built for it."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx
 
 from pruning_phases.notebooks import REPOSITORY
+from pruning_phases_book.downloads import write_pictures
 from pruning_phases_book.provenance import DRAWINGS
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -80,11 +83,22 @@ def test_line_under_a_figure_of_a_notebook(source):
     for anchor in ("code-fig-dot", "parameters-01-dots"):
         assert f'id="{anchor}"' in html
     words = "".join(piece.partition(">")[2] for piece in line.split("<"))
-    assert words == "data · code · parameters · run again: pruning-phases notebooks 01_dots (8 s)"
+    assert words == "sources · code · parameters · run again: pruning-phases notebooks 01_dots (8 s)"
     first, second = page.split("figure-line")[1:]
     assert 'href="sections/01_dots.html#parameters-01-dots"' in first.partition("</p>")[0]
     assert "pruning_phases_book" in second.partition("</p>")[0]
     assert "(1 s)" in second.partition("</p>")[0]
+
+
+def test_data_and_picture_of_a_figure_are_offered(source):
+    (source / "sections" / "01_dots.table-fig-dot.csv").write_text("x,y\n1,2\n")
+    write_pictures(source / "sections")
+    html, _, warnings = build(source)
+    assert "not readable" not in warnings
+    line = BeautifulSoup(html, "html.parser").find(class_="figure-line")
+    offered = {link.text: (source / "out" / "sections" / link["href"]).resolve() for link in line.find_all("a")}
+    assert offered["data"].read_text() == "x,y\n1,2\n"
+    assert offered["PNG"].read_bytes() == base64.b64decode(PIXEL)
 
 
 def test_command_repeats_the_changed_parameters(source):

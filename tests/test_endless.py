@@ -128,6 +128,7 @@ def test_tables_figures_and_sentences(at_rest):
     table = claims.judge(at_rest)
     for verdict in ("reproduced", "not reproduced", "undecided", "no fit"):
         assert all(study.sentences(table.assign(verdict=verdict)).values())
+        assert "512\u2009000 deformed digits" in study.front(table.assign(verdict=verdict), 512_000)
 
 
 @pytest.mark.slow

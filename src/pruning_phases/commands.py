@@ -142,6 +142,8 @@ def notebooks(arguments: argparse.Namespace) -> int:
             failures += 1
             print(f"pruning-phases: error: {outcome}", file=sys.stderr)
         else:
+            if outcome.parent.resolve() not in (notebooks.SECTIONS.resolve(), notebooks.NOTEBOOKS.resolve()):
+                reports.to_read(outcome)
             print(reports.write(outcome) if arguments.html else outcome, flush=True)
     if failures and len(runs) > 1:
         print(f"pruning-phases: {failures} of {len(runs)} runs failed", file=sys.stderr)

@@ -23,6 +23,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+_DRAWN = "PRUNING_PHASES_DRAWN"  # plotting.drawn.FOLDER: importing it would import all of plotting
 START_TIMEOUT = 300  # seconds: a first import from a network drive is slow
 _FOREIGN = ("MPL", "MATPLOTLIB", "JUPYTER", "JPY_", "IPYTHON", "PYTHON", "LC_", "LANG", "PYDEVD")
 _KEPT = (
@@ -79,8 +80,8 @@ class _ThisInterpreter(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
-def execute(notebook: NotebookNode, time_limit: float | None = None) -> None:
-    """Run every cell of a notebook, storing outputs in it.
+def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[str]:
+    """Run every cell of a notebook, storing outputs in it; returns the table (CSV) of each figure that was shown, in their order.
 
     time_limit: seconds for the whole notebook; None: no limit.
 
@@ -105,9 +106,12 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> None:
             raise_on_iopub_timeout=True,
         )
         client.create_kernel_manager().connection_file = str(Path(scratch) / "kernel.json")
+        (tables := Path(scratch) / "drawn").mkdir()
+        environment = kernel_environment(os.environ, Path(scratch) / "ipython") | {_DRAWN: str(tables)}
         _running.add(client)
         try:
-            _execute_cells(client, time_limit, kernel_environment(os.environ, Path(scratch) / "ipython"))
+            _execute_cells(client, time_limit, environment)
+            return [path.read_text(encoding="utf-8") for path in sorted(tables.iterdir())]
         except Exception as error:
             if client in _stopped:
                 raise KeyboardInterrupt from error

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import datetime
 import difflib
+import glob
 import hashlib
 import importlib.metadata
 import json
@@ -242,7 +243,7 @@ def carry_out(run: NotebookRun, time_limit: float | None = None) -> Path:
     path, known = _find(run.name), notebook_parameters(run.name)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     try:
-        executed = _execute(path, run.parameters, time_limit)
+        executed, tables = _execute(path, run.parameters, time_limit)
     except NotebookError as error:
         raise _kept(error, run.failed) from error
     provenance = {
@@ -254,6 +255,10 @@ def carry_out(run: NotebookRun, time_limit: float | None = None) -> Path:
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         **environment(),
     }
+    for old in run.output.parent.glob(f"{glob.escape(run.output.stem)}.table-*.csv"):
+        old.unlink()
+    for name, table in tables.items():
+        write_text(run.output.with_suffix(f".table-{name}.csv"), table)
     write_text(run.output, executed)
     write_text(run.provenance, json.dumps(provenance, indent=1, default=str) + "\n")
     run.failed.unlink(missing_ok=True)  # of an earlier run
@@ -304,7 +309,7 @@ def renew_outputs(name: str) -> Path:
     """
     path = _find(name)
     try:
-        write_text(path, _execute(path, {}))
+        write_text(path, _execute(path, {})[0])
     except NotebookError as error:
         SECTIONS.mkdir(parents=True, exist_ok=True)
         raise _kept(error, SECTIONS / f"{name}{FAILED}") from error
@@ -328,8 +333,8 @@ def _find(name: str) -> Path:
     return NOTEBOOKS / f"{name}.ipynb"
 
 
-def _execute(path: Path, parameters: dict[str, object], time_limit: float | None = None) -> str:
-    """The executed notebook as text, without what differs from run to run."""
+def _execute(path: Path, parameters: dict[str, object], time_limit: float | None = None) -> tuple[str, dict[str, str]]:
+    """The executed notebook as text, without what differs from run to run, and the tables (CSV) of its figures by their names."""
     import nbformat
     import papermill
 
@@ -337,12 +342,24 @@ def _execute(path: Path, parameters: dict[str, object], time_limit: float | None
 
     notebook = papermill.execute_notebook(str(path), None, parameters=parameters, prepare_only=True)
     try:
-        kernels.execute(notebook, time_limit)
+        tables = kernels.execute(notebook, time_limit)
     except kernels.RunError as error:
         failure = NotebookError(f"{path.stem}, {error}")
         failure.executed = nbformat.writes(_without_noise(notebook)) + "\n"
         raise failure from error
-    return nbformat.writes(_without_noise(notebook)) + "\n"
+    return nbformat.writes(_without_noise(notebook)) + "\n", dict(zip(figure_names(notebook), tables, strict=False))
+
+
+def figure_names(notebook) -> Iterator[str]:
+    """A name for each picture in the outputs, in their order: that of its cell's figure, or its number."""
+    seen: set[str] = set()
+    for cell in notebook.cells:
+        pictures = [output for output in cell.get("outputs", ()) if "image/png" in output.get("data", {})]
+        for _ in pictures:
+            name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "figure")
+            name = name if name not in seen else f"{name}-{len(seen) + 1}"
+            seen.add(name)
+            yield name
 
 
 def _without_noise(notebook):

@@ -51,20 +51,26 @@ def without_roles(text: str, values: Mapping[str, object]) -> str:
     return re.sub(r"\[\]\((?:[^()]*/)?#?([\w-]+)(?:\.\w+)?\)", r"*\1*", text)  # links without words
 
 
+def with_numbers(notebook: Mapping) -> Mapping:
+    """The notebook with glued values, and without the book's roles, in its text: to be read outside the book."""
+    import nbformat
+
+    values = glued(notebook)
+    cells = [
+        {**cell, "source": without_roles(cell["source"], values)} if cell["cell_type"] == "markdown" else cell
+        for cell in notebook["cells"]
+    ]
+    return nbformat.from_dict({**notebook, "cells": cells})
+
+
 def to_html(notebook: Mapping) -> str:
     """The file's text. Formulas are set by MathJax from the web; everything else is in the file."""
-    import nbformat
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    values = glued(notebook)
-    cells = []
-    for cell in notebook["cells"]:
-        if not _HIDDEN & set(cell["metadata"].get("tags", ())):
-            source = without_roles(cell["source"], values) if cell["cell_type"] == "markdown" else cell["source"]
-            cells.append({**cell, "source": source})
     settings = Config({"HTMLExporter": {"exclude_input": True, "exclude_output_prompt": True}})
-    shown = nbformat.from_dict({**notebook, "cells": cells})
+    shown = with_numbers(notebook)
+    shown["cells"] = [cell for cell in shown["cells"] if not _HIDDEN & set(cell["metadata"].get("tags", ()))]
     return HTMLExporter(config=settings).from_notebook_node(shown)[0]
 
 
@@ -81,6 +87,16 @@ def read(path: Path) -> Mapping:
     import nbformat
 
     return nbformat.read(path, as_version=4)
+
+
+def to_read(path: Path) -> Path:
+    """Put the numbers into the text of an executed notebook that is no page of the book; returns its path."""
+    import nbformat
+
+    from pruning_phases.outputs import write_durably
+
+    write_durably(path, (nbformat.writes(with_numbers(read(path))) + "\n").encode("utf-8"))
+    return path
 
 
 def write(path: Path) -> Path:

@@ -4,7 +4,9 @@ Each page is opened once, which takes most of the time, and looked at in the lig
 """
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 import pytest
 import yaml
 from browser.conftest import PHONE, WIDE
@@ -80,6 +82,8 @@ def test_search_finds_pages_offline(open_page):
         "related.html"
     }
     assert opened.errors == []
+    page = open_page("search.html?q=chi+squared").page
+    page.locator("#search-results ul.search li a", has_text="Finite-size scaling").first.wait_for()
 
 
 def test_link_to_code_opens_it(open_page):
@@ -88,6 +92,29 @@ def test_link_to_code_opens_it(open_page):
     assert not code.is_visible()
     page.locator("#fig-phase-diagram .figure-line a", has_text="code").click()
     code.wait_for(state="visible")
+
+
+def test_figures_on_a_phone_enlarge_and_their_data_and_pictures_are_offered(open_page):
+    opened = open_page("sections/02_linecuts.html", size=PHONE)
+    page, figure = opened.page, opened.page.locator("#fig-linecuts")
+    links = dict(figure.locator(".figure-line a").evaluate_all("all => all.map((a) => [a.innerText, a.href])"))
+    table = pd.read_csv(unquote(urlsplit(links["data"]).path))
+    assert set(table["panel"]) == {"(a)", "(b)"}
+    assert Path(unquote(urlsplit(links["PNG"]).path)).read_bytes().startswith(b"\x89PNG")
+    figure.locator("img").click()
+    large = page.locator("dialog.enlarged img")
+    assert large.bounding_box()["width"] > 2 * PHONE["width"]
+    page.keyboard.press("Escape")
+    large.wait_for(state="detached")
+    assert page.locator("mjx-container[tabindex='0']").count() == 0, "formulas are no stops of the tab key"
+    assert opened.errors == []
+
+
+def test_verdicts_on_a_phone_are_cards(open_page):
+    page = open_page("sections/07_verdicts.html", size=PHONE).page
+    claim, verdict = page.locator("table.verdicts tr:has(details)").first.locator("td").all()[:2]
+    assert verdict.bounding_box()["y"] >= claim.bounding_box()["y"] + claim.bounding_box()["height"]
+    assert claim.bounding_box()["width"] > 0.7 * PHONE["width"]
 
 
 def test_page_without_scripts_still_shows_text_and_figures(open_page):

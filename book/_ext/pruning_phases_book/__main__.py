@@ -1,6 +1,6 @@
 """What the build of the book needs beside notebooks.
 
-python -m pruning_phases_book pages               # into book/sections: the drawings and the page of provenance
+python -m pruning_phases_book pages               # into book/sections: drawings, downloads, the page of provenance
 python -m pruning_phases_book drawings FOLDER     # Fig. 1 and the headline figure
 python -m pruning_phases_book pdf                 # print the book
 python -m pruning_phases_book browser             # say which browser prints it
@@ -18,10 +18,12 @@ from pruning_phases_book.browser import find_browser, open_browser
 
 
 def _pages(_: argparse.Namespace) -> None:
+    from pruning_phases_book.downloads import write_archive, write_pictures
     from pruning_phases_book.provenance import record_drawings, write_provenance_page
 
     record_drawings()
-    write_provenance_page()
+    write_pictures()
+    write_provenance_page(source=write_archive())
 
 
 def _drawings(options: argparse.Namespace) -> None:

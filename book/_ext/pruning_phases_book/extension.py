@@ -7,8 +7,12 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
+from pruning_phases_book.downloads import number_sources
 from pruning_phases_book.figures import FigureLines
+
+_CHI_SQUARED = re.compile(r"\\chi\^|χ²")
 
 
 def _without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
@@ -36,13 +40,33 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
         return
     for path in Path(app.outdir).rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        if (lighter := _LEFT_OUT.sub("", text)) != text:
+        # sections are made from the notebooks: what is edited, or run elsewhere, are these
+        if (lighter := _LEFT_OUT.sub("", text).replace("/book/sections/", "/notebooks/")) != text:
             path.write_text(lighter, encoding="utf-8")
+    number_sources(Path(app.outdir) / "_sources")
+
+
+def _with_repository(app: Sphinx, config: Config) -> None:
+    """Where the repository has an address, offer what needs one: its page, issues, editing, and running elsewhere."""
+    if config.repository_address:
+        options = {f"use_{name}_button": True for name in ("repository", "issues", "edit_page")}
+        options |= {"repository_url": config.repository_address, "path_to_docs": "book"}
+        launch = {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com"}
+        config.html_theme_options |= options | {"launch_buttons": launch}
+
+
+def _find_chi_squared(app: Sphinx, document: nodes.document) -> None:
+    """Let a search for "chi squared" find pages that only write χ²."""
+    if _CHI_SQUARED.search(document.astext()):
+        document += nodes.meta("", name="keywords", content="chi squared, chi-squared, chi2")
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension."""
     app.add_transform(FigureLines)
+    app.add_config_value("repository_address", "", "html")
+    app.connect("config-inited", _with_repository, priority=900)
+    app.connect("doctree-read", _find_chi_squared, priority=100)
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("build-finished", _lighten)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Under each figure a line "data · code · parameters" with the command that makes it again and its time.
+"""Under each figure a line "data · PNG · sources · code · parameters" with the command that makes it again and its time.
 
 A figure on the page of a notebook belongs to that notebook. A figure elsewhere names the notebook it is taken from by a class,
 ``:figclass: from-01_phase_diagram``; ``from-figures`` stands for the drawings made by `python -m pruning_phases_book drawings`.
@@ -23,6 +23,8 @@ from pruning_phases_book.provenance import DRAWINGS, Run, duration, read_run
 
 _FOLDER = "sections"
 _CLASS = "from-"
+_FILES = (("data", "table"), ("PNG", "picture"))
+"""Words for what `pruning_phases.notebooks` (CSV of what is drawn) and `downloads` leave beside a notebook."""
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +50,9 @@ class FigureLines(SphinxTransform):
                 continue
             run = self._run(notebook, figure)
             if run is not None:
-                figure += nodes.legend("", self._line(run, self._code(figure) if notebook == own else None))
+                names = [*figure["names"], "figure"] if notebook == own else []
+                files = [(word, self._file(f"{notebook}.{kind}", names)) for word, kind in _FILES]
+                figure += nodes.legend("", self._line(run, self._code(figure) if notebook == own else None, files))
 
     def _check_figures(self, notebook: str) -> None:
         """Warn of cells that say how their figure is called but have shown none: warnings end the build."""
@@ -90,8 +94,20 @@ class FigureLines(SphinxTransform):
             self._name(code, f"code-{figure['names'][0] if figure['names'] else cell['cell_index']}")
         return code["names"][0]
 
-    def _line(self, run: Run, code: str | None) -> nodes.paragraph:
-        line = nodes.paragraph("", "", _reference("data", "provenance-data"), classes=["figure-line"])
+    def _file(self, start: str, names: list[str]) -> str | None:
+        """Address of what was written about this figure; docutils writes names without capitals."""
+        there = (f"{start}-{name}{end}" for name in names for end in (".csv", ".png"))
+        return next((f"/{_FOLDER}/{one}" for one in there if (Path(self.env.srcdir) / _FOLDER / one).exists()), None)
+
+    def _line(self, run: Run, code: str | None, files: list[tuple[str, str | None]]) -> nodes.paragraph:
+        line = nodes.paragraph("", "", classes=["figure-line"])
+        for word, address in files:
+            if address:
+                line += [
+                    addnodes.download_reference("", word, reftarget=address, refdoc=self.env.docname),
+                    nodes.Text(" · "),
+                ]
+        line += _reference("sources", "provenance-data")
         if run.notebook != DRAWINGS:
             where = _reference("code", code) if code else _reference("code", f"/{_FOLDER}/{run.notebook}", kind="doc")
             for part in (where, _reference("parameters", f"parameters-{run.notebook}")):

@@ -21,6 +21,7 @@ from pruning_phases.notebooks import SECTIONS, environment, list_notebooks, writ
 from pruning_phases.parameters import as_text
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import cpu_model
+from pruning_phases_book.downloads import ARCHIVE
 
 DRAWINGS = "figures"
 """Stands for a notebook's name where figures are drawn by `python -m pruning_phases_book drawings`, not by a notebook."""
@@ -90,20 +91,26 @@ def record_drawings(folder: Path = SECTIONS) -> None:
     write_text(folder / f"{DRAWINGS}.provenance.json", json.dumps(record, indent=1) + "\n")
 
 
-def write_provenance_page(folder: Path = SECTIONS) -> Path:
-    """Write ``provenance.md``. Raises ConfigError if the folder holds no executed notebook."""
+def write_provenance_page(folder: Path = SECTIONS, source: str | None = None) -> Path:
+    """Write ``provenance.md``; `source`: where the archive of the source was taken from, if there is one.
+
+    Raises ConfigError if the folder holds no executed notebook.
+    """
     runs = read_runs(folder)
-    text = "\n".join(_page(runs, DATA))
+    text = "\n".join(_page(runs, DATA, source))
     write_text(folder / "provenance.md", text + "\n")
     return folder / "provenance.md"
 
 
-def _page(runs: list[Run], data: Path) -> Iterator[str]:
+def _page(runs: list[Run], data: Path, source: str | None) -> Iterator[str]:
     last = max(runs, key=lambda run: run.started)
     yield "# How this book was computed"
     yield "\nThis page is written anew at every build. It says which machine, code, data and random numbers the other pages rest on."
     yield "\n## This build\n"
     yield from _table(("what", "value"), _this_build(last))
+    if source:
+        yield "\n(provenance-source)=\n## Source\n"
+        yield f"{{download}}`All code, notebooks, pages and data <{ARCHIVE}>` as one archive: {source}."
     yield "\n(provenance-notebooks)=\n## Notebooks\n"
     yield f"Together they took {duration(sum(run.wall_seconds for run in runs))} of wall time.\n"
     rows = ((f"[](./{r.notebook}.ipynb)", _time(r.started), duration(r.wall_seconds), _changed(r)) for r in runs)
@@ -162,7 +169,9 @@ def _seeds(runs: list[Run], manifest: Path) -> Iterator[str]:
 
 
 def _checksums(data: Path) -> Iterator[tuple[str, str, str]]:
-    files = [p for p in sorted(data.iterdir()) if p.suffix in (".parquet", ".json")] + sorted(data.glob("mnist/*.gz"))
+    files = [p for p in sorted(data.iterdir()) if p.suffix in (".parquet", ".json", ".npz", ".csv")] + sorted(
+        data.glob("mnist/*.gz")
+    )
     for path in files:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         yield f"`{path.relative_to(data.parent).as_posix()}`", f"{path.stat().st_size / 1000:.0f}", f"`{digest}`"

@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from pruning_phases.plotting.drawn import write_when_shown
+
 # 12 pt on a figure 7.2 inches wide is still about 8 px on a phone 360 px wide, and large on a projector.
 STYLE = {
     **sns.axes_style("ticks"),
@@ -184,3 +186,4 @@ def vector_output() -> None:
     # a fixed salt for the ids inside the SVG and no date: a notebook run again does not change in git
     plt.rcParams["svg.hashsalt"] = "pruning-phases"
     set_matplotlib_formats("svg", "png", metadata={"Date": None}, dpi=110)
+    write_when_shown(get_ipython())

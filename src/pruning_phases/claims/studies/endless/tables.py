@@ -154,6 +154,19 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
     return {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
 
 
+def front(judged: pd.DataFrame, largest: int) -> str:
+    """The answer for the front page."""
+    verdict = judged.set_index("claim")["verdict"]
+    until = f"with up to {largest:,} deformed digits".replace(",", "\u2009")
+    ends = verdict["rise-ends"] == "reproduced"
+    beyond = "; where images far outnumber parameters, dementia ends" if ends else ""
+    if verdict["crossing-rests"] == "reproduced":
+        return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}."
+    if verdict["crossing-rests"] == "not reproduced":
+        return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}."
+    return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}."
+
+
 def predictions(judged: pd.DataFrame) -> str:
     """How far every law, fitted up to 64 000 images, is from the crossings beyond."""
     names = {"predicts-bkt": "BKT", "predicts-algebraic": "algebraic", "predicts-drift": "drift in ln N"}
@@ -165,9 +178,11 @@ def predictions(judged: pd.DataFrame) -> str:
 
 
 def compared(found: Evidence, variant: str) -> pd.DataFrame:
-    """Verdicts on the paper's claims `ON_PLANE` in a piece and, at the same sizes and p_train, on MNIST; by statement."""
+    """Verdicts on the paper's claims `ON_PLANE` in a piece and, of the same networks, on MNIST; by statement."""
     rows = found.of(variant)
-    same = found.mnist[found.mnist["n_train"].isin(rows["n_train"])]
+    keys = ["n_train", "p_train", "realization"]
+    networks = pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
+    same = found.mnist[pd.MultiIndex.from_frame(found.mnist[keys]).isin(networks)]
     verdicts = {}
     for name, table in (("here", rows), ("MNIST", same)):
         judged = judge(table[[*RESULT_COLUMNS]], ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")

@@ -1,0 +1,32 @@
+// Figures open in full size where they are tapped, clicked, or entered by the keyboard.
+"use strict";
+
+for (const image of document.querySelectorAll("main figure img")) {
+  if (image.closest("a, .pp-live")) continue;
+  image.classList.add("enlarges");
+  image.tabIndex = 0;
+  image.setAttribute("role", "button");
+  image.setAttribute("aria-label", `Enlarge: ${image.alt}`);
+  image.addEventListener("click", () => enlarge(image));
+  image.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") enlarge(image);
+  });
+}
+
+function enlarge(image) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "enlarged";
+  const close = document.createElement("button");
+  close.textContent = "Close";
+  close.addEventListener("click", () => dialog.close());
+  const large = document.createElement("img");
+  large.src = image.src;
+  large.alt = image.alt;
+  dialog.append(close, large);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    image.focus({ preventScroll: true });
+  });
+  document.body.append(dialog);
+  dialog.showModal(); // the browser closes it on Escape
+}
