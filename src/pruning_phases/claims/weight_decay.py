@@ -182,6 +182,8 @@ def curvature_change(evidence: Evidence, chain: str, column: str = "curvature") 
     up = evidence.landscape(chain)
     end = hysteresis.ends(up)
     end = end[end["direction"] == "up"].iloc[0]
+    if not np.isfinite(end["end"]):
+        raise Undecidable(f"learning does not end on the branch {chain}")
     up = up[(up["direction"] == "up") & ~(up["value"] < end["end"] / 2)]
     change = np.abs(np.diff(up[column]) / np.diff(up["value"]))
     place = int(change.argmax())
@@ -195,6 +197,8 @@ def lowest_at_end(evidence: Evidence, chain: str) -> Finding:
     """Lowest Hessian eigenvalue at the last λ of the learned branch over its largest on the branch up."""
     up = evidence.landscape(chain)
     up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
+    if up.empty:
+        raise Undecidable(f"nothing is learned on the branch {chain}")
     value = float(up["lowest"].iloc[-1] / up["lowest"].max())
     return Finding(
         Estimate(value, value, value),
