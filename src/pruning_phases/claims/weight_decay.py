@@ -108,7 +108,9 @@ def more_transitions(evidence: Evidence) -> Finding:
     """Number of transitions of Fashion-MNIST less that of MNIST."""
     table = evidence.of("mnist", "fashion")
     counts = hysteresis.transitions(table).groupby(["chain", "realization"]).size()
-    each = [counts.get(("fashion", r), 0) - counts.get(("mnist", r), 0) for r in sorted(table["realization"].unique())]
+    of = {name: set(part["realization"]) for name, part in table.groupby("chain")}
+    both = sorted(of["mnist"] & of["fashion"])
+    each = [counts.get(("fashion", r), 0) - counts.get(("mnist", r), 0) for r in both]
     words = "; ".join(f"{name}: {listed(map(str, part))}" for name, part in counts.groupby("chain"))
     return Finding(_mean(each), words)
 
@@ -180,6 +182,8 @@ def curvature_change(evidence: Evidence, chain: str, column: str = "curvature") 
     up = evidence.landscape(chain)
     end = hysteresis.ends(up)
     end = end[end["direction"] == "up"].iloc[0]
+    if not np.isfinite(end["end"]):
+        raise Undecidable(f"learning does not end on the branch {chain}")
     up = up[(up["direction"] == "up") & ~(up["value"] < end["end"] / 2)]
     change = np.abs(np.diff(up[column]) / np.diff(up["value"]))
     place = int(change.argmax())
@@ -193,6 +197,8 @@ def lowest_at_end(evidence: Evidence, chain: str) -> Finding:
     """Lowest Hessian eigenvalue at the last λ of the learned branch over its largest on the branch up."""
     up = evidence.landscape(chain)
     up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
+    if up.empty:
+        raise Undecidable(f"nothing is learned on the branch {chain}")
     value = float(up["lowest"].iloc[-1] / up["lowest"].max())
     return Finding(
         Estimate(value, value, value),
