@@ -182,6 +182,16 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
             "With a fifth of the learning rate it ends where theory says: it is the noise of mini-batches that ends learning early.",
             "A fifth of the learning rate does not bring it there; what ends learning early is open.",
         ),
+        "curvature_images_sentence": (
+            "curvature-images",
+            "The curvature changes most where learning ends.",
+            "The curvature changes most elsewhere.",
+        ),
+        "eigenvalue_images_sentence": (
+            "eigenvalue-images",
+            "Before learning ends the lowest eigenvalue falls.",
+            "The lowest eigenvalue does not announce the end of learning.",
+        ),
         "public_sentence": (
             "public-transitions-60000",
             "With 60 000 images and up to 50 epochs at each penalty, every published transition is found at its place.",
@@ -203,7 +213,23 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
     sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
     if sentences["place_sentence"].endswith(":"):
         sentences["place_sentence"] += f" relative deviations are {finding['one-layer-onset']}."
-    return sentences | {"scar_sentence": _scar(found), "verdicts": verdicts_in_words(judged)}
+    sentences |= {"scar_sentence": _scar(found), "caught_sentence": _caught(found)}
+    return sentences | {"verdicts": verdicts_in_words(judged)}
+
+
+def _caught(found: Evidence, chain: str = "mnist") -> str:
+    """How many realizations stopped training in the middle of the collapse, and what was left before."""
+    up = found.of(chain)
+    up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
+    last = np.array([part.sort_values("value")["learned"].tail(2).to_numpy() for _, part in up.groupby("realization")])
+    caught = last[:, 1] < last[:, 0] / 2
+    if not caught.any():
+        return f"At the last penalty that learns G is {last[:, 1].mean():.2f} nats."
+    return (
+        f"In {caught.sum()} of {len(last)} realizations training stopped in the middle of the collapse: one step of the penalty before, "
+        f"G was {last[caught, 0].mean():.2f} nats, at the last that counts {last[caught, 1].mean():.2f}, at the next nothing. The rule "
+        "counts such a value as what remains."
+    )
 
 
 def _scar(found: Evidence) -> str:
@@ -239,11 +265,3 @@ def _silence(found: Evidence) -> str:
 def amentia_chain(found: Evidence) -> str:
     """The chain across the border of amentia that goes farthest."""
     return "amentia-far" if "amentia-far" in set(found.rows["chain"]) else "amentia"
-
-
-def landscape_table(found: Evidence) -> pd.DataFrame:
-    """Lowest Hessian eigenvalue and R of the loss alone (with its standard error) of the networks with kept weights, by step."""
-    rows = found.probes[found.probes["chain"] == "probe"]
-    return rows.reindex(columns=["l2", "train_loss", "norm", "lowest", "curvature_loss", "curvature_error"]).set_index(
-        "l2"
-    )
