@@ -92,7 +92,8 @@ data: env ## unpack MNIST from data/mnist (or download it) and check it
 
 test: env data ## everything: the book, its notebooks against their stored outputs, unit tests, tests of the built book
 	@$(MAKE) --no-print-directory book
-	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'book or not book' tests
+	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal tests
+	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m book tests  # apart: Playwright runs once in a process
 
 quick: lint ## for the daily loop: lint, and the tests that take less than about a second
 	OMP_NUM_THREADS=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m 'not book and not slow' tests

@@ -6,7 +6,8 @@
         insert(front) {
             const article = document.querySelector("article.bd-article");
             article.querySelectorAll(".headerlink").forEach((link) => link.remove());
-            article.querySelectorAll("a[href*='_images/']").forEach((link) => link.removeAttribute("href"));  // a picture's link to itself
+            // a picture's link to itself, and files beside the book
+            article.querySelectorAll("a[href*='_images/'], a[href*='_downloads/']").forEach((link) => link.removeAttribute("href"));
             for (const mark of marks()) {
                 const section = mark.nextElementSibling;
                 if (section?.matches("section")) {  // the mark goes where the chapter goes: to the next page

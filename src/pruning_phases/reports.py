@@ -31,7 +31,10 @@ def glued(notebook: Mapping) -> dict[str, object]:
             if name and "text/markdown" in data:
                 found[name] = data["text/markdown"]
             elif name and "text/plain" in data:
-                found[name] = ast.literal_eval(data["text/plain"])
+                try:
+                    found[name] = ast.literal_eval(data["text/plain"])
+                except ValueError:  # nan, inf
+                    found[name] = float(data["text/plain"])
     return found
 
 

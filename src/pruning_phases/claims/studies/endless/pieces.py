@@ -84,7 +84,7 @@ _TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000, 4_000), p_train=(0, 0.1), 
 SMOKE = (
     *(
         Piece(name, name, (_TINY,), {**_SMALL, **data}, 1)
-        for name, data in (("deformed", DEFORMED), ("fashion", FASHION))
+        for name, data in (("deformed", DEFORMED), ("fashion", {}))  # MNIST stands in for files that are not shipped
     ),
     Piece("epochs", "epochs", (_TINY,), {**_SMALL, "experiment": "epochs", "path": (1, 2, 3)}, 1),
 )

@@ -129,12 +129,12 @@ def drift(evidence: Evidence, p_eval: float) -> str:
     )
     slow, fast = (first["error", rate] for rate in (rates[0], rates[-1]))
     why = (
-        "At the larger rate errors stop becoming rarer at a smaller $N$; from there on only confidence grows, and "
+        "At the larger rate errors stop becoming rarer at a smaller N; from there on only confidence grows, and "
         "curves cross where they did."
         if abs(fast) < abs(slow)
         else "At the larger rate errors do not stop becoming rarer any sooner; the moments do not explain why its crossing stays."
     )
-    return f"Exponents between neighbouring sizes, mean over the smaller and over the larger $N$: {numbers}. {why}"
+    return f"Exponents between neighbouring sizes, mean over the smaller and over the larger N: {numbers}. {why}"
 
 
 def remedies(evidence: Evidence) -> pd.DataFrame:
@@ -168,10 +168,10 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
     finding = judged.set_index("claim")["finding"]
     share, where = number["nothing-left"], finding["nothing-left"]
     still = f"the calibrated loss still rises at {share:.0%} of its points ({where})"
-    lines = finding["prediction-border"].replace("p_train", "$p_\\mathrm{train}$", 1).replace("p_train ", "")
-    off = f"{number['prediction-border']:.3f} in $p_\\mathrm{{eval}}$"
+    lines = finding["prediction-border"]
+    off = f"{number['prediction-border']:.3f} in p_eval"
     shift = float((evidence.borders("loss_calibrated") - evidence.borders()).mean(axis=1).mean())
-    shifted = f"on average at a $p_\\mathrm{{eval}}$ {'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
+    shifted = f"on average at a p_eval {'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
     out = {
         "falls": front(judged, evidence),
         "left": chosen(
@@ -182,15 +182,15 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
         ),
         "crosses": chosen(
             judged, "still-crosses",
-            f"Calibrated losses of different $N$ still cross, {shifted}.",
-            "Calibrated losses of different $N$ do not cross any more.",
+            f"Calibrated losses of different N still cross, {shifted}.",
+            "Calibrated losses of different N do not cross any more.",
             f"Whether calibrated losses still cross is undecided ({finding['still-crosses']}).",
         ),
         "forget": chosen(
             judged, "forgetting",
-            "Errors too become more frequent with $N$ there: networks also forget.",
-            "Errors become rarer with $N$ even there: networks do not forget.",
-            "Errors there become neither clearly rarer nor clearly more frequent with $N$.",
+            "Errors too become more frequent with N there: networks also forget.",
+            "Errors become rarer with N even there: networks do not forget.",
+            "Errors there become neither clearly rarer nor clearly more frequent with N.",
         ),
         "balance": chosen(
             judged, "border-balance",
@@ -206,9 +206,9 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
         ),
         "rate": chosen(
             judged, "rate-and-scale",
-            "At the larger learning rate logits grow less with $N$.",
-            f"At the larger learning rate logits grow faster with $N$, not less ({finding['rate-and-scale']}).",
-            "Whether logits grow less with $N$ at the larger learning rate is undecided.",
+            "At the larger learning rate logits grow less with N.",
+            f"At the larger learning rate logits grow faster with N, not less ({finding['rate-and-scale']}).",
+            "Whether logits grow less with N at the larger learning rate is undecided.",
         ),
         "remedy": chosen(
             judged, "free-remedy",
