@@ -172,7 +172,9 @@ def test_a_configuration_is_valid_or_one_clear_error(fields):
 def test_notebook_parameters_run_or_are_one_clear_error(assignments, monkeypatch):
     declared = functools.cache(notebooks.notebook_parameters)("01_phase_diagram")
     monkeypatch.setattr(notebooks, "notebook_parameters", lambda name: declared)
-    monkeypatch.setattr(notebooks, "_execute", lambda *_: ("{}", {}))
+    monkeypatch.setattr(
+        notebooks, "_execute", lambda *_: ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', {})
+    )
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "out.ipynb"
         options = [word for text in assignments for word in ("-p", text)]

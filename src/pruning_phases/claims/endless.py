@@ -99,6 +99,8 @@ def crossing_rests(evidence: Evidence) -> Finding:
     """`crossing_one_point` of the sizes `N_REST`."""
     rows = evidence.of("deformed")
     rows = rows[rows["n_train"].between(*N_REST)]
+    if rows["n_train"].nunique() < 2:
+        raise Undecidable(f"fewer than two sizes from {N_REST[0]} to {N_REST[1]}")
     found = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap)
     return transition.crossing_one_point(found)
 
