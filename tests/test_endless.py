@@ -98,9 +98,6 @@ def test_number_of_parameters():
 def test_time(rows, verdicts):
     found = judged(rows, "border-moves-in", "border-logarithmic", "dementia-late")
     assert found["verdict"].tolist() == verdicts
-    table = study.times_table(claims.Evidence(rows, MNIST, n_bootstrap=2))
-    assert table["p_c"].notna().all()
-    assert set(table["epoch"]) == {1, 2, 4, 8, 16, 32, 64}
 
 
 def test_what_is_not_there_is_undecided_and_says_so():
@@ -118,11 +115,6 @@ def test_tables_figures_and_sentences(at_rest):
     ax = plotting.trend_curves(study.widths_table(found), "images_per_parameter", "width", log=True, mark=1)
     assert len(ax.containers) == 2
     assert {name for name, *_ in study.transition_table(found, n_bootstrap=5).index} == {"deformed", "mnist"}
-    both = study.compared(found, "deformed")
-    counts = study.agreement(both)
-    assert counts["n_claims"] == len(both) > counts["n_same"] > 0
-    phases = study.phases_in_words(pd.DataFrame({"phase": ["eumentia", "dementia", "undecided", "undecided"]}))
-    assert phases == "there are eumentia (25% of the points) and dementia (25% of the points)"
     with pytest.raises(ValueError, match="no points"):
         plotting.trend_curves(rows[:0], "n_train", "width")
     table = claims.judge(at_rest)

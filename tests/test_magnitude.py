@@ -176,9 +176,9 @@ def test_shuffled_weights_are_the_same_numbers(mnist, monkeypatch):
     monkeypatch.setattr(magnitude, "_trained", lambda *arguments: seen.append(arguments) or batch)
     architecture = magnitude.architecture_of(TRAINING, 2, 12)
     batch = real = magnitude.train(NAMES, TRAINING, mnist)
-    masks = magnitude._masks(real.parameters, 0.7, False)
+    masks = magnitude.pruned_masks(real.parameters, 0.7, False)
     asked = dataclasses.replace(TRAINING, control="rewired-shuffled")
-    begun, others = magnitude._controls(NAMES, asked, architecture, real.parameters, masks, 1)
+    begun, others = magnitude.stand_in(NAMES, asked, architecture, real.parameters, masks, 1)
     for new, other, old, mask in zip(begun.weights, others, real.parameters.weights, masks, strict=True):
         for m in range(2):
             torch.testing.assert_close(new[m][other[m]].sort().values, old[m][mask[m]].sort().values, rtol=0, atol=0)

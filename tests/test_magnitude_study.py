@@ -191,7 +191,7 @@ def test_shipped_table_agrees_with_its_manifest():
 
 def test_one_network_seen_closely_is_that_of_the_study(mnist, tmp_path):
     """A small one computed, stored and read; the shipped one has as many connections in its first layer as the steps ask for."""
-    training = study.Piece("base", "", 10, 1, study.SMOKE[0].fields).sweep().training
+    training = study.Piece("base", "", 10, 1, study.SMOKE[0].fields).sweep.training
     small = closeup.compute(training, mnist, Network(2, 10, 250, 0.0, 0), looked_at=(1, 3), epochs=2)
     closeup.save(small, tmp_path / "c.npz")
     again = study.load_closeup(tmp_path / "c.npz")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -472,6 +473,29 @@ def test_command_line(scratch, capsys):
     assert text_outputs(scratch / "folder" / "01_scratch.ipynb") == ["(None, 0.5)"]
     assert main(["notebooks", "02_fails"]) == 1
     assert "02_fails, cell 4: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_each_figure_has_its_own_table_whatever_else_is_shown(scratch):
+    """A picture that no table belongs to, such as that of a live figure, must not take that of the next figure."""
+    ones = "import matplotlib.pyplot as plt\nfrom IPython.display import Image, display\nfrom pruning_phases import plotting\n"
+    cells = [
+        (ones + "plotting.vector_output()", None),
+        ("plt.plot([1, 2], [3, 4]);", "first"),
+        (
+            "import io\nfigure, ax = plt.subplots()\nfigure.savefig(out := io.BytesIO())\nplt.close()\nImage(out.getvalue())",
+            "live",
+        ),
+        ("figure, ax = plt.subplots()\nax.plot([5, 6], [7, 8])\nplt.close()\ndisplay(figure)", "last"),
+    ]
+    made = [
+        new_code_cell(code, metadata={"mystnb": {"figure": {"name": name}}} if name else {}) for code, name in cells
+    ]
+    nbformat.write(new_notebook(cells=made), scratch / "notebooks" / "03_shows.ipynb")
+    run_notebook("03_shows", {})
+    tables = {path.name: pd.read_csv(path) for path in (scratch / "sections").glob("03_shows.table-*.csv")}
+    assert set(tables) == {"03_shows.table-first.csv", "03_shows.table-last.csv"}
+    assert tables["03_shows.table-first.csv"]["y"].tolist() == [3, 4]
+    assert tables["03_shows.table-last.csv"]["y"].tolist() == [7, 8]
 
 
 # Every notebook of the repository

@@ -23,7 +23,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-_DRAWN = "PRUNING_PHASES_DRAWN"  # plotting.drawn.FOLDER: importing it would import all of plotting
+from pruning_phases.paths import DRAWN
+
 START_TIMEOUT = 300  # seconds: a first import from a network drive is slow
 _FOREIGN = ("MPL", "MATPLOTLIB", "JUPYTER", "JPY_", "IPYTHON", "PYTHON", "LC_", "LANG", "PYDEVD")
 _KEPT = (
@@ -80,8 +81,8 @@ class _ThisInterpreter(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
-def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[str]:
-    """Run every cell of a notebook, storing outputs in it; returns the table (CSV) of each figure that was shown, in their order.
+def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[list[str]]:
+    """Run every cell of a notebook, storing outputs in it; returns, for each cell, the tables (CSV) of the figures that it showed.
 
     time_limit: seconds for the whole notebook; None: no limit.
 
@@ -107,11 +108,10 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[str
         )
         client.create_kernel_manager().connection_file = str(Path(scratch) / "kernel.json")
         (tables := Path(scratch) / "drawn").mkdir()
-        environment = kernel_environment(os.environ, Path(scratch) / "ipython") | {_DRAWN: str(tables)}
+        environment = kernel_environment(os.environ, Path(scratch) / "ipython") | {DRAWN: str(tables)}
         _running.add(client)
         try:
-            _execute_cells(client, time_limit, environment)
-            return [path.read_text(encoding="utf-8") for path in sorted(tables.iterdir())]
+            return _execute_cells(client, time_limit, environment, tables)
         except Exception as error:
             if client in _stopped:
                 raise KeyboardInterrupt from error
@@ -121,9 +121,11 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[str
             _stopped.discard(client)
 
 
-def _execute_cells(client: NotebookClient, time_limit: float | None, environment: dict[str, str]) -> None:
+def _execute_cells(
+    client: NotebookClient, time_limit: float | None, environment: dict[str, str], drawn: Path
+) -> list[list[str]]:
     """Run cell by cell, not by client.execute(): that takes over SIGINT and SIGTERM, which belong to our caller."""
-    notebook, count = client.nb, 0
+    notebook, count, tables = client.nb, 0, []
     with client.setup_kernel(env=environment):
         for index, cell in enumerate(notebook.cells):
             count += cell.cell_type == "code"
@@ -140,8 +142,12 @@ def _execute_cells(client: NotebookClient, time_limit: float | None, environment
             except DeadKernelError as error:
                 said = "the kernel was killed or crashed; too little memory is the usual reason"
                 raise _recorded(cell, count, "DeadKernel", said) from error
+            tables.append([path.read_text(encoding="utf-8") for path in sorted(drawn.iterdir())])
+            for path in drawn.iterdir():
+                path.unlink()
         info = client.wait_for_reply(client.kc.kernel_info())
         notebook.metadata["language_info"] = info["content"]["language_info"]
+    return tables
 
 
 def _recorded(cell: NotebookNode, count: int, name: str, reason: str) -> RunError:

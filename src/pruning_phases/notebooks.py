@@ -16,6 +16,7 @@ import difflib
 import glob
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -347,15 +348,29 @@ def _execute(path: Path, parameters: dict[str, object], time_limit: float | None
         failure = NotebookError(f"{path.stem}, {error}")
         failure.executed = nbformat.writes(_without_noise(notebook)) + "\n"
         raise failure from error
-    return nbformat.writes(_without_noise(notebook)) + "\n", dict(zip(figure_names(notebook), tables, strict=False))
+    named = dict(_with_names(notebook, tables))
+    return nbformat.writes(_without_noise(notebook)) + "\n", named
+
+
+def pictures(cell: Mapping) -> list[Mapping]:
+    """Outputs of a cell that are pictures."""
+    return [output for output in cell.get("outputs", ()) if "image/png" in output.get("data", {})]
+
+
+def _with_names(notebook, tables: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The name of each figure with its table. A cell that shows other pictures too, such as that of a live figure, has none."""
+    names = figure_names(notebook)
+    for cell, written in zip(notebook.cells, tables, strict=True):
+        own = list(itertools.islice(names, len(pictures(cell))))
+        if len(own) == len(written):
+            yield from zip(own, written, strict=True)
 
 
 def figure_names(notebook) -> Iterator[str]:
     """A name for each picture in the outputs, in their order: that of its cell's figure, or its number."""
     seen: set[str] = set()
     for cell in notebook.cells:
-        pictures = [output for output in cell.get("outputs", ()) if "image/png" in output.get("data", {})]
-        for _ in pictures:
+        for _ in pictures(cell):
             name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "figure")
             name = name if name not in seen else f"{name}-{len(seen) + 1}"
             seen.add(name)

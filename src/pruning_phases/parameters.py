@@ -26,19 +26,9 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pydantic
-
 from pruning_phases.config import ConfigError
 
 _INJECTED = "# Parameters\n"  # papermill puts this at the head of the cell it injects
-_TYPES: dict[str, object] = {  # an int is a float; a bool is not an int; text is no number
-    "bool": pydantic.StrictBool,
-    "int": pydantic.StrictInt,
-    "float": pydantic.StrictInt | pydantic.StrictFloat,
-    "str": pydantic.StrictStr,
-    **{t.__name__: t for t in (list, tuple, dict)},  # a list will do for a tuple: YAML and papermill know lists alone
-    **{name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")},
-}
 _SCALARS = {  # tag → pattern, first characters, and value of plain scalars; everything else is text
     "null": (r"~|null|Null|NULL|None|", ["~", "n", "N", ""], lambda text: None),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF"), lambda text: text.lower() == "true"),
@@ -49,6 +39,23 @@ _SCALARS = {  # tag → pattern, first characters, and value of plain scalars; e
         lambda text: float(re.sub(r"\.(?=[inIN])", "", text)),  # .inf and .nan
     ),
 }
+
+
+@functools.cache
+def _types() -> dict[str, object]:
+    """Names in annotations. An int is a float; a bool is not an int; text is no number."""
+    import pydantic  # here, for who only lists notebooks
+
+    return {
+        "bool": pydantic.StrictBool,
+        "int": pydantic.StrictInt,
+        "float": pydantic.StrictInt | pydantic.StrictFloat,
+        "str": pydantic.StrictStr,
+        **{
+            t.__name__: t for t in (list, tuple, dict)
+        },  # a list will do for a tuple: YAML and papermill know lists alone
+        **{name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")},
+    }
 
 
 class Parameter(typing.NamedTuple):
@@ -68,6 +75,8 @@ class Parameter(typing.NamedTuple):
         ConfigError
             If it has another type.
         """
+        import pydantic
+
         if value is None and self.default is None:
             return None
         annotation = self.annotation or ("Any" if self.default is None else type(self.default).__name__)
@@ -282,24 +291,25 @@ def check(values: Mapping[str, object], known: Mapping[str, Parameter]) -> dict[
 
 
 def _type(node: ast.expr, parameter: Parameter) -> object:
-    """The type that an annotation means: names of `_TYPES`, None, `a | b`, and `a[b, …]`. Nothing is evaluated."""
+    """The type that an annotation means: names of `_types`, None, `a | b`, and `a[b, …]`. Nothing is evaluated."""
+    known = _types()
     match node:
-        case ast.Name(id=name) if name in _TYPES:
-            return _TYPES[name]
+        case ast.Name(id=name) if name in known:
+            return known[name]
         case ast.Constant(value=None):
             return types.NoneType
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _type(left, parameter) | _type(right, parameter)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=inside):
             return typing.Literal[ast.literal_eval(inside)]
-        case ast.Subscript(value=ast.Name(id=name), slice=inside) if name in _TYPES:
+        case ast.Subscript(value=ast.Name(id=name), slice=inside) if name in known:
             items = inside.elts if isinstance(inside, ast.Tuple) else [inside]
             found = tuple(
                 ... if isinstance(one, ast.Constant) and one.value is ... else _type(one, parameter) for one in items
             )
-            return _TYPES[name][found if len(found) > 1 else found[0]]
+            return known[name][found if len(found) > 1 else found[0]]
     raise ConfigError(
-        f"the type {parameter.annotation!r} of parameter {parameter.name} is not known: use {', '.join(_TYPES)}"
+        f"the type {parameter.annotation!r} of parameter {parameter.name} is not known: use {', '.join(known)}"
     )
 
 

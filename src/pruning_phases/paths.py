@@ -9,6 +9,8 @@ from pruning_phases.config import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """Root of the source tree; where the package is installed without it, a folder without `data`."""
+DRAWN = "PRUNING_PHASES_DRAWN"
+"""Environment variable: the folder that figures leave their tables in (`plotting.drawn`), set by whoever runs a notebook."""
 
 
 def check_folder(name: str, path: Path) -> Path:

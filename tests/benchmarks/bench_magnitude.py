@@ -90,7 +90,7 @@ def main() -> None:
 
     def step(epoch: int) -> None:
         nonlocal state
-        masks = magnitude._masks(state.parameters, magnitude.SHARE, False)
+        masks = magnitude.pruned_masks(state.parameters, magnitude.SHARE, False)
         batch = train(names, tuning, data, start=dataclasses.replace(state, epoch=epoch), masks=masks)
         state = State(batch.parameters)
 

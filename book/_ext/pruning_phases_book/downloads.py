@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from pruning_phases.notebooks import SECTIONS, figure_names
+from pruning_phases.notebooks import SECTIONS, figure_names, pictures
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.reports import with_numbers
 
@@ -62,10 +62,9 @@ def write_pictures(folder: Path = SECTIONS) -> None:
         if path.name.endswith(".failed.ipynb"):
             continue
         notebook = nbformat.read(path, 4)
-        shown = (output["data"] for cell in notebook.cells for output in cell.get("outputs", ()) if "data" in output)
-        pictures = (data["image/png"] for data in shown if "image/png" in data)
-        for name, picture in zip(figure_names(notebook), pictures, strict=True):
-            (folder / f"{path.stem}.picture-{name}.png").write_bytes(base64.b64decode(picture))
+        shown = (output for cell in notebook.cells for output in pictures(cell))
+        for name, output in zip(figure_names(notebook), shown, strict=True):
+            (folder / f"{path.stem}.picture-{name}.png").write_bytes(base64.b64decode(output["data"]["image/png"]))
 
 
 def number_sources(folder: Path) -> None:

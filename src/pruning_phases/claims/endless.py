@@ -31,6 +31,7 @@ from pruning_phases.collapse import (
     pair_crossings,
 )
 from pruning_phases.collapse.hypotheses import significant_crossings
+from pruning_phases.config import Training
 from pruning_phases.observables.statistics import weighted_line
 from pruning_phases.observables.tables import RESULT_COLUMNS
 
@@ -204,9 +205,11 @@ def rise_ends(evidence: Evidence) -> Finding:
     return Finding(each, f"between N = {before} and {last}")
 
 
-def parameters(width: int, depth: int = 2, n_pixels: int = 784, n_classes: int = 10) -> int:
+def parameters(width: int, depth: int = 2) -> int:
     """Weights and biases of a network."""
-    return (n_pixels + 1) * width + (depth - 1) * (width + 1) * width + (width + 1) * n_classes
+    from pruning_phases.engine import size_of  # with torch, which other readers of results do not need
+
+    return size_of(Training(dataset="mnist-deformed"), depth, width).parameters
 
 
 def peak(table: pd.DataFrame) -> pd.Series:

@@ -51,20 +51,20 @@ def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step
             yield _step(0, batch, state, None, architecture, group)
             continue
         before = state.parameters
-        masks = _masks(before, _share(training, step), training.pruning == "layer")
+        masks = pruned_masks(before, share_removed(training, step), training.pruning == "layer")
         begun = before
         if training.rewind:
-            begun = _initial(networks, training, architecture, before)
+            begun = begun_with(networks, training, architecture, before)
         batch = _trained(group, begun, masks, step)
         state = State(batch.parameters)
         if training.control:
-            begun, masks = _controls(networks, training, architecture, before, masks, step)
+            begun, masks = stand_in(networks, training, architecture, before, masks, step)
             batch = _trained(group, begun, masks, step)
             before = begun
         yield _step(step, batch, state, before, architecture, group)
 
 
-def _share(training: Training, step: int) -> float:
+def share_removed(training: Training, step: int) -> float:
     """Share of the survivors that a step removes."""
     if not training.path:
         return SHARE
@@ -72,7 +72,7 @@ def _share(training: Training, step: int) -> float:
     return 1 - densities[step] / densities[step - 1]
 
 
-def _masks(parameters: Parameters, share: float, per_layer: bool) -> list[torch.Tensor]:
+def pruned_masks(parameters: Parameters, share: float, per_layer: bool) -> list[torch.Tensor]:
     """Masks [M, 1, …] after one more pruning; a weight that is pruned is exactly 0, and no other is."""
     found = []
     for m in range(len(parameters.weights[0])):
@@ -94,7 +94,7 @@ def _trained(group: Group, begun: Parameters, masks: Sequence[torch.Tensor], ste
     return train(*group._replace(training=stretch), start=state, masks=masks)
 
 
-def _initial(
+def begun_with(
     networks: Sequence[Network], training: Training, architecture: Architecture, like: Parameters
 ) -> Parameters:
     """The weights that each network began with, [M, 1, …]."""
@@ -102,7 +102,7 @@ def _initial(
     return drawn.map(lambda tensor: tensor.to(like.weights[0]))
 
 
-def _controls(
+def stand_in(
     networks: Sequence[Network],
     training: Training,
     architecture: Architecture,

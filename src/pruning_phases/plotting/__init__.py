@@ -46,7 +46,7 @@ from pruning_phases.plotting.series import size_color, size_marker
 from pruning_phases.plotting.shapes import boundary_against_depth, edge_against_width, exponent_rows
 from pruning_phases.plotting.stability import stability_grid, stability_panels
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, panels, vector_output
-from pruning_phases.plotting.theory import measured_and_predicted, named_curves, ratio_map
+from pruning_phases.plotting.theory import measured_and_predicted, ratio_map
 from pruning_phases.plotting.trends import trend_curves
 
 __all__ = [
@@ -87,7 +87,6 @@ __all__ = [
     "loss_steps",
     "mask_images",
     "measured_and_predicted",
-    "named_curves",
     "network_schematic",
     "nu_and_quality",
     "nu_relation_curves",

@@ -14,8 +14,7 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-FOLDER = "PRUNING_PHASES_DRAWN"
-"""Environment variable: the folder that `vector_output` writes the table of each figure to, set by whoever runs a notebook."""
+from pruning_phases.paths import DRAWN
 
 
 def drawn(figure: Figure) -> pd.DataFrame:
@@ -92,11 +91,11 @@ def _caps(ax: Axes) -> set[object]:
 
 
 def write_when_shown(shell: object) -> None:
-    """From now on every figure that this shell shows leaves its table in the folder named by `FOLDER`; without one, nothing happens."""
+    """From now on every figure that this shell shows leaves its table in the folder named by `DRAWN`; without one, nothing happens."""
     from IPython.core.formatters import BaseFormatter
     from traitlets import ObjectName, Unicode
 
-    folder = os.environ.get(FOLDER)
+    folder = os.environ.get(DRAWN)
     if not folder:
         return
 

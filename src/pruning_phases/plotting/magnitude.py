@@ -42,7 +42,8 @@ def _curves(rows: pd.DataFrame, looks: Mapping[str, Look], ax: Axes, **style: ob
     tables = [pruning_curves(rows, name).assign(quantity=name) for name in looks]
     table = pd.concat(tables)
     table["left"] = 100 * table["density"]
-    error_curves(ax, table, "left", "mean", "sem", looks, "quantity", capsize=1.5, elinewidth=1, markersize=4, **style)
+    # Without caps: those of forty points are a comb, and weigh more than the curves.
+    error_curves(ax, table, "left", "mean", "sem", looks, "quantity", elinewidth=1, markersize=4, **style)
 
 
 def _share_axis(ax: Axes, collapse: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Figures on why more data hurt: exponents side by side, temperature against N, predictions, remedies."""
+"""Figures on why more data hurt: what is predicted beside what is measured."""
 
 from __future__ import annotations
 
@@ -8,38 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from pruning_phases.observables.tables import checked
-from pruning_phases.plotting.plane import P_EVAL, P_TRAIN, _map
-from pruning_phases.plotting.series import error_curves, ordered_looks, size_looks
+from pruning_phases.plotting.plane import _map
+from pruning_phases.plotting.series import size_looks
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
-
-MANY = 4  # curves, above which a legend has three columns
-
-
-@styled
-def named_curves(
-    table: pd.DataFrame, x: str, by: str, ax: Axes | None = None, ylabel: str = "", title: str = "", log: bool = False
-) -> Axes:
-    """Curves `mean` ± `sem` of `table` against a rate (x = "p_eval", "p_train") or the size ("n_train"), one for each value of `by`.
-
-    ylabel, title: of the vertical axis and the legend; log: vertical axis logarithmic (that of N always is). Raises ValueError for
-    missing columns.
-    """
-    table = checked(table, (x, by, "mean"), "the table to draw")
-    ax = axes_or_new(ax)
-    values = list(dict.fromkeys(table[by]))
-    looks = ordered_looks(range(len(values)))
-    looks = {value: looks[k] for k, value in enumerate(sorted(values) if not isinstance(values[0], str) else values)}
-    named = {value: look.__class__(look.color, look.marker, str(value)) for value, look in looks.items()}
-    error_curves(ax, table, x, "mean", "sem" if "sem" in table else None, named, by, elinewidth=1)
-    if x == "n_train":
-        log_axis(ax.xaxis)
-    if log:
-        log_axis(ax.yaxis)
-    else:
-        ax.axhline(0, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
-    ax.set(xlabel={"p_eval": P_EVAL, "p_train": P_TRAIN, "n_train": "training images $N$"}[x], ylabel=ylabel)
-    legend_below(ax, title, 2 if len(values) <= MANY else 3)
-    return ax
 
 
 @styled

@@ -1,12 +1,31 @@
-"""Quantities against a growing size or time, one curve for each value of something else."""
+"""Quantities against a rate, a size or time: one curve for each value of something else."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruning_phases.plotting.series import error_curves, ordered_looks
+from pruning_phases.observables.tables import checked
+from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
+from pruning_phases.plotting.series import Look, error_curves, ordered_looks
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+
+RATES = {"p_eval": P_EVAL, "p_train": P_TRAIN}
+SIZE = "training-set size $N$"
+MANY = 4  # curves, above which a legend has three columns
+
+
+def _looks(values: pd.Series) -> dict[object, Look]:
+    """Numbers in their order, names as they come."""
+    if pd.api.types.is_numeric_dtype(values):
+        return dict(ordered_looks(values))
+    names = list(dict.fromkeys(values))
+    return {
+        name: dataclasses.replace(look, label=name)
+        for name, look in zip(names, ordered_looks(range(len(names))).values(), strict=True)
+    }
 
 
 @styled
@@ -15,46 +34,52 @@ def trend_curves(
     x: str,
     by: str,
     ax: Axes | None = None,
+    ylabel: str = r"test loss $\langle L\rangle$ (nats)",
+    title: str = "",
     *,
     y: str = "mean",
     error: str = "sem",
-    xlabel: str = "training-set size $N$",
-    ylabel: str = r"test loss $\langle L\rangle$ (nats)",
-    title: str = "",
+    xlabel: str = SIZE,
     log: bool = False,
     mark: float | None = None,
     legend: bool = True,
 ) -> Axes:
-    """A column against another on a logarithmic axis, one curve with error bars for every value of `by`.
+    """A column against another, one curve with error bars for every value of `by`.
 
     Args:
         table: one row for each point, with the columns x, y, error and by.
-        x: column across.
-        by: column that tells the curves apart, numbers.
+        x: column across: "p_eval", "p_train", or a size or time, whose axis is logarithmic.
+        by: column that tells the curves apart: numbers, or names in their order.
         ax: axes to draw on (None: a new figure).
-        y: column up.
-        error: column of its standard error.
-        xlabel: of the horizontal axis.
         ylabel: of the vertical axis.
         title: of the legend.
-        log: logarithmic vertical axis.
+        y: column up.
+        error: column of its standard error.
+        xlabel: of the horizontal axis, unless that is a rate.
+        log: logarithmic vertical axis. Without, curves against a rate have a line at 0.
         mark: draw a vertical line here.
         legend: list the values of `by`.
 
     Raises:
-        ValueError: no rows.
+        ValueError: no rows, or a column is missing.
     """
     if table.empty:
         raise ValueError("no points to draw")
-    ax = axes_or_new(ax)
-    error_curves(ax, table, x, y, error, ordered_looks(table[by]), by, capsize=1.5, elinewidth=1)
-    log_axis(ax.xaxis)
+    table, guide = (
+        checked(table, (x, by, y, error), "the table to draw"),
+        {"color": "#555555", "ls": ":", "lw": 1.2, "zorder": 0},
+    )
+    ax, looks = axes_or_new(ax), _looks(table[by])
+    error_curves(ax, table, x, y, error, looks, by, elinewidth=1)
+    if x not in RATES:
+        log_axis(ax.xaxis)
     if log:
         log_axis(ax.yaxis)
+    elif x in RATES:
+        ax.axhline(0, **guide)
     if mark is not None:
-        ax.axvline(mark, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+        ax.axvline(mark, **guide)
+    ax.set(xlabel=RATES.get(x, xlabel), ylabel=ylabel)
     if legend:
-        legend_below(ax, title, columns=4)
+        legend_below(ax, title, 2 if len(looks) <= MANY else 3)
     return ax

@@ -225,6 +225,15 @@ class Store:
         asked = wanted(sweep)
         return {one for one in sweep.networks() if asked <= covered.get(one, set())}
 
+    def epochs(self, training: Training) -> dict[tuple, int]:
+        """Epochs of training of every network of a protocol and of each of its steps, by (*network, step)."""
+        return {
+            (*(record[name] for name in Network._fields), record.get("step", 0)): record["epochs"]
+            for part in self.parts()
+            if part.protocol == training.protocol
+            for record in part.metadata["networks"]
+        }
+
     def diverged(self, sweep: Sweep) -> set[Network]:
         """Networks of `sweep` that lack rows it asks for because they diverged."""
         return _diverged(self.parts(), sweep)

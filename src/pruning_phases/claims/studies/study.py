@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.studies import pieces
+from pruning_phases.claims.studies.pieces import SAY
 from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
-from pruning_phases.outputs import check_table, write_table
+from pruning_phases.outputs import check_table
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs.compact import origins
 from pruning_phases.runs.progress import cost
-from pruning_phases.runs.store import Store, StoreError, default_store, verified
+from pruning_phases.runs.store import Store, StoreError, default_store
 from pruning_phases.terminal import loading
 
 BASE = "base"
 FEW = 3  # realizations that every variant gets before any gets more
-SAY = partial(print, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,13 +120,8 @@ def collect(store: Store, base: Sweep, variants: Sequence[Variant]) -> pd.DataFr
         kept = [name for name in rows if name not in ("eval_pass", "loss", "n_correct")]
         means = rows.groupby(kept, sort=True, dropna=False)[["loss", "n_correct"]].mean().astype(np.float32)
         means = means.reset_index()
-        records = {
-            tuple(record[name] for name in Network._fields): record["epochs"]
-            for part in store.parts()
-            if part.protocol == asked.training.protocol
-            for record in part.metadata["networks"]
-        }
-        epochs = [records[network] for network in means[list(Network._fields)].itertuples(index=False, name=None)]
+        recorded = store.epochs(asked.training)
+        epochs = [recorded[*network, 0] for network in means[list(Network._fields)].itertuples(index=False, name=None)]
         tables.append(means.assign(eval_pass=0, epochs=np.array(epochs, np.int16), variant=variant.name))
     return pd.concat(tables, ignore_index=True)
 
@@ -195,8 +188,7 @@ class Study:
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
         """Shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-        manifest, content = verified(path or self.shipped, self.name)
-        return pd.read_parquet(io.BytesIO(content)), manifest
+        return pieces.load(path or self.shipped, self.name)
 
     def ship(
         self,
@@ -227,19 +219,11 @@ class Study:
                 "drop": variant.drop,
                 "protocol": asked.training.protocol,
                 "networks": len(asked.networks()),
-                "wall_time_s": round(sum(part.metadata["wall_time_s"] for part in parts), 1),
+                "wall_time_s": pieces.wall_time(parts),
             }
         some = f" --variants {','.join(described)}" if len(chosen) < len(self.variants) else ""
-        manifest = {
-            "command": f"pruning-phases {self.name}{some}",
-            "rows": len(table),
-            "base": base.to_dict(),
-            "variants": described,
-            "computed_by": origins(used),
-        }
-        content = table.to_parquet(compression="zstd", compression_level=19, index=False)
-        write_table(path, content, manifest, replace)
-        return manifest
+        command, more = f"pruning-phases {self.name}{some}", {"base": base.to_dict(), "variants": described}
+        return pieces.write(path, table, command, used, replace, **more)
 
     def make(
         self,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.studies.study import SAY
-from pruning_phases.config import PROTOCOLS, ConfigError, Grid, Network, Sweep, Training, preset
-from pruning_phases.outputs import check_table, write_table
+from pruning_phases.claims.studies import pieces as pieces_of
+from pruning_phases.config import PROTOCOLS, Grid, Network, Sweep, Training, preset
+from pruning_phases.outputs import check_table
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs.compact import origins
-from pruning_phases.runs.store import Store, StoreError, default_store, verified
-from pruning_phases.terminal import loading
+from pruning_phases.runs.store import Store
 
 SHIPPED = REPOSITORY / "data" / "endless.parquet"
 OCTAVES = tuple(1_000 * 2**k for k in range(10))  # 1 000 … 512 000
@@ -91,23 +88,6 @@ SMOKE = (
 """Every kind of piece in seconds; no physics."""
 
 
-def run(
-    store: str | os.PathLike[str],
-    pieces: Sequence[Piece] = PIECES,
-    executor: str = "auto",
-    report: Callable[[str], None] = SAY,
-) -> int:
-    """Compute what `store` lacks, piece by piece; returns the number of networks."""
-    with loading():
-        from pruning_phases.runs import sweep as sweeps
-
-    n = 0
-    for k, piece in enumerate(pieces, 1):
-        report(f"{piece.words} ({k} of {len(pieces)})")
-        n += sweeps.run(piece.sweep, Store(store), executor)
-    return n
-
-
 def collect(store: Store, pieces: Sequence[Piece] = PIECES, partial: bool = False) -> pd.DataFrame:
     """Results of every piece, the passes of each network averaged (one pass, 0).
 
@@ -123,33 +103,17 @@ def collect(store: Store, pieces: Sequence[Piece] = PIECES, partial: bool = Fals
         StoreError: networks are missing (with `partial`: all of them).
     """
     tables = []
-    parts = store.parts()
-    for piece in pieces:
-        sweep = piece.sweep
-        done, asked = store.done(sweep), sweep.networks()
-        if not done and partial:
-            continue
-        if len(done) < len(asked) and not partial:
-            raise StoreError(
-                f"{len(asked) - len(done)} networks of {piece.variant} are missing from {store.folder}: run them first"
-            )
-        rows = store.read(sweep)
+    for piece, done in pieces_of.there(store, pieces, partial):
+        rows = store.read(piece.sweep)
         if "step" not in rows:
             rows = rows.assign(step=0)
         names = list(Network._fields)
         rows = rows[pd.MultiIndex.from_frame(rows[names]).isin(list(done))]
         keys = [*names, "step", "p_eval"]
         means = rows.groupby(keys)[[name for name in ("loss", "n_correct", "train_loss") if name in rows]].mean()
-        epochs = {
-            (*(record[name] for name in names), record.get("step", 0)): record["epochs"]
-            for part in parts
-            if part.protocol == sweep.training.protocol
-            for record in part.metadata["networks"]
-        }
         means = means.astype(np.float32).reset_index().assign(eval_pass=0, variant=piece.variant)
+        epochs = store.epochs(piece.sweep.training)
         tables.append(means.assign(epochs=[epochs[key] for key in zip(*(means[n] for n in keys[:-1]), strict=True)]))
-    if not tables:
-        raise StoreError(f"there are no networks of the study in {store.folder}: run them first")
     return pd.concat(tables, ignore_index=True)
 
 
@@ -160,60 +124,23 @@ def ship(
     partial: bool = False,
     replace: bool = False,
 ) -> dict:
-    """Write the table of `collect` and its manifest: what was computed, how many networks of how many, where and how long; returns it.
-
-    Raises as `collect` and `outputs.write_table`.
-    """
+    """Write the table of `collect` and its manifest; returns it. Raises as `collect` and `pieces.ship`."""
     check_table(path)
-    table, described, used = collect(store, pieces, partial), [], []
-    every = store.parts()
+    table = collect(store, pieces, partial)
     networks_of = table.drop_duplicates(["variant", *Network._fields]).groupby("variant").size()
-    for piece in pieces:
-        sweep = piece.sweep
-        networks = set(sweep.networks())
-        parts = [p for p in every if p.protocol == sweep.training.protocol and networks.intersection(p.networks)]
-        used += parts
-        described.append(
-            {
-                "variant": piece.variant,
-                "words": piece.words,
-                "networks": int(networks_of.get(piece.variant, 0)),
-                "networks_of_study": len(networks),
-                "protocol": sweep.training.protocol,
-                "sweep": sweep.to_dict(),
-                "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in parts), 1),
-            }
-        )
-    manifest = {
-        "command": "make endless",
-        "rows": len(table),
-        "networks": sum(one["networks"] for one in described),
-        "networks_of_study": sum(one["networks_of_study"] for one in described),
-        "pieces": described,
-        "computed_by": origins(used),
-    }
-    write_table(path, table.to_parquet(compression="zstd", compression_level=19, index=False), manifest, replace)
-    return manifest
+
+    def more(piece: Piece) -> dict[str, object]:
+        there = int(networks_of.get(piece.variant, 0))
+        return {"words": piece.words, "networks": there, "networks_of_study": len(piece.sweep.networks())}
+
+    return pieces_of.ship(store, pieces, table, path, "make endless", more, replace)
 
 
 def load(path: Path = SHIPPED) -> tuple[pd.DataFrame, dict]:
-    """Shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-    manifest, content = verified(path, "endless")
-    return pd.read_parquet(io.BytesIO(content)), manifest
+    """Shipped table and its manifest. Raises as `pieces.load`."""
+    return pieces_of.load(path, "endless")
 
 
 def results(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """The shipped table, or (smoke) that of a small study of every kind, computed as far as the store lacks it.
-
-    Raises:
-        ConfigError: another preset.
-    """
-    if preset == "shipped":
-        return load()[0]
-    if preset != "smoke":
-        raise ConfigError(
-            f"preset = {preset!r} is not possible here: choose shipped or smoke (`make endless` computes all)"
-        )
-    where = store or default_store()
-    run(where, SMOKE, "in-process", report=lambda line: None)
-    return collect(Store(where), SMOKE)
+    """`pieces.results` of this study."""
+    return pieces_of.results(preset, lambda: load()[0], SMOKE, collect, store)

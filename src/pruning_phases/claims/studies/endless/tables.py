@@ -8,12 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.endless import BEYOND, Evidence, parameters
-from pruning_phases.claims.engine import DECIDED
 from pruning_phases.claims.studies.endless.pieces import results
-from pruning_phases.claims.table import judge
-from pruning_phases.claims.text import interval
 from pruning_phases.collapse import (
     BKT,
     collapse_lines,
@@ -26,12 +22,6 @@ from pruning_phases.collapse import (
 from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.results import results as book_results
 
-ON_PLANE = (
-    "eumentia-alpha", "dementia-alpha", "amentia-alpha", "amentia-loss", "amentia-accuracy", "crossing-fixed-p-eval",
-    "crossing-fixed-p-train", "p-c-grows", "crossing-one-point", "bkt-contour-bounded", "bkt-nu-above-half", "algebraic-nu-large",
-    "accuracy-eumentia", "accuracy-dementia", "accuracy-no-crossing",
-)  # fmt: skip
-"""Claims of the paper about one architecture that averages over passes can decide."""
 WIDTHS = ("width-25", "width-50", "deformed", "width-200")
 
 
@@ -68,31 +58,6 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
             table = pair_crossings(found.lines(variant)[p_train], n_bootstrap=200).assign(width=width)
             tables.append(table.assign(images_per_parameter=table["n_mean"] / parameters(width)))
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
-
-
-def times_table(found: Evidence) -> pd.DataFrame:
-    """As networks train, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
-    and the exponent of the loss at p_eval = 0.7.
-    """
-    rows = found.of("epochs")
-    tables = []
-    for step, part in rows.groupby("step"):
-        plane = paper.Evidence(part[[*RESULT_COLUMNS]], n_bootstrap=2).plane
-        beyond = plane[plane["p_eval"] == BEYOND].set_index("p_train")
-        by = plane.assign(dementia=plane["phase"] == "dementia").groupby("p_train")["dementia"].mean()
-        loss = part.groupby(["p_train", "realization"])["train_loss"].mean().groupby("p_train")
-        columns = {
-            "epoch": step,
-            "train_loss": loss.mean(),
-            "train_loss_error": loss.sem(),
-            "dementia": by,
-            "alpha": beyond["alpha"],
-            "alpha_error": beyond["alpha_error"],
-        }
-        tables.append(pd.DataFrame(columns).reset_index())
-    table = pd.concat(tables, ignore_index=True)
-    border = found.borders.rename(columns={"step": "epoch"})[["p_train", "epoch", "p_c", "p_c_error"]]
-    return table.merge(border, how="left", on=["p_train", "epoch"])
 
 
 def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
@@ -175,36 +140,6 @@ def predictions(judged: pd.DataFrame) -> str:
         return "Up to 64 000 images too few neighbouring sizes cross for a law that could be asked about larger ones."
     each = ", ".join(f"{names[row.claim]} {row.number:.3f}" for row in known.itertuples())
     return f"Fitted to sizes up to 64 000, the laws miss the crossings beyond by: {each} (in p_eval; median over the rates)."
-
-
-def compared(found: Evidence, variant: str) -> pd.DataFrame:
-    """Verdicts on the paper's claims `ON_PLANE` in a piece and, of the same networks, on MNIST; by statement."""
-    rows = found.of(variant)
-    keys = ["n_train", "p_train", "realization"]
-    networks = pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
-    same = found.mnist[pd.MultiIndex.from_frame(found.mnist[keys]).isin(networks)]
-    verdicts = {}
-    for name, table in (("here", rows), ("MNIST", same)):
-        judged = judge(table[[*RESULT_COLUMNS]], ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")
-        verdicts |= {name: judged["verdict"], f"number {name}": judged.apply(interval, axis=1)}
-    return pd.DataFrame(verdicts).rename_axis("statement")
-
-
-def agreement(both: pd.DataFrame) -> dict[str, int]:
-    """Of a table of `compared`: n_claims, n_same verdicts, n_opposite ones."""
-    decided = both[["here", "MNIST"]].isin(DECIDED).all(axis=1)
-    same = both["here"] == both["MNIST"]
-    return {"n_claims": len(both), "n_same": int(same.sum()), "n_opposite": int((decided & ~same).sum())}
-
-
-def phases_in_words(plane: pd.DataFrame) -> str:
-    """Which of the three phases a plane has, with their shares."""
-    share = plane["phase"].value_counts(normalize=True)
-    there = [f"{name} ({share[name]:.0%} of the points)" for name in observables.PHASES[:3] if share.get(name, 0) > 0]
-    if not there:
-        return "there is none of the three phases for sure"
-    ending = "all three phases are there" if len(there) == 3 else f"there {'is' if len(there) == 1 else 'are'}"
-    return f"{ending}: {', '.join(there)}" if len(there) == 3 else f"{ending} {' and '.join(there)}"
 
 
 def transition_table(

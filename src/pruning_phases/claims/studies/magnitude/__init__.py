@@ -11,7 +11,6 @@ from pruning_phases.claims.studies.magnitude.chains import (
     collect,
     load,
     results,
-    run,
     ship,
 )
 from pruning_phases.claims.studies.magnitude.closeup import KINDS, load_closeup
@@ -63,7 +62,6 @@ __all__ = [
     "percolation_table",
     "places_table",
     "results",
-    "run",
     "scaling_table",
     "sentences",
     "ship",

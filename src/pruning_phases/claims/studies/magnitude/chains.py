@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from pruning_phases.config import ConfigError, Sweep
+from pruning_phases.claims.studies import pieces as pieces_of
+from pruning_phases.config import Sweep
 from pruning_phases.observables.averages import values
-from pruning_phases.outputs import check_table, write_table
+from pruning_phases.outputs import check_table
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs.compact import origins
 from pruning_phases.runs.results import sweep_of
-from pruning_phases.runs.store import Store, StoreError, default_store, verified
-from pruning_phases.terminal import loading
+from pruning_phases.runs.store import Store
 
 SHIPPED = REPOSITORY / "data" / "magnitude.parquet"
 N_TRAIN = 10_000
@@ -36,6 +34,7 @@ class Piece:
     fields: Mapping[str, object] = field(default_factory=dict)
     """Of `Sweep.override`; what differs from the standard network on MNIST."""
 
+    @property
     def sweep(self) -> Sweep:
         """The sweep that computes it."""
         usual = {"architecture": "fc4", "depth": 2, "n_train": N_TRAIN, "p_train": 0.0, "p_eval": 0.0, "passes": 1}
@@ -72,23 +71,6 @@ SMOKE = (
 """Every kind of chain in seconds; no physics."""
 
 
-def run(
-    store: str | os.PathLike[str],
-    pieces: Sequence[Piece] = PIECES,
-    executor: str = "auto",
-    report: Callable[[str], None] = lambda line: None,
-) -> int:
-    """Compute what `store` lacks, piece by piece; returns the number of chains."""
-    with loading():
-        from pruning_phases.runs import sweep as sweeps
-
-    n = 0
-    for k, piece in enumerate(pieces, 1):
-        report(f"{piece.words}, width {piece.width}, {piece.realizations} realizations ({k} of {len(pieces)})")
-        n += sweeps.run(piece.sweep(), Store(store), executor)
-    return n
-
-
 def collect(store: Store, pieces: Sequence[Piece] = PIECES, partial: bool = False) -> pd.DataFrame:
     """One row for each variant, width, realization and step.
 
@@ -104,21 +86,12 @@ def collect(store: Store, pieces: Sequence[Piece] = PIECES, partial: bool = Fals
         StoreError: chains are missing (with `partial`: all of them).
     """
     tables = []
-    for piece in pieces:
-        sweep = piece.sweep()
-        done, asked = store.done(sweep), sweep.networks()
-        if not done and partial:
-            continue
-        if len(done) < len(asked) and not partial:
-            lacking = f"{len(asked) - len(done)} chains of {piece.variant}, width {piece.width},"
-            raise StoreError(f"{lacking} are missing from {store.folder}: run them first")
-        rows = store.read(sweep)
+    for piece, done in pieces_of.there(store, pieces, partial, "chains"):
+        rows = store.read(piece.sweep)
         rows = rows[rows["realization"].isin([network.realization for network in done])]
         neurons = CHANNELS + piece.width if piece.variant == "cnn5" else 4 * piece.width
         rows = rows.assign(variant=piece.variant, accuracy=values(rows, "accuracy"), neurons=neurons)
         tables.append(rows.drop(columns=DROPPED, errors="ignore"))
-    if not tables:
-        raise StoreError(f"there are no chains in {store.folder}: run them first")
     return pd.concat(tables, ignore_index=True)
 
 
@@ -129,62 +102,26 @@ def ship(
     partial: bool = False,
     replace: bool = False,
 ) -> dict:
-    """Write the table of `collect` and its manifest: what was computed, how many chains of how many, where and how long; returns it.
-
-    Raises as `collect` and `outputs.write_table`.
-    """
+    """Write the table of `collect` and its manifest; returns it. Raises as `collect` and `pieces.ship`."""
     check_table(path)
-    table, described, used = collect(store, pieces, partial), [], []
-    every = store.parts()
-    for piece in pieces:
-        sweep = piece.sweep()
-        networks = set(store.done(sweep))
-        parts = [p for p in every if p.protocol == sweep.training.protocol and networks.intersection(p.networks)]
-        used += parts
-        there = table[(table["variant"] == piece.variant) & (table["width"] == piece.width)]
-        described.append(
-            {
-                "variant": piece.variant,
-                "width": piece.width,
-                "realizations": int(there["realization"].nunique()),
-                "realizations_of_study": piece.realizations,
-                "protocol": sweep.training.protocol,
-                "sweep": sweep.to_dict(),
-                "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in parts), 1),
-            }
-        )
-    manifest = {
-        "command": "python -m pruning_phases.claims.studies.magnitude",
-        "rows": len(table),
-        "networks": sum(one["realizations"] for one in described),
-        "networks_of_study": sum(piece.realizations for piece in pieces),
-        "pieces": described,
-        "computed_by": origins(used),
-    }
+    table = collect(store, pieces, partial)
+    chains = table.drop_duplicates(["variant", "width", "realization"]).groupby(["variant", "width"]).size()
+
+    def more(piece: Piece) -> dict[str, object]:
+        there = int(chains.get((piece.variant, piece.width), 0))
+        return {"width": piece.width, "realizations": there, "realizations_of_study": piece.realizations}
+
     columns = table.select_dtypes("float64").columns.difference(["density"])
     small = table.astype(dict.fromkeys(columns, "float32"))
-    write_table(path, small.to_parquet(compression="zstd", compression_level=19, index=False), manifest, replace)
-    return manifest
+    return pieces_of.ship(store, pieces, small, path, "make magnitude", more, replace)
 
 
 def load(path: Path = SHIPPED) -> tuple[pd.DataFrame, dict]:
-    """Shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-    manifest, content = verified(path, "magnitude")
-    return pd.read_parquet(io.BytesIO(content)).astype({"accuracy": float}), manifest
+    """Shipped table and its manifest. Raises as `pieces.load`."""
+    table, manifest = pieces_of.load(path, "magnitude")
+    return table.astype({"accuracy": float}), manifest
 
 
 def results(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """The shipped table, or (smoke) that of a small study of every kind, computed as far as the store lacks it.
-
-    Raises:
-        ConfigError: another preset.
-    """
-    if preset == "shipped":
-        return load()[0]
-    if preset != "smoke":
-        raise ConfigError(
-            f"preset = {preset!r} is not possible here: choose shipped or smoke (`make magnitude` computes all)"
-        )
-    where = store or default_store()
-    run(where, SMOKE, "in-process")
-    return collect(Store(where), SMOKE)
+    """`pieces.results` of this study."""
+    return pieces_of.results(preset, lambda: load()[0], SMOKE, collect, store)

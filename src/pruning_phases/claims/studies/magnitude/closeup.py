@@ -110,13 +110,16 @@ def _losses(step: int, before: Parameters, group: Group, epochs: int) -> list[pd
     """Each kind of network of the sparsity of a step, trained from there on the same mini-batches."""
     (network,), training = group.networks, group.training
     architecture = architecture_of(training, *network[:2])
-    masks = magnitude._masks(before, magnitude._share(training, step), training.pruning == "layer")
-    begun = {"kept": (before, masks), "initial": (magnitude._initial([network], training, architecture, before), masks)}
+    masks = magnitude.pruned_masks(before, magnitude.share_removed(training, step), training.pruning == "layer")
+    begun = {
+        "kept": (before, masks),
+        "initial": (magnitude.begun_with([network], training, architecture, before), masks),
+    }
     tables = []
     for kind in KINDS:
         if kind not in begun:
             controlled = dataclasses.replace(training, control=kind)
-            begun[kind] = magnitude._controls([network], controlled, architecture, before, masks, step)
+            begun[kind] = magnitude.stand_in([network], controlled, architecture, before, masks, step)
         loss = _trained(*begun[kind], group, epochs)
         tables.append(pd.DataFrame({"step": step, "kind": kind, "gradient_step": np.arange(len(loss)), "loss": loss}))
     return tables
@@ -170,7 +173,7 @@ def load_closeup(path: Path = FILE) -> Closeup:
 
 def remake(path: Path = FILE, report: Callable[[str], None] = print) -> None:
     """Compute and write it."""
-    training, start = Piece("base", "", NETWORK.width, 1, LONG).sweep().training, time.process_time()
+    training, start = Piece("base", "", NETWORK.width, 1, LONG).sweep.training, time.process_time()
     closeup = compute(training, load(training.dataset))
     made = {
         "protocol": training.protocol,

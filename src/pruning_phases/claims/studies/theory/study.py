@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,20 +11,20 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import streams, theory
+from pruning_phases.claims.studies import pieces
 from pruning_phases.claims.theory import Evidence
 from pruning_phases.config import ConfigError, Network, Sweep, Training, preset
 from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, noisy_logits
 from pruning_phases.observables import temperature
-from pruning_phases.outputs import check_table, write_durably, write_table
+from pruning_phases.outputs import check_table, write_durably
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs import sweep as sweeps
 from pruning_phases.runs import weights
-from pruning_phases.runs.compact import origins
-from pruning_phases.runs.store import Store, default_store, verified
+from pruning_phases.runs.store import Store, default_store
 
 SHIPPED = REPOSITORY / "data" / "theory.parquet"
-FAST = 0.01  # the larger learning rate: there the crossing does not drift
+FAST = 0.01  # the larger learning rate: there the crossing drifts least often
 P_EVAL = tuple(k / 20 for k in range(20))
 PASSES = 2  # over all test images; validation images have one
 SUBSET, SUBSET_PASSES = 300, 16  # test images for which the loss is predicted, and passes over them
@@ -154,15 +153,9 @@ def ship(
     table = pd.concat(tables, ignore_index=True)
     small = table.select_dtypes("float64").columns.difference(["p_train", "p_eval", "learning_rate"])
     table[small] = table[small].astype(np.float32)
-    manifest = {
-        "command": "make theory",
-        "rows": len(table),
-        "sweeps": [sweep.to_dict() for sweep in SWEEPS[chosen]],
-        "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in parts), 1),
-        "computed_by": origins(parts),
-    }
-    write_table(path, table.to_parquet(compression="zstd", compression_level=19, index=False), manifest, True)
-    return manifest
+    described = [sweep.to_dict() for sweep in SWEEPS[chosen]]
+    seconds = pieces.wall_time(parts)
+    return pieces.write(path, table, "make theory", parts, True, sweeps=described, wall_time_s=seconds)
 
 
 def evidence(
@@ -178,7 +171,6 @@ def evidence(
         where = Store(Path(store or default_store()) / "theory")
         path = where.folder / "theory.parquet"
         ship(where, path, chosen="smoke", report=lambda line: None)
-    _, content = verified(path or SHIPPED, "theory")
-    rows = pd.read_parquet(io.BytesIO(content))
+    rows, _ = pieces.load(path or SHIPPED, "theory")
     sizes = rows["n_train"].unique()
     return Evidence(rows) if preset == "shipped" else Evidence(rows, int(min(sizes)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.calibration import branches, escape, penalty
+from pruning_phases.claims.studies import pieces
 from pruning_phases.claims.studies.weight_decay.chains import CHAINS, SMOKE, Chain
 from pruning_phases.claims.studies.weight_decay.probes import probe_rows
 from pruning_phases.claims.weight_decay import Evidence
-from pruning_phases.config import ConfigError
+from pruning_phases.config import ConfigError, Network
 from pruning_phases.datasets import load, scaled
-from pruning_phases.outputs import check_table, write_table
+from pruning_phases.outputs import check_table
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs import sweep as sweeps
-from pruning_phases.runs.compact import origins
-from pruning_phases.runs.store import Store, StoreError, verified
+from pruning_phases.runs.store import Store, StoreError
 
 SHIPPED = REPOSITORY / "data" / "weight_decay.parquet"
 COLUMNS = ("chain", "depth", "realization", "step", "l2", "rate", "train_loss", "norm", "loss", "accuracy", "epochs")
@@ -34,13 +33,8 @@ def chain_rows(store: Store, chain: Chain) -> pd.DataFrame:
     if set(chain.sweep.networks()) - store.done(chain.sweep):
         raise StoreError(f"networks of {chain.name} are missing from {store.folder}: run them first")
     rows = store.read(chain.sweep)
-    epochs = {
-        (record["realization"], record["step"]): record["epochs"]
-        for part in store.parts()
-        if part.protocol == chain.training.protocol
-        for record in part.metadata["networks"]
-    }
-    counts = [epochs[key] for key in zip(rows["realization"], rows["step"], strict=True)]
+    epochs, keys = store.epochs(chain.training), [*Network._fields, "step"]
+    counts = [epochs[key] for key in rows[keys].itertuples(index=False, name=None)]
     accuracy = rows["n_correct"] / chain.training.images.n_test
     return rows.assign(chain=chain.name, accuracy=accuracy, epochs=counts).reindex(columns=list(COLUMNS))
 
@@ -111,18 +105,12 @@ def ship(
     report("exact branches, escape")
     tables += [exact_rows(smoke).assign(table="exact"), escape_rows(smoke).assign(table="escape")]
     table = pd.concat(tables, ignore_index=True)
-    manifest = {
-        "command": "make weight-decay",
-        "rows": len(table),
-        "chains": {
-            chain.name: {"words": chain.words, "protocol": chain.training.protocol, "sweep": chain.sweep.to_dict()}
-            for chain in chains
-        },
-        "wall_time_s": round(sum(part.metadata.get("wall_time_s", 0.0) for part in parts), 1),
-        "computed_by": origins(parts),
+    described = {
+        chain.name: {"words": chain.words, "protocol": chain.training.protocol, "sweep": chain.sweep.to_dict()}
+        for chain in chains
     }
-    write_table(path, table.to_parquet(compression="zstd", compression_level=19, index=False), manifest, replace)
-    return manifest
+    seconds = pieces.wall_time(parts)
+    return pieces.write(path, table, "make weight-decay", parts, replace, chains=described, wall_time_s=seconds)
 
 
 def onsets(names: Sequence[str]) -> dict[str, float]:
@@ -150,8 +138,7 @@ def evidence(
         where = Store(Path(store or sweeps.default_store()) / "weight_decay")
         path = where.folder / "weight_decay.parquet"
         ship(where, path, chains=SMOKE, smoke=True, report=lambda line: None)
-    _, content = verified(path or SHIPPED, "weight-decay")
-    whole = pd.read_parquet(io.BytesIO(content))
+    whole, _ = pieces.load(path or SHIPPED, "weight-decay")
     tables = {name: part.drop(columns="table").dropna(axis=1, how="all") for name, part in whole.groupby("table")}
     rows = tables["chains"].reindex(columns=list(COLUMNS))
     probes = tables.get("probes", pd.DataFrame(columns=["chain"]))
