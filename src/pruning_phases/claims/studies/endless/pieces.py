@@ -52,9 +52,9 @@ def _grid(first: int, last: int, p_train: Sequence[float], realizations: int, wi
 LINES, MIDDLE = (0.05, 0.1, 0.2), (0.1,)
 _FASHION_PLANE = (0, 0.1, 0.2, 0.4, 0.8, 0.95, 0.99)
 PIECES = (
-    Piece("deformed", "deformed MNIST", (_grid(4_000, 256_000, LINES, 6), _grid(512_000, 512_000, LINES, 3)), DEFORMED),
-    Piece("width-25", "deformed MNIST, width 25", (_grid(4_000, 128_000, MIDDLE, 4, 25),), DEFORMED),
-    Piece("width-50", "deformed MNIST, width 50", (_grid(4_000, 256_000, MIDDLE, 4, 50),), DEFORMED),
+    Piece("deformed", "deformed MNIST", (_grid(4_000, 512_000, LINES, 6),), DEFORMED),
+    Piece("width-25", "deformed MNIST, width 25", (_grid(4_000, 512_000, MIDDLE, 6, 25),), DEFORMED),
+    Piece("width-50", "deformed MNIST, width 50", (_grid(4_000, 512_000, MIDDLE, 6, 50),), DEFORMED),
     Piece("width-200", "deformed MNIST, width 200", (_grid(4_000, 128_000, MIDDLE, 3, 200),), DEFORMED),
     Piece(
         "large-batch",
