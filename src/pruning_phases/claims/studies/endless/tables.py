@@ -81,6 +81,11 @@ ENDS = {
     "not reproduced": "Dementia lasts as far as these networks go: more data raise the loss up to the last size.",
     "undecided": "Whether dementia ends there is open.",
 }
+FUNCTION = {
+    "reproduced": "Whatever the width, what more data do is one function of the number of images per parameter.",
+    "not reproduced": "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
+    "undecided": "Whether it is images per parameter that count, these widths cannot say.",
+}
 NU = {
     "reproduced": "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
     "not reproduced": "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
@@ -109,6 +114,7 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "rest": ("crossing-rests", REST),
         "returns": ("crossing-returns", RETURNS),
         "ends": ("rise-ends", ENDS),
+        "function": ("one-function", FUNCTION),
         "nu_deformed": ("deformed-nu", NU),
         "nu_fashion": ("fashion-nu", NU),
         "moves": ("border-moves-in", MOVES),
