@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-__all__ = ["architectures", "fluctuations", "line_cut"]
+__all__ = ["accuracy_crossings", "architectures", "atlas", "choices", "fluctuations", "line_cut", "method"]
 
 _DATA = {
     "dementia": "more data make the loss larger (dementia)",
@@ -97,6 +97,30 @@ def architectures(found: Sequence[int], edges: pd.DataFrame, steps: pd.DataFrame
     return " ".join(said)
 
 
+def accuracy_crossings(found: Mapping[str, pd.DataFrame], pairs: int, z: float = 2.0) -> str:
+    """Whether the accuracy shows the crossings that the loss shows.
+
+    Args:
+        found: `observables.crossings` at one p_train of "loss" and "accuracy".
+        pairs: pairs of training-set sizes.
+        z: significance from which a crossing counts.
+    """
+    sure = {name: table[table["significance"] >= z] for name, table in found.items()}
+    loss, accuracy = (sure[name].groupby(["n_small", "n_large"]).ngroups for name in ("loss", "accuracy"))
+    if not accuracy:
+        return (
+            f"No: of {pairs} pairs of sizes, the curves of the loss cross for {loss}, those of the accuracy for none."
+        )
+    later = sure["accuracy"]["p_star"].median() - (sure["loss"]["p_star"].median() if loss else math.inf)
+    where = "more" if later > 0 else "less" if math.isfinite(later) else ""
+    said = "Yes" if 2 * accuracy >= loss else "Hardly"
+    place = f", at {where} pruning" if where else ""
+    return (
+        f"{said}: of {pairs} pairs of sizes, the curves of the loss cross for {loss}, those of the accuracy, which only counts right "
+        f"answers, for {accuracy}{place}."
+    )
+
+
 def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) -> str:
     """Whether U = 3 tells dementia from eumentia, in each ensemble.
 
@@ -131,3 +155,57 @@ def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) 
             verdict = f"not known to {tolerance:g} in both phases"
         said.append(f"{words}, U is {verdict} ({numbers}).")
     return " ".join(said)
+
+
+def choices(numbers: Mapping[str, float]) -> str:
+    """Whether other choices of the protocol would have led to other conclusions.
+
+    Args:
+        numbers: `sensitivity.counts`, and border_low and border_high, the ends of where the border lies at p_train = 0.
+    """
+    every, survive, contradicted = (int(numbers[f"n_{name}"]) for name in ("conclusions", "surviving", "contradicted"))
+    first = (
+        "No" if survive == every else "Hardly" if not contradicted else "In part" if contradicted < survive else "Yes"
+    )
+    rest = "" if survive == every else "; the others are not decided under every one, or not with our own choices"
+    said = f"{first}: of {every} conclusions, {survive} survive each other choice that was tried, and {contradicted or 'none'} "
+    said += f"{'are' if contradicted > 1 else 'is'} contradicted by one{rest}."
+    low, high = numbers["border_low"], numbers["border_high"]
+    if low < high:
+        said += f" Where the border lies depends on them: without dropout in training, anywhere from p_eval = {low:.2f} to {high:.2f}."
+    return said
+
+
+def method(numbers: Mapping[str, float]) -> str:
+    """Whether the collapse finds known answers.
+
+    Args:
+        numbers: `calibration.coverage_range`; xy_algebraic, the cases of the XY model, a BKT transition, in which the algebraic form fits
+            better, of xy_cases.
+    """
+    bias, low, high = numbers["bias"], numbers["bootstrap_low"], numbers["bootstrap_high"]
+    wrong, cases = int(numbers["xy_algebraic"]), int(numbers["xy_cases"])
+    found = "finds" if bias < 5 else "misses"
+    kept = (
+        "are honest"
+        if low >= 58 and high <= 78
+        else "are too narrow for some data"
+        if low < 58
+        else "are rather too wide"
+    )
+    tells = "cannot tell" if 4 * wrong > cases else "can tell"
+    return (
+        f"Where the data obey its form, the collapse {found} the exponent (bias at most {bias:.1f} %), and its bootstrap intervals {kept}: they "
+        f"promise to hold the truth in 68 % of cases and do in {low:.0f} to {high:.0f} %. But it {tells} a BKT transition from an ordinary one: "
+        f"for the XY model, which has the first kind, the form of the second fits better in {wrong} of {cases} cases."
+    )
+
+
+def atlas(numbers: Mapping[str, int]) -> str:
+    """How many statements depend on the protocol: n_statements, and of these n_always, n_depends and n_never."""
+    every, always, depends, never = (numbers[f"n_{name}"] for name in ("statements", "always", "depends", "never"))
+    share = "All" if depends == every else "Most" if 2 * depends > every else "Some" if depends else "None"
+    return (
+        f"{share} of the statements depend on how the networks are trained: {depends} of {every} are reproduced under one protocol and "
+        f"contradicted under another, while {always} are reproduced under all and {never} under none."
+    )
