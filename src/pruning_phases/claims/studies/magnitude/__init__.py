@@ -37,36 +37,3 @@ from pruning_phases.claims.studies.magnitude.tables import (
 )
 from pruning_phases.claims.studies.magnitude.words import sentences, steps_sentence
 from pruning_phases.claims.text import verdict_table
-
-__all__ = [
-    "KINDS",
-    "PIECES",
-    "SHIPPED",
-    "SMOKE",
-    "WORDS",
-    "Piece",
-    "calibration_sentence",
-    "calibration_table",
-    "collect",
-    "control_places",
-    "curve_table",
-    "gap_table",
-    "hours",
-    "load",
-    "load_closeup",
-    "loss_table",
-    "median_place",
-    "networks_table",
-    "numbers",
-    "of_standard",
-    "percolation_table",
-    "places_table",
-    "results",
-    "scaling_table",
-    "sentences",
-    "ship",
-    "steps_sentence",
-    "variables_sentence",
-    "variant_table",
-    "verdict_table",
-]
