@@ -73,10 +73,8 @@ class CollapseFit:
     extra = property(lambda self: self._beyond(dict(zip(self.bounds, self.parameters.tolist(), strict=True))))
     p_c_contour = property(lambda self: self.contour["p_c"], doc="Contour interval of p_c.")
     nu_contour = property(lambda self: self.contour["nu"], doc="Contour interval of nu.")
-    extra_contour = property(lambda self: self._beyond(self.contour))
     p_c_bootstrap = property(lambda self: self.bootstrap["p_c"], doc="Bootstrap interval of p_c.")
     nu_bootstrap = property(lambda self: self.bootstrap["nu"], doc="Bootstrap interval of nu.")
-    extra_bootstrap = property(lambda self: self._beyond(self.bootstrap))
 
     def _beyond(self, by_name: dict) -> dict:
         return {name: value for name, value in by_name.items() if name not in ("p_c", "nu")}
