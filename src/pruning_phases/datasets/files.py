@@ -84,20 +84,14 @@ def load(name: str = "mnist", root: str | os.PathLike[str] | None = None) -> Ima
 
     Any number of processes may call this at the same time for the same folder.
 
-    Parameters
-    ----------
-    name
-        One of `DATASETS`.
-    root
-        Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
+    Args:
+        name: One of `DATASETS`.
+        root: Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
 
-    Raises
-    ------
-    ConfigError
-        If there is no data set of that name.
-    DataError
-        If the files are neither shipped, nor in the folder, nor to be had from the mirrors, or if a shipped file is
-        truncated or altered, or is not what `DATASETS` says.
+    Raises:
+        ConfigError: If there is no data set of that name.
+        DataError: If the files are neither shipped, nor in the folder, nor to be had from the mirrors, or if a shipped file is
+            truncated or altered, or is not what `DATASETS` says.
 
     Example
     -------
@@ -163,10 +157,8 @@ def data_folder() -> Path:
 def prepare(root: Path, name: str = "mnist") -> None:
     """Make sure that ``root/<class>/raw`` holds the four upstream files of a data set, byte for byte.
 
-    Raises
-    ------
-    ConfigError, DataError
-        As for `load`.
+    Raises:
+        ConfigError, DataError: As for `load`.
     """
     dataset = _named(name)
     if dataset.generator:

@@ -69,7 +69,7 @@ def collapse_places(rows: pd.DataFrame, levels: Sequence[float] = LEVELS) -> pd.
 
 
 def peaks(rows: pd.DataFrame) -> pd.DataFrame:
-    """Where the relative change of the weights is largest in each chain: variant, width, realization, density, value, at_end (of the path)."""
+    """Where the relative change is largest in each chain: variant, width, realization, density, value, at_end (of the path)."""
     found = []
     for name, chain in rows.groupby([*CHAIN, "realization"]):
         chain = chain.sort_values("step").dropna(subset="relative_change")
