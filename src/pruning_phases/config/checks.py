@@ -8,12 +8,10 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
+from pruning_phases.errors import ConfigError
+
 SHOWN = 200  # characters of an impossible value that a message repeats
 P_DECIMALS = 6  # dropout rates are keys of the store: rounded, so that 0.1 + 0.2 and 0.3 name the same network
-
-
-class ConfigError(ValueError):
-    """A configuration value is impossible; the message names the value and what is allowed."""
 
 
 def plain(value: object) -> object:

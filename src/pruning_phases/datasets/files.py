@@ -30,9 +30,9 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases.config.checks import ConfigError
 from pruning_phases.datasets import DATASETS, FILES, DataSet
-from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.errors import ConfigError, StoreError
+from pruning_phases.outputs import write_durably
 from pruning_phases.paths import REPOSITORY, expanded
 
 ENVIRONMENT_VARIABLE = "PRUNING_PHASES_DATA"

@@ -28,8 +28,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Sweep, Training
+from pruning_phases.errors import StoreError
 from pruning_phases.experiments import steps_of
-from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.outputs import write_durably
 from pruning_phases.paths import expanded
 from pruning_phases.runs.tables import (
     joined,

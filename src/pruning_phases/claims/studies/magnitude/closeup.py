@@ -26,8 +26,9 @@ from pruning_phases.claims.studies.magnitude.chains import LONG, N_TRAIN, Piece
 from pruning_phases.config import Network, Training
 from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, architecture_of
+from pruning_phases.errors import StoreError
 from pruning_phases.experiments import Group, Step, magnitude
-from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.outputs import write_durably
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import provenance
 
