@@ -19,10 +19,7 @@ from pruning_phases.claims.intervals import Estimate, Undecidable, mean_of
 from pruning_phases.observables import hysteresis
 
 INF = np.inf
-PUBLIC_JUMPS = {
-    "mnist": (0.025, 0.0372, 0.0590, 0.0744, 0.0845),
-    "fashion": (0.023, 0.0286, 0.0456, 0.0825, 0.130),
-}
+PUBLIC_JUMPS = {"mnist": (0.025, 0.0372, 0.0590, 0.0744, 0.0845), "fashion": (0.023, 0.0286, 0.0456, 0.0825, 0.130)}
 """λ of the transitions that arXiv:2512.11866 reports for two hidden layers of 128 sigmoid neurons; the last is the onset of learning."""
 PUBLIC_CURVE = pd.DataFrame(
     {

@@ -21,11 +21,7 @@ CONFIDENCE = 0.95
 
 
 def compare_ansaetze(
-    data: CollapseData,
-    ansaetze: Sequence[Ansatz] = (BKT(), Algebraic()),
-    *,
-    n_bootstrap: int = 200,
-    seed: int = 0,
+    data: CollapseData, ansaetze: Sequence[Ansatz] = (BKT(), Algebraic()), *, n_bootstrap: int = 200, seed: int = 0
 ) -> pd.DataFrame:
     """Judge ansätze on the same points, each quantity with a bootstrap over realizations.
 

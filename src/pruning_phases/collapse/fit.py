@@ -310,12 +310,7 @@ def _status(search: Search, theta: np.ndarray, contours: Mapping[int, Contour], 
 
 
 def landscape(
-    data: CollapseData,
-    ansatz: Ansatz,
-    p_c: ArrayLike,
-    nu: ArrayLike,
-    *extra: float,
-    drop_ends: bool = False,
+    data: CollapseData, ansatz: Ansatz, p_c: ArrayLike, nu: ArrayLike, *extra: float, drop_ends: bool = False
 ) -> np.ndarray:
     """Reduced chi-squared over a grid, (len(p_c), len(nu)), at fixed extra parameters."""
     p_c, nu = np.asarray(p_c, dtype=float)[:, None], np.asarray(nu, dtype=float)[None, :]

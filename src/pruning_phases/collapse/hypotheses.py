@@ -310,10 +310,7 @@ def as_crossings(source: CollapseData | pd.DataFrame | Crossings, n_bootstrap: i
     return Crossings.from_table(source, n_bootstrap) if isinstance(source, pd.DataFrame) else source
 
 
-def fit_crossings(
-    source: CollapseData | pd.DataFrame | Crossings,
-    hypothesis: Hypothesis,
-) -> CrossingFit:
+def fit_crossings(source: CollapseData | pd.DataFrame | Crossings, hypothesis: Hypothesis) -> CrossingFit:
     """Fit one law to the significant crossings by generalised least squares, refitted in every resample.
 
     Args:

@@ -94,10 +94,7 @@ def collapse_lines(
 
 
 def fit_lines(
-    lines: Mapping[float, CollapseData],
-    ansatz: Ansatz,
-    *,
-    n_bootstrap: int = 200,
+    lines: Mapping[float, CollapseData], ansatz: Ansatz, *, n_bootstrap: int = 200
 ) -> dict[float, CollapseFit]:
     """`fit_collapse` at every p_train, with the same resampling seed."""
     return {p_train: fit_collapse(data, ansatz, n_bootstrap=n_bootstrap) for p_train, data in lines.items()}

@@ -76,13 +76,7 @@ class SplineFit:
     samples: np.ndarray
 
 
-def fit_spline(
-    data: CollapseData,
-    ansatz: Ansatz,
-    *,
-    n_bootstrap: int = 0,
-    seed: int = 0,
-) -> SplineFit:
+def fit_spline(data: CollapseData, ansatz: Ansatz, *, n_bootstrap: int = 0, seed: int = 0) -> SplineFit:
     r"""Maximise the likelihood of y = spline(x) with errors sigma^2 + tau^2 over (p_c, nu, extra, tau).
 
         -2 ln L = sum_i [(y_i - f(x_i))^2 / (sigma_i^2 + tau^2) + ln 2 pi (sigma_i^2 + tau^2)].
@@ -189,12 +183,7 @@ def _split(data: CollapseData, left_out: float | None) -> tuple[CollapseData, np
 
 
 def leave_one_out(
-    data: CollapseData,
-    ansatz: Ansatz,
-    *,
-    left_out: float | None = None,
-    n_bootstrap: int = 0,
-    seed: int = 0,
+    data: CollapseData, ansatz: Ansatz, *, left_out: float | None = None, n_bootstrap: int = 0, seed: int = 0
 ) -> Prediction:
     """Predict the curve of one size (default the largest) from a collapse of the others.
 

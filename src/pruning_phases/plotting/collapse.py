@@ -19,10 +19,7 @@ from pruning_phases.plotting.series import error_curves, size_label, size_looks
 from pruning_phases.plotting.style import SEQUENTIAL_CMAP, axes_or_new, legend_below, log_axis, panels, styled
 
 LOSS = r"test loss $\langle L\rangle$ (nats)"
-X_LABELS = {
-    "BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$",
-    "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$",
-}
+X_LABELS = {"BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$", "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$"}
 
 
 def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, markersize: float | None = None) -> None:
@@ -127,11 +124,7 @@ def _below_level(ax: Axes, fit: CollapseFit, axes: tuple[np.ndarray, np.ndarray]
 
 @styled
 def landscape_map(
-    fit: CollapseFit,
-    ax: Axes | None = None,
-    n_grid: int = 121,
-    reference: float | None = None,
-    whole: bool = True,
+    fit: CollapseFit, ax: Axes | None = None, n_grid: int = 121, reference: float | None = None, whole: bool = True
 ) -> Axes:
     """Fig. 4(b): reduced chi-squared over (p_c, nu), the 1.3x contour, the minimum and the bootstrap minima.
 

@@ -40,11 +40,7 @@ REFERENCES = {"drift": 0.0, "nu": 0.5}
 
 @styled
 def statement_map(
-    judged: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    counted: Collection[str] = (),
-    framed: Collection[str] = (),
+    judged: pd.DataFrame, ax: Axes | None = None, *, counted: Collection[str] = (), framed: Collection[str] = ()
 ) -> Axes:
     """Verdicts, one row per statement and one column per protocol, grouped by learning rate, mini-batch and weights.
 

@@ -32,12 +32,7 @@ from pruning_phases.errors import StoreError
 from pruning_phases.experiments import steps_of
 from pruning_phases.outputs import write_durably
 from pruning_phases.paths import expanded
-from pruning_phases.runs.tables import (
-    joined,
-    numpy_backed,
-    schema_of,
-    select,
-)
+from pruning_phases.runs.tables import joined, numpy_backed, schema_of, select
 
 FORMAT = 1
 METADATA_KEY = b"pruning_phases"
