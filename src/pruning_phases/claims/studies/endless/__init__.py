@@ -11,7 +11,6 @@ from pruning_phases.claims.studies.endless.pieces import (
     ship,
 )
 from pruning_phases.claims.studies.endless.tables import (
-    WIDTHS,
     evidence,
     front,
     predictions,
@@ -19,6 +18,7 @@ from pruning_phases.claims.studies.endless.tables import (
     sizes_table,
     transition_table,
     width_crossings,
+    width_exponents,
     widths_table,
 )
 from pruning_phases.claims.text import verdict_table
