@@ -49,7 +49,6 @@ def number(
     high: float,
     *,
     closed_low: bool = False,
-    closed_high: bool = False,
     decimals: int | None = None,
 ) -> float:
     """A checked number; with `decimals`, rounded before it is checked."""
@@ -60,9 +59,8 @@ def number(
     if real and decimals is not None:
         number = round(number, decimals) + 0.0  # no −0.0
     above = number >= low if closed_low else number > low
-    below = number <= high if closed_high else number < high
-    if not (above and below):
-        interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
+    if not (above and number < high):
+        interval = f"{'[' if closed_low else '('}{low:g}, {high:g})"
         rounded = f" (it is rounded to {decimals} decimals, to {number:g})" if real and number != value else ""
         raise impossible(name, value, f"give a number in {interval}{rounded}")
     return number
