@@ -93,11 +93,10 @@ def load(name: str = "mnist", root: str | os.PathLike[str] | None = None) -> Ima
         DataError: If the files are neither shipped, nor in the folder, nor to be had from the mirrors, or if a shipped file is
             truncated or altered, or is not what `DATASETS` says.
 
-    Example
-    -------
-    >>> mnist = load("mnist")
-    >>> tuple(mnist.train_images.shape), mnist.test_labels[:5].tolist()
-    ((60000, 784), [7, 2, 1, 0, 4])
+    Example:
+        >>> mnist = load("mnist")
+        >>> tuple(mnist.train_images.shape), mnist.test_labels[:5].tolist()
+        ((60000, 784), [7, 2, 1, 0, 4])
     """
     dataset = _named(name)
     root = expanded(root) if root is not None else data_folder()
