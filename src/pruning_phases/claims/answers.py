@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-__all__ = ["accuracy_crossings", "architectures", "atlas", "choices", "fluctuations", "line_cut", "method"]
-
 _DATA = {
     "dementia": "more data make the loss larger (dementia)",
     "eumentia": "more data make it smaller (eumentia)",
@@ -195,9 +193,10 @@ def method(numbers: Mapping[str, float]) -> str:
     )
     tells = "cannot tell" if 4 * wrong > cases else "can tell"
     return (
-        f"Where the data obey its form, the collapse {found} the exponent (bias at most {bias:.1f} %), and its bootstrap intervals {kept}: they "
-        f"promise to hold the truth in 68 % of cases and do in {low:.0f} to {high:.0f} %. But it {tells} a BKT transition from an ordinary one: "
-        f"for the XY model, which has the first kind, the form of the second fits better in {wrong} of {cases} cases."
+        f"Where the data obey its form, the collapse {found} the exponent (bias at most {bias:.1f} %), and its bootstrap intervals "
+        f"{kept}: they promise to hold the truth in 68 % of cases and do in {low:.0f} to {high:.0f} %. But it {tells} a BKT transition "
+        f"from an ordinary one: for the XY model, which has the first kind, the form of the second fits better in {wrong} of {cases} "
+        "cases."
     )
 
 
