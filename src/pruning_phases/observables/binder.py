@@ -181,7 +181,7 @@ def pooled_binder(
     rows = []
     for key, (k4, square, n_points) in sums.items():
         if n_points[0]:
-            u = 3 + k4 / square
+            u = _ratio(k4, square, square)  # a resample of one network does not vary
             rows.append((*key, u[0], half_range(u[None, 1:])[0], int(n_points[0])))
     table = pd.DataFrame(rows, columns=[*by, "ensemble", "binder", "binder_error", "n_points"])
     return table.sort_values(["ensemble", *by], ignore_index=True)
