@@ -201,10 +201,15 @@ def method(numbers: Mapping[str, float]) -> str:
 
 
 def atlas(numbers: Mapping[str, int]) -> str:
-    """How many statements depend on the protocol: n_statements, and of these n_always, n_depends and n_never."""
-    every, always, depends, never = (numbers[f"n_{name}"] for name in ("statements", "always", "depends", "never"))
-    share = "All" if depends == every else "Most" if 2 * depends > every else "Some" if depends else "None"
+    """How many statements depend on the protocol.
+
+    Args:
+        numbers: n_statements, and of these n_always, n_uncontradicted, n_depends and n_never, in the order of `atlas.KINDS`.
+    """
+    every, depends = numbers["n_statements"], numbers["n_depends"]
+    share = "Most" if 2 * depends > every else "Some" if 4 * depends > every else "Few" if depends else "None"
     return (
-        f"{share} of the statements depend on how the networks are trained: {depends} of {every} are reproduced under one protocol and "
-        f"contradicted under another, while {always} are reproduced under all and {never} under none."
+        f"{share} of the statements depend on how the networks are trained, as far as these results can tell: of {every}, {depends} "
+        f"{'is' if depends == 1 else 'are'} reproduced under one protocol and contradicted under another; {numbers['n_always']} are "
+        f"reproduced under all, {numbers['n_uncontradicted']} under some and contradicted under none, {numbers['n_never']} under none."
     )
