@@ -72,6 +72,9 @@ def test_fluctuations(dementia, eumentia, part):
     ]
     pooled = pd.DataFrame(rows, columns=["phase", "ensemble", "binder", "binder_error"])
     assert answers.fluctuations(pooled).count(part) == 2
+    limited = answers.fluctuations(pooled, limited={"dementia": 1.0, "eumentia": 0.98})
+    assert "must be within 0.15 of 3 at 100 % of dementia and 98 % of eumentia" in limited
+    assert "must be" not in answers.fluctuations(pooled, limited={"dementia": 1.0, "eumentia": 0.5})
     one = answers.fluctuations(pooled[pooled["ensemble"] == "passes"])
     assert "Over networks, the results do not give U in both phases." in one
 

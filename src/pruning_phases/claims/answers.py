@@ -119,7 +119,9 @@ def accuracy_crossings(found: Mapping[str, pd.DataFrame], pairs: int, z: float =
     )
 
 
-def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) -> str:
+def fluctuations(
+    pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0, limited: Mapping[str, float] | None = None
+) -> str:
     """Whether U = 3 tells dementia from eumentia, in each ensemble.
 
     The rule was written before the cumulants with many passes were looked at: U is 3 where its interval, z errors to both sides, lies
@@ -129,8 +131,16 @@ def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) 
         pooled: `observables.pooled_binder` by phase: phase, ensemble, binder, binder_error.
         tolerance: to which U has to be known.
         z: standard errors.
+        limited: by phase, the share of points at which `observables.accuracy_variance` says that no U over passes is farther from 3
+            than the tolerance.
     """
     said = []
+    if limited and min(limited.values()) >= 0.95:
+        shares = " and ".join(f"{100 * share:.0f} % of {name}" for name, share in limited.items())
+        said.append(
+            f"A pass adds up independent outcomes, so that U over the passes of a network must be within {tolerance:g} of 3 at {shares}, "
+            "whatever is measured: it marks neither phase."
+        )
     for ensemble, words in (("passes", "Over the passes of a network"), ("networks", "Over networks")):
         table = pooled[pooled["ensemble"] == ensemble].set_index("phase")
         table = table[table["binder_error"].notna()]

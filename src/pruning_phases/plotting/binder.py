@@ -44,7 +44,8 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
     ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
     for size, look in size_looks(part["n_train"]).items():
         rows = part[part["n_train"] == size]
-        ax.plot(rows["p_eval"], rows["binder"], color=look.color, marker=look.marker, label=look.label)
+        every = max(1, len(rows) // 10)
+        ax.plot(rows["p_eval"], rows["binder"], color=look.color, marker=look.marker, markevery=every, label=look.label)
         ends = (rows["binder"] + sign * rows["binder_error"] for sign in (-1, 1))
         ax.fill_between(rows["p_eval"], *ends, color=look.color, alpha=0.15, linewidth=0)
     ax.set_xlabel(P_EVAL)
