@@ -282,7 +282,7 @@ def test_boundary_lies_on_the_analytic_contour(fitted):
 
 
 def test_boundary_pull_is_standard():
-    pulls, errors = [], []
+    pulls = []
     for seed in range(60):
         table = plane_table(p_train=(0.2,), realizations=8, noise=0.1, passes=1, seed=seed)
         line = obs.boundary(obs.exponents(obs.averages(table)))
