@@ -11,6 +11,7 @@ from pruning_phases_book.live.mask import mask_figure
 from pruning_phases_book.live.networks import LiveNetworks, load_networks, train_networks
 from pruning_phases_book.live.onset import onset_figure
 from pruning_phases_book.live.phase import phase_figure
+from pruning_phases_book.live.temperature import temperature_figure
 
 __all__ = [
     "LiveFigure",
@@ -22,5 +23,6 @@ __all__ = [
     "mask_figure",
     "onset_figure",
     "phase_figure",
+    "temperature_figure",
     "train_networks",
 ]

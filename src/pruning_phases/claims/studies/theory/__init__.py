@@ -2,7 +2,7 @@
 
 # ruff: noqa: F401  what is imported here is what the package offers
 
-from pruning_phases.claims.studies.theory.study import evidence, ship
+from pruning_phases.claims.studies.theory.study import cooling, evidence, ship
 from pruning_phases.claims.studies.theory.tables import (
     PARTS,
     TERMS,
