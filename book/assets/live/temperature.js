@@ -21,7 +21,7 @@
     root.append(
       h("div", { class: "pp-controls pp-sliders" }, live.field("Temperature", which), live.field("<i>T</i>", slider, output), live.field("Colour", colour)),
       legend, ...readout.nodes, h("div", { class: "pp-grid" }, map, curve), keys,
-      live.hint("Left: exponent of the loss in N, or the loss of one N, with all logits divided by T; black: α = 0 at this T, dotted: with the logits as they are. Click or tap a point (keyboard: tab to the plane, arrow keys) to see its losses against T on the right; circles: fitted on validation images."));
+      live.hint("Left: exponent of the loss in N, or the loss of one N, with all logits divided by T; black: α = 0 at this T, dotted: with the logits as they are. Click or tap a point (keyboard: tab to the plane, arrow keys) to see its losses against T on the right; symbols: fitted on validation images."));
 
     const set = (change) => {
       Object.assign(state, change);

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.studies.theory import exponent_plane
-from pruning_phases.claims.theory import BASE_RATE, Evidence
+from pruning_phases.claims.studies.theory import at_temperature, exponent_plane
+from pruning_phases.claims.theory import Evidence
 from pruning_phases.plotting import boundary_line, exponent_map, panels
 from pruning_phases.plotting.plane import cell_edges
 from pruning_phases_book.live import palette
@@ -52,10 +52,7 @@ def temperature_figure(found: Evidence, cooled: pd.DataFrame) -> LiveFigure:
     """The live plane; arguments as `temperature_payload`."""
     figure, axes = panels(len(SHOWN))
     for ax, t in zip(axes, SHOWN, strict=True):
-        at = Evidence(
-            cooled[np.isclose(cooled["temperature"], t)].assign(learning_rate=BASE_RATE, depth=2), found.n_min
-        )
-        exponent_map(exponent_plane(at, "loss"), ax, limit=LIMIT)
+        exponent_map(exponent_plane(at_temperature(found, cooled, t), "loss"), ax, limit=LIMIT)
         boundary_line(found.plane().border, ax)
         ax.set_title(f"$T$ = {t}", loc="right", fontsize=11)
     return LiveFigure("temperature", temperature_payload(found, cooled), rendered(figure), ALT)

@@ -6,6 +6,7 @@ from pruning_phases.claims.studies.theory.study import cooling, evidence, ship
 from pruning_phases.claims.studies.theory.tables import (
     PARTS,
     TERMS,
+    at_temperature,
     averages,
     border_table,
     deviation_table,
@@ -14,7 +15,9 @@ from pruning_phases.claims.studies.theory.tables import (
     exponent_lines,
     exponent_plane,
     gaussian_margin_rows,
+    one_temperature,
     phases_table,
+    price_of_one,
     rates_table,
     recovered,
     remedies,

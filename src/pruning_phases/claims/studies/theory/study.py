@@ -239,8 +239,8 @@ def evidence(
     Raises ConfigError for another preset, StoreError if a table is missing or not the one of its manifest.
     """
     path = _tables(preset, store, path)
-    rows, more = (pieces.load(one, "theory")[0] for one in (path, path.with_name(MORE.name)))
-    return Evidence(rows, N_MIN if preset == "shipped" else int(rows["n_train"].min()), more)
+    rows = pieces.load(path, "theory")[0]
+    return Evidence(rows, N_MIN if preset == "shipped" else int(rows["n_train"].min()))
 
 
 def cooling(
