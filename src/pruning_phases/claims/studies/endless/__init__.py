@@ -11,7 +11,6 @@ from pruning_phases.claims.studies.endless.pieces import (
     ship,
 )
 from pruning_phases.claims.studies.endless.tables import (
-    WIDTHS,
     evidence,
     front,
     predictions,
@@ -19,12 +18,13 @@ from pruning_phases.claims.studies.endless.tables import (
     sizes_table,
     transition_table,
     width_crossings,
+    width_exponents,
     widths_table,
 )
 from pruning_phases.claims.text import verdict_table
 
 __all__ = [
-    "PIECES", "SHIPPED", "SMOKE", "WIDTHS", "Piece", "collect", "evidence", "front", "load",
+    "PIECES", "SHIPPED", "SMOKE", "Piece", "collect", "evidence", "front", "load",
     "predictions", "results", "sentences", "ship", "sizes_table", "transition_table", "verdict_table",
-    "width_crossings", "widths_table",
+    "width_crossings", "width_exponents", "widths_table",
 ]  # fmt: skip
