@@ -257,7 +257,8 @@ def _tables(preset: str, store: str | os.PathLike[str] | None, path: Path | None
     if preset not in SWEEPS:
         raise ConfigError(f"preset = {preset!r} is not possible here: choose {' or '.join(SWEEPS)}")
     if preset == "smoke":
-        where = Store(Path(store or default_store()) / "theory")
-        path = where.folder / SHIPPED.name
+        where = Path(store or default_store()) / "theory"
+        path = where / "tables" / SHIPPED.name  # a store takes every table in its own folder for results
+        path.parent.mkdir(parents=True, exist_ok=True)
         ship(where, path, chosen="smoke", report=lambda line: None)
     return path or SHIPPED
