@@ -649,3 +649,9 @@ def test_the_plane_at_a_temperature_has_a_picture_and_its_scripts(cooled_study):
     figure = live.temperature_figure(*cooled_study)
     assert '"live/cooling.js", "live/temperature.js"' in figure.html()
     assert len(figure.html()) < 500_000
+
+
+def test_a_link_to_a_live_figure_names_its_state():
+    shown = live.LiveLink("collapse", "Move & see", {"p_train": 0.15, "best": 1})._repr_mimebundle_()
+    assert 'href="12_play.html?live=collapse&amp;p_train=0.15&amp;best=1#live-collapse"' in shown["text/html"]
+    assert ">Move &amp; see</a>" in shown["text/html"]

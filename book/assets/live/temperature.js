@@ -100,6 +100,16 @@
       set({ point: state.point.map((v, k) => Math.min(ends[k], Math.max(0, v + steps[event.key][k]))) });
       event.preventDefault();
     });
+    live.states.temperature = {
+      read: () => ({ p_train: p_train[state.point[0]], p_eval: p_eval[state.point[1]], colour: state.shown, t: state.fitted ? "fitted" : live.short(Math.exp(state.lnT), 6) }),
+      write: (asked) => {
+        const fitted = asked.t === "fitted", lnT = Math.log(live.number(asked.t, Math.exp(ln_t.first), Math.exp(top)) ?? Math.exp(state.lnT));
+        const point = [live.nearest(p_train, asked.p_train) ?? state.point[0], live.nearest(p_eval, asked.p_eval) ?? state.point[1]];
+        if ([...colour.options].some(({ value }) => value === asked.colour)) colour.value = asked.colour;
+        [slider.value, which.value] = [lnT, fitted ? "fitted" : "one"];
+        set({ lnT, fitted, point, shown: colour.value });
+      },
+    };
     live.temperature = { data, state, set };
   };
 

@@ -19,6 +19,7 @@ from pruning_phases.observables.binder import (
     binder_of_sample,
     compare_with_gaussian,
     gaussian_binder,
+    pooled_binder,
 )
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
 from pruning_phases.observables.plane import Plane, phase_table, plane
