@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-__all__ = ["architectures", "fluctuations", "line_cut"]
-
 _DATA = {
     "dementia": "more data make the loss larger (dementia)",
     "eumentia": "more data make it smaller (eumentia)",

@@ -9,8 +9,6 @@ and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same in
 computed over realizations, with the same resampling weights for every point of the table.
 """
 
-# ruff: noqa: F401  what is imported here is what the package offers
-
 from pruning_phases.observables.averages import averages, common_sizes
 from pruning_phases.observables.binder import (
     ENSEMBLES,

@@ -12,18 +12,3 @@ from pruning_phases_book.live.networks import LiveNetworks, load_networks, train
 from pruning_phases_book.live.onset import onset_figure
 from pruning_phases_book.live.phase import phase_figure
 from pruning_phases_book.live.temperature import temperature_figure
-
-__all__ = [
-    "LiveFigure",
-    "LiveLink",
-    "LiveNetworks",
-    "collapse_figure",
-    "digit_figure",
-    "fits_table",
-    "load_networks",
-    "mask_figure",
-    "onset_figure",
-    "phase_figure",
-    "temperature_figure",
-    "train_networks",
-]

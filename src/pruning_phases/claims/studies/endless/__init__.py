@@ -22,9 +22,3 @@ from pruning_phases.claims.studies.endless.tables import (
     widths_table,
 )
 from pruning_phases.claims.text import verdict_table
-
-__all__ = [
-    "PIECES", "SHIPPED", "SMOKE", "Piece", "collect", "evidence", "front", "load",
-    "predictions", "results", "sentences", "ship", "sizes_table", "transition_table", "verdict_table",
-    "width_crossings", "width_exponents", "widths_table",
-]  # fmt: skip
