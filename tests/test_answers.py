@@ -60,8 +60,9 @@ def test_architectures(found, fall, places, parts):
         ),
         ((3.01, 0.03), (3.9, 0.2), "3 in dementia alone, so it marks that phase"),
         ((3.5, 0.1), (3.0, 0.01), "not 3 in dementia"),
-        ((3.1, 0.1), (3.0, 0.01), "not known to 0.15 in both phases"),
-        ((3.0, 0.01), (3.1, 0.1), "not known to 0.15 in both phases"),
+        ((3.1, 0.1), (3.0, 0.01), "3 in eumentia and not known to 0.15 in dementia ("),
+        ((3.0, 0.01), (3.1, 0.1), "3 in dementia and not known to 0.15 in eumentia ("),
+        ((3.1, 0.1), (3.1, 0.1), "U is not known to 0.15 in dementia and eumentia ("),
     ],
 )
 def test_fluctuations(dementia, eumentia, part):
@@ -73,7 +74,7 @@ def test_fluctuations(dementia, eumentia, part):
     pooled = pd.DataFrame(rows, columns=["phase", "ensemble", "binder", "binder_error"])
     assert answers.fluctuations(pooled).count(part) == 2
     limited = answers.fluctuations(pooled, limited={"dementia": 1.0, "eumentia": 0.98})
-    assert "must be within 0.15 of 3 at 100 % of dementia and 98 % of eumentia" in limited
+    assert "must be within 0.15 of 3 at 100 % of the points of dementia and 98 % of the points of eumentia" in limited
     assert "must be" not in answers.fluctuations(pooled, limited={"dementia": 1.0, "eumentia": 0.5})
     one = answers.fluctuations(pooled[pooled["ensemble"] == "passes"])
     assert "Over networks, the results do not give U in both phases." in one

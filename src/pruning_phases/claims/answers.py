@@ -136,12 +136,12 @@ def fluctuations(
     """
     said = []
     if limited and min(limited.values()) >= 0.95:
-        shares = " and ".join(f"{100 * share:.0f} % of {name}" for name, share in limited.items())
+        shares = " and ".join(f"{100 * share:.0f} % of the points of {name}" for name, share in limited.items())
         said.append(
             f"A pass adds up independent outcomes, so that U over the passes of a network must be within {tolerance:g} of 3 at {shares}, "
             "whatever is measured: it marks neither phase."
         )
-    for ensemble, words in (("passes", "Over the passes of a network"), ("networks", "Over networks")):
+    for ensemble, words in (("passes", "Measured over passes"), ("networks", "Over networks")):
         table = pooled[pooled["ensemble"] == ensemble].set_index("phase")
         table = table[table["binder_error"].notna()]
         if not {"dementia", "eumentia"} <= set(table.index):
@@ -160,7 +160,9 @@ def fluctuations(
         elif other["dementia"]:
             verdict = "not 3 in dementia"
         else:
-            verdict = f"not known to {tolerance:g} in both phases"
+            known = [f"3 in {name} and " for name in ("dementia", "eumentia") if three[name]]
+            rest = [name for name in ("dementia", "eumentia") if not three[name] and not other[name]]
+            verdict = f"{''.join(known)}not known to {tolerance:g} in {' and '.join(rest)}"
         said.append(f"{words}, U is {verdict} ({numbers}).")
     return " ".join(said)
 
