@@ -74,7 +74,7 @@ def escape_rows(smoke: bool = False) -> pd.DataFrame:
     """`calibration.escape.escape_times` of the deep linear network of three layers, with the slope 2ΔE that theory says."""
     ratios = np.linspace(100, 200, 3) if smoke else np.linspace(150, 600, 7)
     table = escape.escape_times(ratios, n_walkers=20 if smoke else 200)
-    return table.assign(slope=2 * escape.barrier(0.2, 0.9, 3))
+    return table.assign(slope=2 * escape.barrier(*escape.SETTING))
 
 
 def ship(
