@@ -19,6 +19,7 @@ from pruning_phases.outputs import check_table, write_table
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.compact import origins
 from pruning_phases.runs.store import Part, Store, StoreError, default_store, verified
+from pruning_phases.runs.tables import of_networks
 from pruning_phases.terminal import loading
 
 SAY = partial(print, flush=True)
@@ -45,8 +46,8 @@ class Pieces:
     """In the order in which they are computed."""
     smoke: Sequence[Piece]
     """Small ones, of every kind: seconds, no physics."""
-    rows: Callable[[Store, Piece, set[Network]], pd.DataFrame]
-    """The rows of a piece in the table, of its networks that are complete."""
+    rows: Callable[[Store, Piece, pd.DataFrame], pd.DataFrame]
+    """The rows of a piece in the table, made of those that the store has of its complete networks."""
     described: Callable[[Piece, int], Mapping[str, object]]
     """What the manifest says of a piece of which so many networks are there."""
     noun: str = "networks"
@@ -91,8 +92,10 @@ class Pieces:
 
         Raises StoreError if networks are missing (with `partial`, which takes what is there: all of them).
         """
-        found = self.there(store, self.every if pieces is None else pieces, partial)
-        tables = [self.rows(store, piece, done) for piece, done in found]
+        tables = []
+        for piece, done in self.there(store, self.every if pieces is None else pieces, partial):
+            stored = store.read(piece.sweep)
+            tables.append(self.rows(store, piece, stored[of_networks(stored, done)]))
         return pd.concat([*tables, *self.besides(pieces is self.smoke)], ignore_index=True)
 
     def ship(

@@ -23,10 +23,8 @@ LINEAR_STRENGTHS = (0.9, 0.6, 0.3)
 N_EXACT = 1_000  # images of the small networks
 
 
-def _rows(store: Store, chain: Chain, done: set[Network]) -> pd.DataFrame:
+def _rows(store: Store, chain: Chain, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of a chain, columns `COLUMNS`, table "chains"; if it is probed, also those of its probes (`probe_rows`), table "probes"."""
-    rows = store.read(chain.sweep)
-    rows = rows[rows["realization"].isin([network.realization for network in done])]
     epochs, keys = store.epochs(chain.training), [*Network._fields, "step"]
     counts = [epochs[key] for key in rows[keys].itertuples(index=False, name=None)]
     accuracy = rows["n_correct"] / chain.training.images.n_test
