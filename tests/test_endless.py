@@ -100,6 +100,21 @@ def test_time(rows, verdicts):
     assert found["verdict"].tolist() == verdicts
 
 
+@pytest.mark.parametrize(("crossing", "same"), [(0.61, "reproduced"), (0.7, "not reproduced")])
+def test_other_masks(crossing, same):
+    rows = made("dropconnect", sizes=SIZES[:4], p_train=(0.1,), crossing=crossing)
+    reference = made("mnist", sizes=SIZES[:5], seed=98)
+    found = claims.judge(claims.Evidence(rows, reference), ["dropconnect-border", "dropconnect-dementia"]).set_index(
+        "claim"
+    )
+    assert found["verdict"].to_dict() == {
+        "dropconnect-border": same,
+        "dropconnect-dementia": found.loc["dropconnect-dementia", "verdict"],
+    }
+    assert found.loc["dropconnect-border", "number"] == pytest.approx(crossing - 0.6, abs=0.01)
+    assert found.loc["dropconnect-dementia", "number"] == pytest.approx(0.4 * (0.7 - crossing), abs=0.01)
+
+
 def test_what_is_not_there_is_undecided_and_says_so():
     found = judged(made("fashion"), "crossing-rests", "border-moves-in", "a-limit")
     assert (found["verdict"] == "undecided").all()
@@ -127,12 +142,13 @@ def test_tables_figures_and_sentences(at_rest):
 def test_the_study_at_smoke_size(tmp_path):
     store = tmp_path / "store"
     rows = study.results("smoke", store)
-    assert set(rows["variant"]) == {"deformed", "fashion", "epochs"}
-    assert rows.groupby("variant")["step"].nunique().to_dict() == {"deformed": 1, "fashion": 1, "epochs": 3}
+    assert set(rows["variant"]) == {"deformed", "fashion", "dropconnect", "epochs"}
+    steps = {"deformed": 1, "fashion": 1, "dropconnect": 1, "epochs": 3}
+    assert rows.groupby("variant")["step"].nunique().to_dict() == steps
     assert rows.loc[rows["variant"] == "epochs", "train_loss"].notna().all()
     path = tmp_path / "endless.parquet"
     manifest = study.ship(Store(store), study.SMOKE, path)
-    assert manifest["networks"] == manifest["networks_of_study"] == 3 * 16
+    assert manifest["networks"] == manifest["networks_of_study"] == 4 * 16
     pd.testing.assert_frame_equal(study.load(path)[0], rows)
     with pytest.raises(StoreError, match="are missing"):
         study.ship(Store(store), path=tmp_path / "all.parquet")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
-from pruning_phases.claims.intervals import Undecidable, around, combine, mean_of, stack
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, stack
 from pruning_phases.claims.measures import transition
 from pruning_phases.collapse import (
     BKT,
@@ -67,6 +67,12 @@ class Evidence:
         if rows.empty:
             raise Undecidable(f"no networks of {variant} are there")
         return rows
+
+    def twins(self, variant: str) -> pd.DataFrame:
+        """Rows of MNIST of the same networks: sizes, rates and realizations."""
+        keys = ["n_train", "p_train", "realization"]
+        networks = pd.MultiIndex.from_frame(self.of(variant)[keys].drop_duplicates())
+        return self.mnist[pd.MultiIndex.from_frame(self.mnist[keys]).isin(networks)]
 
     def paper(self, variant: str) -> paper.Evidence:
         """The evidence of the paper's claims in a piece, or in "mnist"."""
@@ -254,7 +260,29 @@ def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
     if not ours.interior or not theirs.interior:
         raise Undecidable("a minimum lies on the edge of the search")
     a, b = ours.nu, theirs.nu
-    return Finding(type(a)(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.2f} over {b.number:.2f}")
+    return Finding(Estimate(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.2f} over {b.number:.2f}")
+
+
+def alpha_beyond(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
+    """Exponent of the loss at `BEYOND`, at one p_train."""
+    plane = evidence.paper(variant).plane
+    point = plane[(plane["p_train"] == p_train) & (plane["p_eval"] == BEYOND)]
+    if point.empty:
+        raise Undecidable(f"no networks at p_train = {p_train:g}")
+    return Finding(Estimate(*(float(ends[0]) for ends in paper.alpha(point))))
+
+
+def border_moved(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
+    """Border of a piece less that of MNIST, same sizes and realizations, at one p_train."""
+    found = []
+    for name, rows in ((variant, evidence.of(variant)), ("mnist", evidence.twins(variant))):
+        line = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).border
+        line = line[line["p_train"] == p_train]
+        if line.empty:
+            raise Undecidable(f"no border of {name} at p_train = {p_train:g}")
+        found.append(around(*line.iloc[0][["p_c", "p_c_error"]].astype(float), rows["realization"].nunique()))
+    here, there = found
+    return Finding(here - there, f"{here.number:.3f}, on MNIST with dropout {there.number:.3f}")
 
 
 def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
@@ -341,6 +369,17 @@ CLAIMS: tuple[Claim, ...] = (
     _claim("fashion-nu", OTHER, "24_other_data",
            "On Fashion-MNIST ν is that of MNIST.", "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
            "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant="fashion")),
+    _claim("dropconnect-dementia", OTHER, "24_other_data",
+           "Dropconnect has dementia as well.", "exponent of the loss at p_eval = 0.7, p_train 0.1", POSITIVE,
+           "The sign is the claim.", partial(alpha_beyond, variant="dropconnect")),
+    _claim("dropconnect-border", OTHER, "24_other_data",
+           "Leaving out connections puts the border where leaving out neurons puts it.",
+           "border in p_eval less that of the same networks with dropout, p_train 0.1", (-2 * STEP, 2 * STEP),
+           "Two steps of the grid. At equal rates both give one pre-activation the same mean and variance.",
+           partial(border_moved, variant="dropconnect")),
+    _claim("dropconnect-nu", OTHER, "24_other_data",
+           "With dropconnect ν is that of dropout.", "ν of the regime over that with dropout, p_train 0.1", (0.8, 1.25),
+           "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant="dropconnect")),
     _claim("border-moves-in", TIME, "25_epoch_as_time",
            "Without early stopping the border of dementia moves in as networks train.",
            "shift of the border in p_eval when the epoch grows by a factor e; median over p_train", NEGATIVE,
