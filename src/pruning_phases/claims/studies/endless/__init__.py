@@ -12,11 +12,15 @@ from pruning_phases.claims.studies.endless.pieces import (
 )
 from pruning_phases.claims.studies.endless.tables import (
     WIDTHS,
+    agreement,
+    compared,
     evidence,
     front,
+    phases_in_words,
     predictions,
     sentences,
     sizes_table,
+    times_table,
     transition_table,
     width_crossings,
     widths_table,
@@ -24,7 +28,7 @@ from pruning_phases.claims.studies.endless.tables import (
 from pruning_phases.claims.text import verdict_table
 
 __all__ = [
-    "PIECES", "SHIPPED", "SMOKE", "WIDTHS", "Piece", "collect", "evidence", "front", "load",
-    "predictions", "results", "sentences", "ship", "sizes_table", "transition_table", "verdict_table",
-    "width_crossings", "widths_table",
+    "PIECES", "SHIPPED", "SMOKE", "WIDTHS", "Piece", "agreement", "collect", "compared", "evidence", "front", "load",
+    "phases_in_words", "predictions", "results", "sentences", "ship", "sizes_table", "times_table", "transition_table",
+    "verdict_table", "width_crossings", "widths_table",
 ]  # fmt: skip

@@ -76,6 +76,13 @@ PIECES = (
         passes=2,
     ),
     Piece("dropconnect", "MNIST, dropconnect", (_grid(1_000, 32_000, MIDDLE, 6),), {"mask": "dropconnect"}),
+    Piece(
+        "fashion-epochs",
+        "Fashion-MNIST as it trains, no early stopping",
+        (_grid(1_000, 8_000, (0,), 3),),
+        {**FASHION, "experiment": "epochs", "path": EPOCHS},
+        passes=2,
+    ),
 )
 _SMALL = {"n_validation": 200, "max_epochs": 3}
 _TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000, 4_000), p_train=(0, 0.1), realizations=2)
@@ -88,7 +95,10 @@ SMOKE = (
             ("dropconnect", {"mask": "dropconnect"}),
         )
     ),
-    Piece("epochs", "epochs", (_TINY,), {**_SMALL, "experiment": "epochs", "path": (1, 2, 3)}, 1),
+    *(
+        Piece(name, name, (_TINY,), {**_SMALL, "experiment": "epochs", "path": (1, 2, 3)}, 1)
+        for name in ("epochs", "fashion-epochs")
+    ),
 )
 """Every kind of piece in seconds; no physics."""
 

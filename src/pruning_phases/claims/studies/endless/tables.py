@@ -9,7 +9,10 @@ import pandas as pd
 
 from pruning_phases import observables
 from pruning_phases.claims.endless import BEYOND, Evidence, parameters
+from pruning_phases.claims.engine import DECIDED
 from pruning_phases.claims.studies.endless.pieces import results
+from pruning_phases.claims.table import judge
+from pruning_phases.claims.text import interval
 from pruning_phases.collapse import (
     BKT,
     collapse_lines,
@@ -22,6 +25,12 @@ from pruning_phases.collapse import (
 from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.results import results as book_results
 
+ON_PLANE = (
+    "eumentia-alpha", "dementia-alpha", "amentia-alpha", "amentia-loss", "amentia-accuracy", "crossing-fixed-p-eval",
+    "crossing-fixed-p-train", "p-c-grows", "crossing-one-point", "bkt-contour-bounded", "bkt-nu-above-half", "algebraic-nu-large",
+    "accuracy-eumentia", "accuracy-dementia", "accuracy-no-crossing",
+)  # fmt: skip
+"""Claims of the paper about one architecture that averages over passes can decide."""
 WIDTHS = ("width-25", "width-50", "deformed", "width-200")
 
 
@@ -60,6 +69,45 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
 
 
+def times_table(found: Evidence) -> pd.DataFrame:
+    """As networks train, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
+    and the exponent of the loss at p_eval = 0.7.
+    """
+    keys = ["p_train", "step"]
+    loss = found.of("epochs").groupby([*keys, "realization"])["train_loss"].mean().groupby(keys)
+    planes = found.planes().assign(dementia=lambda plane: plane["phase"] == "dementia")
+    beyond = planes[planes["p_eval"] == BEYOND].set_index(keys)[["alpha", "alpha_error"]]
+    border = found.borders.set_index(keys)[["p_c", "p_c_error"]]
+    table = pd.DataFrame({"train_loss": loss.mean(), "train_loss_error": loss.sem()})
+    table = table.join([planes.groupby(keys)["dementia"].mean(), beyond, border], how="left")
+    return table.rename_axis(["p_train", "epoch"]).reset_index()
+
+
+def compared(found: Evidence, variant: str) -> pd.DataFrame:
+    """Verdicts on the paper's claims `ON_PLANE` in a piece and, of the same networks, on MNIST; by statement."""
+    verdicts = {}
+    for name, table in (("here", found.of(variant)), ("MNIST", found.twins(variant))):
+        judged = judge(table[[*RESULT_COLUMNS]], ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")
+        verdicts |= {name: judged["verdict"], f"number {name}": judged.apply(interval, axis=1)}
+    return pd.DataFrame(verdicts).rename_axis("statement")
+
+
+def agreement(both: pd.DataFrame) -> dict[str, int]:
+    """Of a table of `compared`: n_claims, n_same verdicts, n_opposite ones."""
+    decided = both[["here", "MNIST"]].isin(DECIDED).all(axis=1)
+    same = both["here"] == both["MNIST"]
+    return {"n_claims": len(both), "n_same": int(same.sum()), "n_opposite": int((decided & ~same).sum())}
+
+
+def phases_in_words(plane: pd.DataFrame) -> str:
+    """Which of the three phases a plane has, with their shares."""
+    share = plane["phase"].value_counts(normalize=True)
+    there = [f"{name} ({share[name]:.0%} of the points)" for name in observables.PHASES[:3] if share.get(name, 0) > 0]
+    if len(there) == 3:
+        return f"all three phases are there: {', '.join(there)}"
+    return f"there is {' and '.join(there) or 'none of the three phases'}"
+
+
 def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
     """The sentence of a verdict, with number, low and high filled in."""
     row = judged[judged["claim"] == slug].iloc[0]
@@ -86,6 +134,11 @@ NU = {
     "not reproduced": "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
     "undecided": "Whether the exponent ν is that of MNIST is open.",
 }
+DROPCONNECT = {
+    "reproduced": "Leaving out connections instead of neurons leaves the border where it is, within two steps of the grid ({number:+.3f}).",
+    "not reproduced": "Leaving out connections instead of neurons moves the border, by {number:+.2f} in p_eval.",
+    "undecided": "Whether leaving out connections instead of neurons moves the border is open.",
+}
 MOVES = {
     "reproduced": "Without early stopping the border of dementia moves in, by {number:.3f} in p_eval per factor e in the epoch.",
     "not reproduced": "The border of dementia does not move in as networks train.",
@@ -111,6 +164,8 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "ends": ("rise-ends", ENDS),
         "nu_deformed": ("deformed-nu", NU),
         "nu_fashion": ("fashion-nu", NU),
+        "dropconnect": ("dropconnect-border", DROPCONNECT),
+        "nu_dropconnect": ("dropconnect-nu", NU),
         "moves": ("border-moves-in", MOVES),
         "logarithmic": ("border-logarithmic", LOGARITHMIC),
         "late": ("dementia-late", LATE),
