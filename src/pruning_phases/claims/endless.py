@@ -42,6 +42,8 @@ N_REST = (16_000, 256_000)
 """Sizes from where MNIST alone drifts on."""
 N_SEEN = 64_000
 """Laws are fitted up to here, about where MNIST ends, and asked about larger sizes."""
+VANISHED = 0.1
+"""Training loss that counts as nearly zero, nats: the right class gets 90 % of the probability."""
 STEP = 0.025
 """Of the grid in p_eval."""
 
@@ -105,6 +107,14 @@ class Evidence:
         """The border between eumentia and dementia as networks train: p_train, step (the epoch), p_c, p_c_error."""
         planes = self.planes().groupby("step")
         return pd.concat([observables.boundary(plane).assign(step=step) for step, plane in planes], ignore_index=True)
+
+    @cached_property
+    def equal_steps(self) -> Evidence:
+        """Networks as they train, with the images seen (n_train x epoch) as step instead of the epoch, where four sizes or more meet."""
+        rows = self.of("epochs")
+        rows = rows.assign(step=rows["n_train"] * rows["step"])
+        met = rows.groupby("step")["n_train"].transform("nunique") >= 4
+        return Evidence(rows[met], self.mnist, self.n_bootstrap)
 
 
 def crossing_rests(evidence: Evidence) -> Finding:
@@ -331,6 +341,7 @@ def _claim(slug: str, section: str, figure: str, words: str, statistic: str, tru
 
 
 # fmt: off
+_AFTER = "Added when a border had been seen after one epoch, before equal steps were looked at."
 _GRID = "One step of the grid in p_eval."
 CLAIMS: tuple[Claim, ...] = (
     _claim("crossing-rests", MORE, "23_data_without_end",
@@ -396,8 +407,18 @@ CLAIMS: tuple[Claim, ...] = (
            (-0.5, 0.5), "Half of the slope: less would look straight in a figure.", partial(border_moves, bend=True)),
     _claim("dementia-late", TIME, "25_epoch_as_time",
            "Dementia appears only when the training loss is nearly zero.",
-           "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, 0.1),
+           "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, VANISHED),
            "0.1 nats: the right class gets 90 % of the probability.", loss_when_dementia_appears),
+    _claim("dementia-steps", TIME, "25_epoch_as_time",
+           "Networks that took equally many steps have dementia as well.",
+           "exponent of the loss at p_eval = 0.7 at the largest number of images seen that four sizes share, p_train 0", POSITIVE,
+           f"The sign is the claim. {_AFTER}",
+           lambda evidence: alpha_beyond(evidence.equal_steps, "epochs", 0.0)),
+    _claim("dementia-late-steps", TIME, "25_epoch_as_time",
+           "Between them it appears only when the training loss is nearly zero.",
+           "training loss (nats, mean over N) at the first number of images seen that has a border, p_train 0", (0.0, VANISHED),
+           f"As for epochs. {_AFTER}",
+           lambda evidence: loss_when_dementia_appears(evidence.equal_steps)),
 )
 # fmt: on
 
