@@ -150,6 +150,7 @@ def test_tables_of_networks_as_they_train():
     assert table["alpha"].to_numpy() == pytest.approx(0.4 * (0.7 - border), abs=0.01)
     assert table["dementia"].to_numpy() == pytest.approx(1 - border, abs=0.06)
     assert table["train_loss"].to_numpy() == pytest.approx(1 / table["epoch"])
+    assert study.late_table(claims.Evidence(trained(), MNIST))["data"].unique().tolist() == ["MNIST"]
     without = study.times_table(claims.Evidence(trained().assign(loss=1.0), MNIST))
     assert without["p_c"].isna().all()
 

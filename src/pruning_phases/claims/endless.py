@@ -102,10 +102,9 @@ class Evidence:
             self._made[variant, "planes"] = pd.concat(planes, names=["step"]).reset_index("step").reset_index(drop=True)
         return self._made[variant, "planes"]
 
-    @cached_property
-    def borders(self) -> pd.DataFrame:
-        """The border between eumentia and dementia as networks train: p_train, step (the epoch), p_c, p_c_error."""
-        planes = self.planes().groupby("step")
+    def borders(self, variant: str = "epochs") -> pd.DataFrame:
+        """The border between eumentia and dementia of a piece as it trains: p_train, step (the epoch), p_c, p_c_error."""
+        planes = self.planes(variant).groupby("step")
         return pd.concat([observables.boundary(plane).assign(step=step) for step, plane in planes], ignore_index=True)
 
     @cached_property
@@ -302,8 +301,9 @@ def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
     """
     n = evidence.of("epochs")["realization"].nunique()
     found, lacking, words = [], {}, []
+    borders = evidence.borders()
     for rate in sorted(evidence.of("epochs")["p_train"].unique()):
-        line = evidence.borders[evidence.borders["p_train"] == rate]
+        line = borders[borders["p_train"] == rate]
         if len(line) < (5 if bend else 3):
             lacking[rate] = f"{len(line)} epochs have a border"
             continue
@@ -323,7 +323,7 @@ def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
 
 def loss_when_dementia_appears(evidence: Evidence, p_train: float = 0.0) -> Finding:
     """Training loss, mean over N, at the first epoch that has a border."""
-    steps = evidence.borders.loc[evidence.borders["p_train"] == p_train, "step"]
+    steps = evidence.borders().query("p_train == @p_train")["step"]
     if steps.empty:
         raise Undecidable(f"there is no border at any epoch at p_train = {p_train:g}")
     rows = evidence.of("epochs")

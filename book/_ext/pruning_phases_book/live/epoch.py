@@ -24,7 +24,7 @@ def epoch_payload(found: Evidence) -> dict[str, object]:
     Arrays are indexed [epoch][p_train], then [p_eval] for alpha and its error, and [p_eval][n_train] for the loss; numbers that do not
     exist are None. Raises Undecidable where the piece is missing.
     """
-    rows, planes, borders = found.of("epochs"), found.planes(), found.borders
+    rows, planes, borders = found.of("epochs"), found.planes(), found.borders()
     axes = {name: np.sort(rows[name].unique()) for name in ("step", "p_train", "p_eval", "n_train")}
     loss = (
         rows.groupby("step")[[*RESULT_COLUMNS]]

@@ -16,6 +16,7 @@ from pruning_phases.claims.studies.endless.tables import (
     compared,
     evidence,
     front,
+    late_table,
     phases_in_words,
     predictions,
     sentences,
@@ -28,7 +29,7 @@ from pruning_phases.claims.studies.endless.tables import (
 from pruning_phases.claims.text import verdict_table
 
 __all__ = [
-    "PIECES", "SHIPPED", "SMOKE", "WIDTHS", "Piece", "agreement", "collect", "compared", "evidence", "front", "load",
+    "PIECES", "SHIPPED", "SMOKE", "WIDTHS", "Piece", "agreement", "collect", "compared", "evidence", "front", "late_table", "load",
     "phases_in_words", "predictions", "results", "sentences", "ship", "sizes_table", "times_table", "transition_table",
     "verdict_table", "width_crossings", "widths_table",
 ]  # fmt: skip

@@ -68,18 +68,27 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
 
 
-def times_table(found: Evidence) -> pd.DataFrame:
-    """As networks train, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
+def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
+    """A piece as it trains, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
     and the exponent of the loss at p_eval = 0.7.
     """
     keys = ["p_train", "step"]
-    loss = found.of("epochs").groupby([*keys, "realization"])["train_loss"].mean().groupby(keys)
-    planes = found.planes().assign(dementia=lambda plane: plane["phase"] == "dementia")
+    loss = found.of(variant).groupby([*keys, "realization"])["train_loss"].mean().groupby(keys)
+    planes = found.planes(variant).assign(dementia=lambda plane: plane["phase"] == "dementia")
     beyond = planes[planes["p_eval"] == BEYOND].set_index(keys)[["alpha", "alpha_error"]]
-    border = found.borders.set_index(keys)[["p_c", "p_c_error"]]
+    border = found.borders(variant).set_index(keys)[["p_c", "p_c_error"]]
     table = pd.DataFrame({"train_loss": loss.mean(), "train_loss_error": loss.sem()})
     table = table.join([planes.groupby(keys)["dementia"].mean(), beyond, border], how="left")
     return table.rename_axis(["p_train", "epoch"]).reset_index()
+
+
+def late_table(found: Evidence, p_train: float = 0.0) -> pd.DataFrame:
+    """`times_table` at one p_train of Fashion-MNIST and MNIST without early stopping (column data), as far as two sizes are there."""
+    tables = {}
+    for name, variant in (("Fashion-MNIST", "fashion-epochs"), ("MNIST", "epochs")):
+        if found.rows.loc[found.rows["variant"] == variant, "n_train"].nunique() > 1:
+            tables[name] = times_table(found, variant).query("p_train == @p_train")
+    return pd.concat(tables, names=["data"]).reset_index("data")
 
 
 def compared(found: Evidence, variant: str) -> pd.DataFrame:
