@@ -48,3 +48,29 @@ def test_architectures(found, fall, places, parts):
     said = answers.architectures(found, edges(fall), border(*places))
     assert [part for part in parts if part not in said] == []
     assert "nan" not in said
+
+
+@pytest.mark.parametrize(
+    ("dementia", "eumentia", "part"),
+    [
+        (
+            (3.01, 0.03),
+            (2.97, 0.05),
+            "3 in both phases, so it marks neither (3.01 ± 0.03 in dementia, 2.97 ± 0.05 in eumentia)",
+        ),
+        ((3.01, 0.03), (3.9, 0.2), "3 in dementia alone, so it marks that phase"),
+        ((3.5, 0.1), (3.0, 0.01), "not 3 in dementia"),
+        ((3.1, 0.1), (3.0, 0.01), "not known to 0.15 in both phases"),
+        ((3.0, 0.01), (3.1, 0.1), "not known to 0.15 in both phases"),
+    ],
+)
+def test_fluctuations(dementia, eumentia, part):
+    rows = [
+        (phase, ensemble, *value)
+        for ensemble in ("passes", "networks")
+        for phase, value in (("dementia", dementia), ("eumentia", eumentia))
+    ]
+    pooled = pd.DataFrame(rows, columns=["phase", "ensemble", "binder", "binder_error"])
+    assert answers.fluctuations(pooled).count(part) == 2
+    one = answers.fluctuations(pooled[pooled["ensemble"] == "passes"])
+    assert "Over networks, the results do not give U in both phases." in one

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,19 @@ def test_figures_of_unknown_origin_are_warned_of(source):
     assert "does not say where it comes from" in build(source)[2]
     (source / "sections" / "01_dots.provenance.json").unlink()
     assert "no record of a run of 01_dots" in build(source)[2]
+
+
+def test_links_to_the_glossary_say_what_a_word_means(source):
+    dot = "A point $\\alpha$, {eq}`eq-dot`. Its size is $\\langle d\\rangle$ {cite:p}`Dot1981`."
+    words = f":::{{glossary}}\ndot\n  {dot}\n\nline\n  Not a {{term}}`dot`.\n:::\n"
+    (source / "glossary.md").write_text(f"# Glossary\n\n{words}")
+    (source / "page.md").write_text("# Page\n\nSee {term}`dot` and {term}`lines <line>`.\n")
+    index = source / "index.md"
+    index.write_text(index.read_text().replace("page\n", "page\nglossary\n", 1))
+    options = {"extensions": ["myst_nb", "pruning_phases_book.extension"], "nb_execution_mode": "off"}
+    options["myst_enable_extensions"] = ["colon_fence", "dollarmath"]
+    out = source / "out"
+    with (source / "log.txt").open("w") as stream:
+        Sphinx(source, None, out, out / "tree", "html", options, status=None, warning=stream).build()
+    titles = re.findall(r'#term-[^"]*" title="([^"]*)"', (out / "page.html").read_text())
+    assert titles == ["A point α. Its size is ⟨d⟩.", "Not a dot."]

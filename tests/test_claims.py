@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from tables import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 
-from pruning_phases.calibration.synthetic import critical, learned, plane_accuracy, plane_loss, synthetic_plane
 from pruning_phases.claims import (
     CLAIMS,
     COLUMNS,

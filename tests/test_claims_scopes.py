@@ -8,15 +8,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tables import critical, learned, plane_accuracy, plane_loss, synthetic_plane, synthetic_results
 
-from pruning_phases.calibration.synthetic import (
-    critical,
-    learned,
-    plane_accuracy,
-    plane_loss,
-    synthetic_plane,
-    synthetic_results,
-)
 from pruning_phases.claims import (
     CLAIMS,
     MISFIT,

@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from tables import synthetic_results
 
-from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import (
     BKT,
     Algebraic,

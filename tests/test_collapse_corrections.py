@@ -113,14 +113,14 @@ def test_an_irrelevant_term_biases_the_plain_fit_and_not_the_corrected_one(seed)
     assert fit.status == "ok"
     assert fit.p_c_contour[0] < 0.45 < fit.p_c_contour[1]
     assert fit.nu_contour[0] < 3.0 < fit.nu_contour[1]
-    assert fit.extra_contour["c"][0] < 0.3 < fit.extra_contour["c"][1]
-    assert fit.extra_contour["omega"][0] < 0.7 < fit.extra_contour["omega"][1]
+    assert fit.contour["c"][0] < 0.3 < fit.contour["c"][1]
+    assert fit.contour["omega"][0] < 0.7 < fit.contour["omega"][1]
     assert fit.nu == pytest.approx(3.0, rel=0.1)
 
 
 def test_without_a_correction_its_exponent_is_not_bounded():
     fit = fit_collapse(with_correction(0.0), CORRECTED, n_bootstrap=0)
-    assert fit.extra_contour["c"][0] < 0.0 < fit.extra_contour["c"][1]
+    assert fit.contour["c"][0] < 0.0 < fit.contour["c"][1]
     assert fit.status in ("open", "edge") or "omega" in fit.message
 
 
@@ -159,10 +159,10 @@ def test_the_y_exponent_is_recovered(base, nu, kappa):
         master=lambda x: 1.5 + np.tanh(x / width),
     )
     fit = fit_collapse(data, Corrected(base, kappa=(-1.0, 1.0)), n_bootstrap=30, confidence=0.95)
-    low, high = fit.extra_bootstrap["kappa"]
+    low, high = fit.bootstrap["kappa"]
     assert low - 0.005 < kappa < high + 0.005
     assert fit.extra["kappa"] == pytest.approx(kappa, abs=0.02)
-    assert fit.extra_contour["kappa"][0] < kappa < fit.extra_contour["kappa"][1]
+    assert fit.contour["kappa"][0] < kappa < fit.contour["kappa"][1]
     assert fit.nu == pytest.approx(nu, rel=0.05)
 
 
@@ -201,7 +201,7 @@ def test_the_contour_is_that_of_the_minimum_over_extra_parameters():
     assert near.any()
     assert (profiled < 1.05 * brute[::10, ::10])[near].all()
     summary = fit.summary()
-    assert (summary["c_contour_low"], summary["c_contour_high"]) == fit.extra_contour["c"]
+    assert (summary["c_contour_low"], summary["c_contour_high"]) == fit.contour["c"]
 
 
 # --- fitted l0 --------------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_a_fitted_l0_is_recovered_over_a_long_range_of_sizes():
     )
     fit = fit_collapse(data, BKT(l0=(0.01, 10.0)), n_bootstrap=0)
     assert fit.status == "ok"
-    assert fit.extra_contour["l0"][0] < 5.0 < fit.extra_contour["l0"][1]
+    assert fit.contour["l0"][0] < 5.0 < fit.contour["l0"][1]
     assert fit.extra["l0"] == pytest.approx(5.0, rel=0.15)
     assert fit.nu == pytest.approx(0.8, rel=0.05)
     assert fit.nu_contour[0] < 0.8 < fit.nu_contour[1]
@@ -226,7 +226,7 @@ def test_a_short_range_of_sizes_leaves_nu_and_l0_open():
     assert held.status == "ok"
     assert fit.status in ("open", "edge")
     assert "l0" in fit.message
-    assert fit.extra_contour["l0"][1] > 100 * fit.extra_contour["l0"][0]
+    assert fit.contour["l0"][1] > 100 * fit.contour["l0"][0]
     assert np.diff(np.log(fit.nu_contour))[0] > 2 * np.diff(np.log(held.nu_contour))[0]
     relation = nu_relation(fit, fit_collapse(data, Algebraic(), n_bootstrap=0))
     assert relation.predicted == pytest.approx(fit.nu * np.log(data.sizes / fit.extra["l0"]).mean())
@@ -275,7 +275,7 @@ def test_fixed_p_c_and_fixed_extra_parameters():
     assert (same.p_c, same.nu, same.chi_squared) == (plain.p_c, plain.nu, plain.chi_squared)
     assert same.p_c_contour == plain.p_c_contour
     only = fit_collapse(data, Drift(), fixed={"p_c": 0.45, "nu": 3.0}, n_bootstrap=0)
-    assert only.extra_contour["c"][0] < 0.05 < only.extra_contour["c"][1]
+    assert only.contour["c"][0] < 0.05 < only.extra_contour["c"][1]
 
 
 @pytest.mark.parametrize(

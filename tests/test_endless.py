@@ -7,6 +7,7 @@ from javascript import evaluate
 
 from pruning_phases import observables, plotting
 from pruning_phases.claims import endless as claims
+from pruning_phases.claims import widths
 from pruning_phases.claims.studies import endless as study
 from pruning_phases.config import ConfigError
 from pruning_phases.observables.tables import RESULT_COLUMNS
@@ -77,17 +78,30 @@ def test_laws_are_asked_about_sizes_they_have_not_seen(at_rest):
 
 def test_where_dementia_ends():
     few = made("width-50", width=50, p_train=(0.1,), end=64_000)
-    more = made(width=100, end=64_000 * claims.parameters(100) / claims.parameters(50))
+    more = made(width=100, end=64_000 * widths.parameters(100) / widths.parameters(50))
     found = judged(pd.concat([few, more]), "rise-ends", "crossing-returns", "end-by-parameters")
     assert found["verdict"].tolist() == ["reproduced"] * 3
-    table = claims.peak_table(claims.Evidence(pd.concat([few, more]), MNIST))
+    table = widths.peak_table(claims.Evidence(pd.concat([few, more]), MNIST))
     assert table.groupby("width")["n_peak"].mean()[50] == pytest.approx(64_000, rel=0.5)
     never = judged(made(), "end-by-parameters")
     assert never["verdict"].tolist() == ["undecided"]
 
 
+@pytest.mark.parametrize(("power", "verdict"), [(1.0, "reproduced"), (0.0, "not reproduced"), (2.0, "not reproduced")])
+def test_power_of_the_number_of_parameters(power, verdict):
+    """α = 0.4 (p_eval − 0.6 − 0.1 ln(N / P^a)), up to a constant, at two widths."""
+    shift = 0.1 * power * np.log(widths.parameters(100) / widths.parameters(25))
+    rows = pd.concat([made(drift=0.1), made("width-25", width=25, crossing=0.6 + shift, p_train=(0.1,), drift=0.1)])
+    found = judged(rows, "one-function").iloc[0]
+    assert found["verdict"] == verdict
+    assert found["low"] - 0.05 < power < found["high"] + 0.05
+    table = study.width_exponents(claims.Evidence(rows, MNIST))
+    assert table.groupby("width").size().to_dict() == {25: len(SIZES) - 1, 100: len(SIZES) - 1}
+    assert judged(made(), "one-function")["verdict"].tolist() == ["undecided"]
+
+
 def test_number_of_parameters():
-    assert claims.parameters(100) == 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10
+    assert widths.parameters(100) == 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10
 
 
 @pytest.mark.parametrize(
@@ -130,7 +144,7 @@ def test_tables_figures_and_sentences(at_rest):
     assert set(study.widths_table(found)["width"]) == {50, 100}
     assert (study.width_crossings(found)["images_per_parameter"] > 0).all()
     assert study.sizes_table(rows).loc["deformed"].eq(REALIZATIONS).all()
-    ax = plotting.trend_curves(study.widths_table(found), "images_per_parameter", "width", log=True, mark=1)
+    ax = plotting.trend_curves(study.width_exponents(found), "images_per_parameter", "width", mark=1)
     assert len(ax.containers) == 2
     assert {name for name, *_ in study.transition_table(found, n_bootstrap=5).index} == {"deformed", "mnist"}
     with pytest.raises(ValueError, match="no points"):

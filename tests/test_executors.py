@@ -137,6 +137,17 @@ def test_dask_without_scheduler_is_one_clear_error(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.slow
+def test_an_error_at_work_comes_out_of_dask_as_itself(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(KeyError, match="at work"),
+        open_executor(Choice("dask", address=cluster.scheduler_address), 1, tmp_path),
+    ):
+        raise KeyError("at work")
+
+
 def _where_am_i(seconds: float, device: str) -> tuple[str, int]:
     time.sleep(seconds)
     return device, os.getpid()

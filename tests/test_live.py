@@ -599,3 +599,9 @@ def test_the_landscape_has_a_picture_and_its_scripts():
     assert '"live/landscape.js", "live/onset.js"' in figure.html()
     with pytest.raises(ValueError, match="at least 2"):
         live.onset_figure(layers=(1, 3))
+
+
+def test_a_link_to_a_live_figure_names_its_state():
+    shown = live.LiveLink("collapse", "Move & see", {"p_train": 0.15, "best": 1})._repr_mimebundle_()
+    assert 'href="12_play.html?live=collapse&amp;p_train=0.15&amp;best=1#live-collapse"' in shown["text/html"]
+    assert ">Move &amp; see</a>" in shown["text/html"]

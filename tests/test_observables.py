@@ -455,6 +455,41 @@ def test_accuracy_variance_splits_counting_noise_from_networks():
     assert abs(mixed["between"]) < 0.1 * mixed["within"]
 
 
+def test_no_cumulant_over_passes_is_farther_from_three_than_its_limit():
+    """Images right with probabilities q: the moments of the sum of yes/no outcomes are known exactly."""
+    rng = np.random.default_rng(RNG_SEED)
+    for q in (np.full(40, 0.5), np.full(40, 0.02), rng.beta(0.1, 0.1, 40)):
+        v = q * (1 - q)
+        deviation = (v * (1 - 6 * v)).sum() / v.sum() ** 2
+        assert -0.5 / v.sum() <= deviation <= 1 / v.sum()
+        right = (rng.random((4, 20_000, 40)) < q).sum(-1)
+        table = binder_table(right / 10_000)
+        assert obs.accuracy_variance(table)["binder_limit"][0] == pytest.approx(1 / v.sum(), rel=0.05)
+        passes = obs.binder(table, ("passes",), n_bootstrap=2)["binder"][0]
+        assert passes - 3 == pytest.approx(deviation, abs=4 * np.sqrt(24 / 80_000))
+
+
+def test_pooled_binder_of_points_of_unequal_variance():
+    """Gaussian passes of networks with two values: 3 and 1 however the points differ, and groups are kept apart."""
+    rng = np.random.default_rng(RNG_SEED)
+    tables = []
+    for k in range(30):
+        centres = np.where(rng.permutation(40) % 2, 0.3, 0.3 + 0.001 * (k + 10))[:, None]
+        centres = centres if k % 2 else 0.3 + 0.001 * (k + 10) * rng.standard_normal((40, 1))
+        tables.append(binder_table(centres + 0.0005 * (k + 1) * rng.standard_normal((40, 30))).assign(p_eval=k / 50))
+    rows = pd.concat(tables)
+    points = pd.DataFrame({"p_eval": [k / 50 for k in range(30)], "kind": ["one", "two"] * 15})
+    u = obs.pooled_binder(rows, ("kind",), points).set_index(["ensemble", "kind"])
+    assert (u["n_points"] == 15).all()
+    assert (abs(u.loc["passes", "binder"] - 3) < 4 * u.loc["passes", "binder_error"]).all()
+    assert (u.loc["passes", "binder_error"] < 0.1).all()
+    assert abs(u.loc[("networks", "one"), "binder"] - 3) < 4 * u.loc[("networks", "one"), "binder_error"]
+    assert u.loc[("networks", "two"), "binder"] < 2.2
+    alone = obs.binder(tables[4], ("networks",)).iloc[0]
+    pooled = obs.pooled_binder(tables[4], ("p_eval",)).set_index("ensemble").loc["networks"]
+    assert pooled["binder"] == pytest.approx(alone["binder"])  # one point: as `binder`
+
+
 def test_phase_table_counts_every_phase(fitted):
     table = obs.phase_table(fitted)
     assert table.index.tolist() == list(obs.PHASES)

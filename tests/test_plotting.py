@@ -18,7 +18,8 @@ from tables import SIZES, plane_table
 
 from pruning_phases import observables as obs
 from pruning_phases import plotting
-from pruning_phases_book.drawings import draw_figure_1
+from pruning_phases.plotting import sketches
+from pruning_phases_book.drawings import SKETCHES, draw_figure_1
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 
@@ -284,6 +285,16 @@ def test_the_book_s_figure_1_is_what_the_code_draws(tmp_path):
     count = [path.read_text().count("<path") for path in (fresh, shipped)]
     assert count[0] == count[1]
     assert (ASSETS / "figure1.pdf").exists()
+
+
+@pytest.mark.parametrize("name", SKETCHES)
+def test_sketches_of_theory_are_what_the_code_draws(name):
+    figure = getattr(sketches, name)()
+    assert len(figure.axes) == 2
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for ax in figure.axes for text in ax.texts if text.get_text()]
+    assert [one for k, one in enumerate(boxes) for other in boxes[:k] if one.overlaps(other)] == []
+    assert (ASSETS / f"{name}.svg").stat().st_size < 150_000
 
 
 @pytest.mark.parametrize("listed", ["other first", "other alone", "gone", "none"])

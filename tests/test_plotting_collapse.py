@@ -5,11 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
+from tables import synthetic_results
 
 from pruning_phases import plotting as pc
 from pruning_phases.calibration.coverage import Case as SyntheticCase
 from pruning_phases.calibration.coverage import chi_squared_bias, coverage_fits, coverage_table
-from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import (
     BKT,
     Algebraic,

@@ -4,8 +4,8 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from tables import synthetic_results
 
-from pruning_phases.calibration.synthetic import synthetic_results
 from pruning_phases.collapse import plane_n_min, protocol_table, protocol_tables, regime, scaling_regime
 from pruning_phases.collapse.data import collapse_data
 from pruning_phases.config import PROTOCOLS

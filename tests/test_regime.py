@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from tables import synthetic_results
 
 from pruning_phases.calibration.known_systems import PERCOLATION_NU, PERCOLATION_P_C, percolation, system_data
-from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_results
+from pruning_phases.calibration.synthetic import synthetic_collapse
 from pruning_phases.collapse import (
     BKT,
     Algebraic,

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from tables import synthetic_results
 
-from pruning_phases.calibration.synthetic import LOSS_HIGH, LOSS_LOW, SIZES, synthetic_collapse, synthetic_results
+from pruning_phases.calibration.synthetic import LOSS_HIGH, LOSS_LOW, SIZES, synthetic_collapse
 from pruning_phases.collapse import BKT, Algebraic, Drift
 from pruning_phases.observables import RESULT_COLUMNS, averages
 

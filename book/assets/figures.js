@@ -30,3 +30,26 @@ function enlarge(image) {
   document.body.append(dialog);
   dialog.showModal(); // the browser closes it on Escape
 }
+
+// "Make it live": the live figure of another page, in the state that the link names, opens under the link. Without scripts the link leads there.
+for (const link of document.querySelectorAll("a.live-link")) {
+  const words = link.textContent;
+  let frame;
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    if (frame) frame.remove();
+    else {
+      frame = document.createElement("iframe");
+      frame.className = "live-here";
+      frame.title = words;
+      frame.src = link.href.replace("?", "?only=1&");
+      (link.closest("p, .cell_output") ?? link).after(frame);
+    }
+    link.textContent = frame.isConnected ? "Close the live figure" : words;
+    if (!frame.isConnected) frame = undefined;
+  });
+  addEventListener("message", (event) => {
+    if (frame && event.source === frame.contentWindow && event.data.height) frame.style.height = `${Math.ceil(event.data.height)}px`;
+  });
+}

@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pruning_phases.config import ConfigError, Sweep
-from pruning_phases.outputs import StoreError
+from pruning_phases.errors import StoreError
 from pruning_phases.paths import check_folder
 from pruning_phases.terminal import loading
 

@@ -15,11 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pruning_phases.config import ConfigError
-
-
-class StoreError(RuntimeError):
-    """Results cannot be read or written; the message says why and what to do."""
+from pruning_phases.errors import ConfigError, StoreError
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pruning_phases.config import ConfigError
+from pruning_phases.errors import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """Root of the source tree; where the package is installed without it, a folder without `data`."""

@@ -484,3 +484,70 @@ def test_the_mask_follows_its_slider_by_keyboard_on_a_phone(open_page):
     assert after.startswith(f"{left} connections")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert one.errors == []
+
+
+# State, picture, full size, other pages
+
+
+def test_a_link_opens_a_figure_in_its_state(open_page, live):
+    page = live(size={"width": 1300, "height": 900}).page
+    page.locator("#live-collapse select").nth(0).select_option("1")
+    page.locator("#live-collapse select").nth(1).select_option("algebraic")
+    slide(page, SLIDERS["first"], 0.5)
+    slide(page, SLIDERS["nu"], 0.4)
+    page.locator('#live-collapse button:has-text("link to this state")').click()
+    assert page.url.endswith("#live-collapse")
+    asked = page.url.rpartition("12_play.html")[2]
+    state, chi2 = page.evaluate("[pruningPhases.collapse.state, pruningPhases.collapse.chi2()]")
+    again = open_page(PAGE + asked).page
+    drawn(again)
+    assert again.evaluate("pruningPhases.collapse.chi2()") == pytest.approx(chi2, rel=1e-3)
+    assert again.evaluate("pruningPhases.collapse.state.first") == state["first"]
+    assert again.evaluate("pruningPhases.collapse.state.ansatz") == "algebraic"
+    again.evaluate("pruningPhases.states.phase.write({ p_train: '0.21', p_eval: 'x', colour: 'none' })")
+    assert again.evaluate("pruningPhases.states.phase.read().p_train") == pytest.approx(0.2, abs=0.05)
+    assert again.evaluate("pruningPhases.states.phase.read().colour") == "phase"  # what is impossible is passed over
+    again.evaluate("pruningPhases.states.digit.write({ network: '1', p_eval: '0.7', digit: '5' })")
+    settle(again)
+    said = again.evaluate("pruningPhases.states.digit.read()")
+    assert (said["network"], said["p_eval"], said["digit"]) == (1, 0.7, 5)
+    again.emulate_media(reduced_motion="reduce")
+    again.locator('#live-collapse button:has-text("watch it collapse")').click()
+    assert again.evaluate("pruningPhases.collapse.state.atBest")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_figure_is_saved_as_a_picture(live, kind):
+    page = live().page
+    with page.expect_download() as saved:
+        page.locator(f'#live-{kind} button:has-text("save picture")').click()
+    picture = saved.value.path().read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 20_000
+    assert saved.value.suggested_filename == f"{kind}.png"
+
+
+def test_a_figure_fills_the_screen_of_a_phone_and_goes_back(live):
+    page = live(size=PHONE).page
+    button = page.locator("#live-phase .pp-tools button").first
+    button.tap()
+    box = page.locator("#live-phase").bounding_box()
+    assert (box["x"], box["y"], box["width"]) == (0, 0, PHONE["width"])
+    page.keyboard.press("Escape")
+    assert page.locator("#live-phase").bounding_box()["y"] != 0
+    assert button.inner_text() == "full size"
+
+
+def test_the_front_page_opens_its_figure_live(open_page):
+    opened = open_page("intro.html")
+    link = opened.page.locator("a.live-link")
+    assert opened.page.locator("iframe").count() == 0
+    link.click()
+    frame = opened.page.frame_locator("iframe.live-here")
+    frame.locator("#live-phase[data-ready] .pp-readout b").wait_for()
+    assert frame.locator("#live-phase").bounding_box()["y"] >= link.bounding_box()["y"]
+    opened.page.wait_for_function("document.querySelector('iframe.live-here').style.height")
+    link.click()
+    assert opened.page.locator("iframe").count() == 0
+    assert link.inner_text() == "Make this figure live"
+    assert opened.errors == []

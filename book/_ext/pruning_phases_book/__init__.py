@@ -5,5 +5,3 @@ finds the browser that `pdf` and the tests in ``tests/browser`` drive. `make htm
 """
 
 from pruning_phases_book.provenance import Run, duration, read_run, read_runs, write_provenance_page
-
-__all__ = ["Run", "duration", "read_run", "read_runs", "write_provenance_page"]

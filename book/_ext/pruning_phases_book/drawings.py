@@ -1,4 +1,4 @@
-"""Figures that no notebook draws: Fig. 1 and the headline figure (`python -m pruning_phases_book drawings book/assets`)."""
+"""Figures that no notebook draws (`python -m pruning_phases_book drawings book/assets`): Fig. 1, the headline figure, sketches."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import matplotlib.pyplot as plt
 from pruning_phases import observables
 from pruning_phases.collapse import plane_n_min
 from pruning_phases.config import ConfigError
+from pruning_phases.plotting import sketches
 from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
 from pruning_phases.plotting.style import own_fonts_first, panels
 from pruning_phases.runs.results import results
+
+SKETCHES = ("collapse_sketch", "fan_sketch", "confidence_sketch", "protocol_sketch")
+"""Functions of `plotting.sketches`, each an SVG of its name."""
 
 
 def headline() -> plt.Figure:
@@ -36,16 +40,24 @@ def draw_figure_1(folder: Path) -> None:
 
 
 def draw(folder: Path) -> None:
-    """Write Fig. 1 and phase_diagram.png.
+    """Write Fig. 1, the sketches and phase_diagram.png.
 
     Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder: name the one to draw into")
-    for path in (folder / name for name in ("figure1.svg", "figure1.pdf", "phase_diagram.png")):
+    for path in (
+        folder / name
+        for name in ("figure1.svg", "figure1.pdf", *(f"{one}.svg" for one in SKETCHES), "phase_diagram.png")
+    ):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
     draw_figure_1(folder)
+    for name in SKETCHES:
+        with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
+            figure = getattr(sketches, name)()
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        plt.close(figure)
     figure = headline()
     figure.savefig(folder / "phase_diagram.png", dpi=150)
     plt.close(figure)

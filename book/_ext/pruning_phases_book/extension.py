@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -25,6 +27,35 @@ def _without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree
         for script in context.get("script_files", [])
         if "thebe" not in f"{getattr(script, 'filename', '')} {getattr(script, 'attributes', '')}".lower()
     ]
+
+
+_TERM = re.compile(r'<a class="reference internal" href="[^"]*#(term-[^"]+)"')
+_SYMBOLS = {
+    **{"alpha": "α", "nu": "ν", "xi": "ξ", "mu": "μ", "chi": "χ", "ln": "ln"},
+    **{"propto": "∝", "approx": "≈", "to": "→", "langle": "⟨", "rangle": "⟩", "sum": "Σ"},
+}
+
+
+def _in_words(definition: nodes.Node) -> str:
+    """The first paragraph of a definition as plain text: formulas with signs for commands, without citations and numbers of equations."""
+    text = definition.next_node(nodes.paragraph).deepcopy()
+    for node in list(text.findall(lambda one: isinstance(one, (nodes.math, addnodes.pending_xref)))):
+        formula = re.sub(r"\\([a-z]+)", lambda found: _SYMBOLS.get(found[1], ""), node.astext())
+        other = node.get("refdomain") == "cite" or node.get("reftype") == "eq"
+        node.parent.replace(node, nodes.Text("" if other else re.sub(r"[{}\\$]", "", formula)))
+    return re.sub(r"(?<=⟨) |,? +(?=[.,;:])", "", " ".join(text.astext().split()))
+
+
+def _preview_terms(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Say at every link to the glossary, when the pointer rests on it, what the word means."""
+    if "#term-" not in context.get("body", "") or "glossary" not in app.env.found_docs:
+        return
+    if not hasattr(app, "meanings"):
+        items = app.env.get_doctree("glossary").findall(nodes.definition_list_item)
+        app.meanings = {name: _in_words(item) for item in items for name in item.next_node(nodes.term)["ids"]}
+    context["body"] = _TERM.sub(
+        lambda link: f'{link[0]} title="{html.escape(app.meanings.get(link[1], ""))}"', context["body"]
+    )
 
 
 _LEFT_OUT = re.compile(
@@ -68,5 +99,6 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("config-inited", _with_repository, priority=900)
     app.connect("doctree-read", _find_chi_squared, priority=100)
     app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("html-page-context", _preview_terms)
     app.connect("build-finished", _lighten)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -57,7 +57,7 @@
     root.append(
       h("div", { class: "pp-controls" },
         live.field(names.line, choice), live.field("correlation length", kind),
-        live.button("best fit", () => jump()), live.button("start over", () => apart())),
+        live.button("best fit", () => jump()), live.button("start over", () => apart()), live.button("watch it collapse", () => watch())),
       h("div", { class: "pp-controls pp-sliders" },
         live.field("<i>p</i><sub>c</sub>", sliders.p_c, shown.p_c), live.field("ν", sliders.nu, shown.nu), l0Field,
         live.field("smallest <i>N</i>", sliders.first, shown.first), live.field("window", sliders.window, shown.window)),
@@ -102,6 +102,22 @@
     const jump = () => {
       Object.assign(state, { p_c: best.p_c, nu: best.nu, atBest: true });
       update();
+    };
+    /* From curves that N does not stretch (1/nu = 0) to the best fit, in two seconds. */
+    const watch = () => {
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return jump();
+      let begun, last;
+      const step = (now) => {
+        begun ??= now;
+        const part = Math.min(1, (now - begun) / 2000);
+        if (!map.isConnected || (last !== undefined && state.nu !== last)) return; // the reader has moved on
+        if (part === 1) return jump();
+        Object.assign(state, { p_c: best.p_c, nu: Math.min(bounds()[1], best.nu / Math.max(part, 1e-3)), atBest: false });
+        last = state.nu;
+        update();
+        requestAnimationFrame(step);
+      };
+      requestAnimationFrame(step);
     };
     /* A place to start from where the curves do not collapse: the crossing, and the standard exponent. */
     const apart = () => {
@@ -211,6 +227,26 @@
       drawKeys();
       paint();
     });
+    const smallest = () => lines[state.line].first.map((k) => data.sizes[k].n);
+    live.states.collapse = {
+      read: () => ({
+        p_train: lines[state.line].p_train, ansatz: state.ansatz, n_min: smallest()[state.first], half_width: data.half_widths[state.window],
+        l0: live.short(state.l0, 6), ...(state.atBest ? { best: 1 } : { p_c: live.short(state.p_c, 6), nu: live.short(state.nu, 6) }),
+      }),
+      write: (asked) => {
+        choice.value = state.line = live.nearest(lines.map((one) => one.p_train), asked.p_train) ?? state.line;
+        if (asked.ansatz in NAMES) kind.value = state.ansatz = asked.ansatz;
+        restart();
+        state.first = live.nearest(smallest(), asked.n_min) ?? state.first;
+        state.window = live.nearest(data.half_widths, asked.half_width) ?? state.window;
+        state.l0 = live.number(asked.l0, data.l0.low, data.l0.high) ?? state.l0;
+        renew();
+        if (asked.best) return jump();
+        state.p_c = live.number(asked.p_c, line.points.low, line.points.high) ?? state.p_c;
+        state.nu = live.number(asked.nu, ...bounds()) ?? state.nu;
+        update();
+      },
+    };
     live.collapse = { data, state, update, jump, restart, best: () => best, points: () => line, chi2: value };
   };
 

@@ -20,12 +20,111 @@
           throw error;
         }
         root.querySelector(".pp-static")?.remove();
+        root.querySelector(".pp-tools")?.remove();
+        root.append(tools(root, body, kind));
         root.dataset.ready = "";
       }
     };
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
     else run();
   };
+
+  /* State: a figure puts { read, write } here by its kind, functions that give and take plain values by name. The address of a page names
+     one figure (live=KIND), these values and, where nothing but the figure is to be seen, only=1. */
+  live.states = {};
+  const asked = new URLSearchParams(location.search);
+  const number = (text) => (text !== null && text.trim() !== "" && isFinite(text) ? Number(text) : null);
+  /* The place of the value that is nearest to the one asked for; null where none was. */
+  live.nearest = (values, text) => {
+    const wanted = number(text ?? null);
+    return wanted === null ? null : values.reduce((best, v, k) => (Math.abs(v - wanted) < Math.abs(values[best] - wanted) ? k : best), 0);
+  };
+  live.number = (text, low, high) => (number(text ?? null) === null ? null : Math.min(high, Math.max(low, Number(text))));
+
+  /* The row under every figure: full size, its picture, a link to its state. */
+  const tools = (root, body, kind) => {
+    const said = live.h("span", { class: "pp-small", role: "status" });
+    const grow = (on) => {
+      root.classList.toggle("pp-full", on);
+      full.textContent = on ? "back to the page" : "full size";
+      dispatchEvent(new Event("resize")); // plotly fits its plots
+    };
+    const full = live.button("full size", () => grow(!root.classList.contains("pp-full")));
+    root.onkeydown = (event) => event.key === "Escape" && root.classList.contains("pp-full") && grow(false);
+    const save = live.button("save picture", async () => {
+      const name = `${kind}.png`;
+      live.h("a", { href: (await picture(body)).toDataURL(), download: name }).click();
+      said.textContent = name;
+    });
+    const row = live.h("div", { class: "pp-controls pp-tools" }, full, save);
+    if (live.states[kind]) {
+      row.append(live.button("link to this state", () => {
+        const address = `${location.href.replace(/[?#].*/, "")}?${new URLSearchParams({ live: kind, ...live.states[kind].read() })}#${root.id}`;
+        if (!asked.has("only")) history.replaceState(null, "", address);
+        navigator.clipboard?.writeText(address).catch(() => {});
+        said.textContent = "copied, and in the address bar";
+      }));
+    }
+    row.append(said);
+    if (asked.get("live") === kind) {
+      live.states[kind]?.write(Object.fromEntries(asked));
+      if (asked.has("only")) {
+        full.hidden = true;
+        grow(true);
+        const tell = () => parent.postMessage({ live: kind, height: body.offsetHeight + row.offsetHeight + 40 }, "*");
+        new ResizeObserver(tell).observe(body);
+      }
+    }
+    return row;
+  };
+
+  /* What a figure shows, on a canvas: its plots, its words and keys where they stand. */
+  const picture = async (body) => {
+    const zoom = 2, frame = body.getBoundingClientRect(), theme = live.theme();
+    const canvas = live.h("canvas", { width: zoom * frame.width, height: zoom * frame.height }), pen = canvas.getContext("2d");
+    const place = ({ left, top, width, height }) => [left - frame.left, top - frame.top, width, height];
+    const seen = (node) => node.offsetParent !== null && !node.closest(".pp-heard, .pp-hint, select, button, .pp-own");
+    pen.scale(zoom, zoom);
+    pen.fillStyle = theme.paper;
+    pen.fillRect(0, 0, frame.width, frame.height);
+    pen.strokeStyle = theme.text;
+    for (const node of [...body.querySelectorAll(".js-plotly-plot, canvas, .pp-swatch, .pp-gradient")].filter(seen)) {
+      const [x, y, width, height] = place(node.getBoundingClientRect());
+      if (node.matches("canvas")) pen.drawImage(node, x, y, width, height);
+      else if (node.matches(".js-plotly-plot")) {
+        const image = new Image();
+        image.src = await Plotly.toImage(node, { format: "png", width, height, scale: zoom });
+        await image.decode();
+        pen.drawImage(image, x, y, width, height);
+      } else {
+        const stops = node.dataset.stops?.split(" ");
+        pen.fillStyle = stops ? pen.createLinearGradient(x, 0, x + width, 0) : getComputedStyle(node).backgroundColor;
+        stops?.forEach((stop, k) => pen.fillStyle.addColorStop(k / (stops.length - 1), stop));
+        pen.fillRect(x, y, width, height);
+        pen.strokeRect(x, y, width, height); // a line of the key is a box without height
+      }
+    }
+    for (const node of [...body.querySelectorAll("select")].filter((one) => one.offsetParent !== null)) {
+      const [x, y, , height] = place(node.getBoundingClientRect()), style = getComputedStyle(node);
+      Object.assign(pen, { fillStyle: theme.text, font: `${style.fontSize} ${style.fontFamily}`, textBaseline: "middle" });
+      pen.fillText(node.selectedOptions[0]?.text ?? "", x + 10, y + height / 2);
+    }
+    const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode());) {
+      const parent = node.parentElement;
+      if (parent.closest("svg, canvas, .js-plotly-plot") || !(parent instanceof HTMLElement) || !seen(parent)) continue;
+      const style = getComputedStyle(parent), range = document.createRange();
+      Object.assign(pen, { fillStyle: style.color, font: `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`, textBaseline: "middle" });
+      for (const word of node.data.matchAll(/\S+/g)) {
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        const [x, y, , height] = place(range.getBoundingClientRect());
+        pen.fillText(word[0], x, y + height / 2);
+      }
+    }
+    return canvas;
+  };
+  live.picture = picture;
 
   /* Element with attributes (on…: listeners) and children. */
   live.h = (tag, attributes = {}, ...children) => {
@@ -130,7 +229,7 @@
   /* Legend of a colour scale, or of named colours. */
   live.scaleBar = (stops, low, high, title) =>
     live.h("div", { class: "pp-scale" }, live.h("span", {}, low),
-      live.h("span", { class: "pp-gradient", style: `background:linear-gradient(90deg,${stops.join(",")})` }), live.h("span", {}, high),
+      live.h("span", { class: "pp-gradient", "data-stops": stops.join(" "), style: `background:linear-gradient(90deg,${stops.join(",")})` }), live.h("span", {}, high),
       live.h("span", { class: "pp-scale-title" }, title));
   live.sizeLegend = (sizes) => {
     const theme = live.theme();

@@ -159,6 +159,17 @@
     });
     update();
     live.onTheme(update);
+    live.states.digit = {
+      read: () => ({ network: state.network, p_eval: state.p, ...(state.drawn ? {} : { digit: state.digit, image: state.image }) }),
+      write: (asked) => {
+        const places = (count) => Array.from({ length: count }, (_, k) => k);
+        state.network = live.nearest(places(networks.length), asked.network) ?? state.network;
+        state.p = data.p_eval[live.nearest(data.p_eval, asked.p_eval) ?? at()];
+        state.digit = live.nearest(places(10), asked.digit) ?? state.digit;
+        state.image = live.nearest(places(data.per_digit), asked.image) ?? state.image;
+        update();
+      },
+    };
     live.digit = { data, state, networks, update, pixels };
   };
 

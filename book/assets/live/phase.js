@@ -185,6 +185,13 @@
       else return;
       event.preventDefault();
     });
+    live.states.phase = {
+      read: () => ({ p_train: p_train[state.chosen[0]], p_eval: p_eval[state.chosen[1]], colour: state.map }),
+      write: (asked) => {
+        if (modes.some(([value]) => value === asked.colour)) choice.value = state.map = asked.colour;
+        choose([live.nearest(p_train, asked.p_train) ?? state.chosen[0], live.nearest(p_eval, asked.p_eval) ?? state.chosen[1]]);
+      },
+    };
     live.phase = { data, state, choose, moveFocus, describe };
   };
 

@@ -1,7 +1,5 @@
 """Yardsticks of the method: data with known truth, two systems with known exponents, and how often the intervals hold the truth."""
 
-# ruff: noqa: F401  what is imported here is what the package offers
-
 from pruning_phases.calibration.coverage import (
     Case,
     chi_squared_bias,
@@ -24,4 +22,4 @@ from pruning_phases.calibration.known_systems import (
     xy_chain,
     xy_model,
 )
-from pruning_phases.calibration.synthetic import synthetic_collapse, synthetic_plane, synthetic_results
+from pruning_phases.calibration.synthetic import synthetic_collapse

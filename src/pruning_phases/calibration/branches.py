@@ -8,6 +8,7 @@ error surface, E with its penalty. `classifier` is the loss of a small network o
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ TRUST = 0.1
 
 
 def follow(
-    loss: Energy, start: np.ndarray, path: Sequence[float], *, curvature: bool = True, seed: int = 0
+    loss: Energy, start: np.ndarray, path: Sequence[float], *, curvature: bool = True
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The minima of loss(θ) + (λ/2)‖θ‖² along a path of λ, each from the one before.
 
@@ -36,7 +37,7 @@ def follow(
     train_loss (loss(θ)), norm (‖θ‖) and, with `curvature`, lowest (the smallest eigenvalue of the Hessian) and curvature (R), both of the
     loss with its penalty, and curvature_loss (R of the loss alone at the same place).
     """
-    draw, theta = np.random.default_rng(seed), np.asarray(start, dtype=float)
+    draw, theta = np.random.default_rng(0), np.asarray(start, dtype=float)
     rows, minima = [], []
     for step, penalty in enumerate(path):
 
@@ -86,7 +87,7 @@ def linear_chain(targets: Sequence[float], depth: int) -> tuple[Energy, np.ndarr
 
 
 def classifier(
-    images: torch.Tensor, labels: torch.Tensor, hidden: Sequence[int], activation: str, seed: int = 0
+    images: torch.Tensor, labels: torch.Tensor, hidden: Sequence[int], activation: str
 ) -> tuple[Energy, np.ndarray]:
     """Mean cross-entropy of a fully connected network, and a random start θ [n]: weights and biases of one layer after the other.
 
@@ -104,12 +105,13 @@ def classifier(
             h = functional.linear(act(h) if k else h, parts[k], parts[k + 1])
         return functional.cross_entropy(h, labels)
 
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(0)
     start = [draw.standard_normal(count) / np.sqrt(shape[-1]) for count, shape in zip(counts, shapes, strict=True)]
     return loss, np.concatenate(start)
 
 
-def pooled(images: torch.Tensor, side: int = 28, factor: int = 4) -> torch.Tensor:
+def pooled(images: torch.Tensor, factor: int = 4) -> torch.Tensor:
     """Images [N, side²] averaged over squares of `factor` × `factor` pixels, with mean 0 and deviation 1 over all."""
+    side = math.isqrt(images.shape[1])
     small = functional.avg_pool2d(images.view(-1, 1, side, side).double(), factor).flatten(1)
     return (small - small.mean()) / small.std()

@@ -20,10 +20,3 @@ from pruning_phases.claims.words import (
     summary_in_words,
     tally,
 )
-
-__all__ = [
-    "CLAIMS", "COLUMNS", "MISFIT", "VERDICTS", "Claim", "Evidence", "as_json", "as_text", "at_stake",
-    "carriers_in_words", "changes", "contradicted_in_words", "data_sets", "decide", "held_out",
-    "held_out_in_words", "held_out_table", "judge", "judge_claim", "judge_evidence", "regime_in_words",
-    "summary_in_words", "tally", "verdicts_at",
-]  # fmt: skip

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-__all__ = ["architectures", "line_cut"]
-
 _DATA = {
     "dementia": "more data make the loss larger (dementia)",
     "eumentia": "more data make it smaller (eumentia)",
@@ -94,4 +92,40 @@ def architectures(found: Sequence[int], edges: pd.DataFrame, steps: pd.DataFrame
             said[-1] += (
                 f", and the last added layer {'still moves it' if still else 'adds nothing that could be told from zero'}."
             )
+    return " ".join(said)
+
+
+def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) -> str:
+    """Whether U = 3 tells dementia from eumentia, in each ensemble.
+
+    The rule was written before the cumulants with many passes were looked at: U is 3 where its interval, z errors to both sides, lies
+    within `tolerance` of 3; it is not where the interval leaves 3 out; else it is not known well enough.
+
+    Args:
+        pooled: `observables.pooled_binder` by phase: phase, ensemble, binder, binder_error.
+        tolerance: to which U has to be known.
+        z: standard errors.
+    """
+    said = []
+    for ensemble, words in (("passes", "Over the passes of a network"), ("networks", "Over networks")):
+        table = pooled[pooled["ensemble"] == ensemble].set_index("phase")
+        table = table[table["binder_error"].notna()]
+        if not {"dementia", "eumentia"} <= set(table.index):
+            said.append(f"{words}, the results do not give U in both phases.")
+            continue
+        u, wide = table["binder"] - 3, z * table["binder_error"]
+        three, other = (u.abs() + wide <= tolerance), (u.abs() > wide)
+        numbers = ", ".join(
+            f"{table['binder'][name]:.2f} ± {table['binder_error'][name]:.2f} in {name}"
+            for name in ("dementia", "eumentia")
+        )
+        if three["dementia"] and three["eumentia"]:
+            verdict = "3 in both phases, so it marks neither"
+        elif three["dementia"] and other["eumentia"]:
+            verdict = "3 in dementia alone, so it marks that phase"
+        elif other["dementia"]:
+            verdict = "not 3 in dementia"
+        else:
+            verdict = f"not known to {tolerance:g} in both phases"
+        said.append(f"{words}, U is {verdict} ({numbers}).")
     return " ".join(said)

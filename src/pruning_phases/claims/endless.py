@@ -19,6 +19,7 @@ from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, stack
 from pruning_phases.claims.measures import transition
+from pruning_phases.claims.widths import BEYOND, losses_beyond, one_function, peak_moves
 from pruning_phases.collapse import (
     BKT,
     AlgebraicShift,
@@ -32,12 +33,9 @@ from pruning_phases.collapse import (
     pair_crossings,
 )
 from pruning_phases.collapse.hypotheses import significant_crossings
-from pruning_phases.config import Training
 from pruning_phases.observables.statistics import weighted_line
 from pruning_phases.observables.tables import RESULT_COLUMNS
 
-BEYOND = 0.7
-"""p_eval well inside dementia: a tenth above the crossing."""
 N_REST = (16_000, 256_000)
 """Sizes from where MNIST alone drifts on."""
 N_SEEN = 64_000
@@ -204,67 +202,15 @@ def crossing_returns(evidence: Evidence) -> Finding:
     return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
 
 
-def _beyond(evidence: Evidence, variant: str, p_train: float | None = None) -> pd.DataFrame:
-    """Logarithm of the loss at `BEYOND`, n_train x realization, mean over p_train; realizations that have all sizes."""
-    rows = evidence.of(variant)
-    rows = rows[rows["p_eval"] == BEYOND]
-    rows = rows if p_train is None else rows[rows["p_train"] == p_train]
-    table = np.log(rows.pivot_table(index="n_train", columns="realization", values="loss"))
-    return table.dropna(axis=1)
-
-
 def rise_ends(evidence: Evidence) -> Finding:
     """Exponent of the loss at p_eval = 0.7 between the two largest sizes."""
-    table = _beyond(evidence, "deformed")
+    table = losses_beyond(evidence, "deformed")
     last, before = table.index[-1], table.index[-2]
     if last <= max(N_REST):
         raise Undecidable(f"no networks beyond N = {max(N_REST)}")
     exponent = (table.loc[last] - table.loc[before]) / np.log(last / before)
     each = mean_of(exponent, "a network diverged")
     return Finding(each, f"between N = {before} and {last}")
-
-
-def parameters(width: int, depth: int = 2) -> int:
-    """Weights and biases of a network."""
-    from pruning_phases.engine import size_of  # with torch, which other readers of results do not need
-
-    return size_of(Training(dataset="mnist-deformed"), depth, width).parameters
-
-
-def peak(table: pd.DataFrame) -> pd.Series:
-    """N at which the loss is largest, for every realization of a table of `_beyond`: the top of a parabola in ln N; NaN at an end."""
-    x = np.log(table.index.to_numpy(float))
-    found = {}
-    for name, y in table.items():
-        k = int(y.to_numpy().argmax())
-        inside = 0 < k < len(x) - 1
-        a, b, _ = np.polyfit(x[k - 1 : k + 2], y.to_numpy()[k - 1 : k + 2], 2) if inside else (1, np.nan, 0)
-        found[name] = np.exp(-b / (2 * a))
-    return pd.Series(found)
-
-
-def peak_table(evidence: Evidence) -> pd.DataFrame:
-    """N of the largest loss at p_eval = 0.7 and p_train = 0.1 by width and realization, with the number of parameters."""
-    rows = []
-    for variant in ("width-25", "width-50", "deformed", "width-200"):
-        if variant in set(evidence.rows["variant"]):
-            width = int(evidence.of(variant)["width"].iloc[0])
-            for realization, n in peak(_beyond(evidence, variant, 0.1)).items():
-                rows.append((width, parameters(width), realization, n))
-    return pd.DataFrame(rows, columns=["width", "parameters", "realization", "n_peak"])
-
-
-def peak_moves(evidence: Evidence) -> Finding:
-    """Power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows; widths with a peak inside."""
-    table = peak_table(evidence)
-    inside = table.groupby("width")["n_peak"].apply(lambda n: n.notna().all())
-    table = table[table["width"].isin(inside.index[inside])]
-    at = ", ".join(f"{n:.0f} at {width}" for width, n in table.groupby("width")["n_peak"].mean().items())
-    if table["width"].nunique() < 2:
-        raise Undecidable(f"fewer than two widths have their largest loss inside the sizes ({at or 'none'})")
-    log = np.log(table.pivot(index="parameters", columns="realization", values="n_peak").dropna(axis=1))
-    slopes = np.polyfit(np.log(log.index.to_numpy(float)), log.to_numpy(), 1)[0]
-    return Finding(mean_of(slopes, "no realization has all widths"), f"largest at N = {at}")
 
 
 def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
@@ -375,6 +321,11 @@ CLAIMS: tuple[Claim, ...] = (
            "Where dementia ends is a number of images per parameter.",
            "power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows with width (p_train 0.1)",
            (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", peak_moves),
+    _claim("one-function", MORE, "23_data_without_end",
+           "At every width the exponent of the loss is the same function of images per parameter.",
+           "power a of the number of parameters P with which the exponents of all widths are closest to one function of N / P^a "
+           "(p_eval 0.4 to 0.8, p_train 0.1)",
+           (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", one_function),
     *(
         _claim(f"{variant}-nu", section, figure, words, "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
                "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant=variant))

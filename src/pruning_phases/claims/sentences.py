@@ -11,23 +11,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = [
-    "beside_half",
-    "convergence",
-    "corrections",
-    "effect_of_l0",
-    "first_crossing",
-    "one_number",
-    "own_table",
-    "own_verdict",
-    "power_laws",
-    "protocols",
-    "quality_trend",
-    "speed",
-    "transition",
-    "which_form",
-]
-
 SAME = 1.1
 """Largest over smallest value up to which something counts as unchanged."""
 

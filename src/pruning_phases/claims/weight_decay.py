@@ -19,10 +19,7 @@ from pruning_phases.claims.intervals import Estimate, Undecidable, mean_of
 from pruning_phases.observables import hysteresis
 
 INF = np.inf
-PUBLIC_JUMPS = {
-    "mnist": (0.025, 0.0372, 0.0590, 0.0744, 0.0845),
-    "fashion": (0.023, 0.0286, 0.0456, 0.0825, 0.130),
-}
+PUBLIC_JUMPS = {"mnist": (0.025, 0.0372, 0.0590, 0.0744, 0.0845), "fashion": (0.023, 0.0286, 0.0456, 0.0825, 0.130)}
 """λ of the transitions that arXiv:2512.11866 reports for two hidden layers of 128 sigmoid neurons; the last is the onset of learning."""
 PUBLIC_CURVE = pd.DataFrame(
     {
@@ -131,8 +128,8 @@ def public_jumps(evidence: Evidence, chain: str) -> Finding:
     )  # no distance is below 0
 
 
-def public_curve(evidence: Evidence, chain: str, away: float = 0.002) -> Finding:
-    """Largest relative deviation of ‖θ‖ and accuracy from `PUBLIC_CURVE`, at its λ farther than `away` from a published transition; its
+def public_curve(evidence: Evidence, chain: str) -> Finding:
+    """Largest relative deviation of ‖θ‖ and accuracy from `PUBLIC_CURVE`, at its λ farther than 0.002 from a published transition; its
     interval is what half a step of the path to either side makes of it.
     """
     up = evidence.of(chain)
@@ -140,7 +137,7 @@ def public_curve(evidence: Evidence, chain: str, away: float = 0.002) -> Finding
     half = float(np.diff(up.index).min()) / 2
     found = []
     for l2, *published in PUBLIC_CURVE.itertuples(index=False):
-        if min(abs(l2 - place) for place in PUBLIC_JUMPS["mnist"]) <= away or l2 > up.index.max():
+        if min(abs(l2 - place) for place in PUBLIC_JUMPS["mnist"]) <= 0.002 or l2 > up.index.max():
             continue
         for name, value in zip(("accuracy", "norm"), published, strict=True):
             near = [

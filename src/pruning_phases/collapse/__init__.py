@@ -1,7 +1,5 @@
 """Finite-size scaling: ansätze, quality of a collapse, fits, bootstrap, and what speaks for which ansatz."""
 
-# ruff: noqa: F401  what is imported here is what the package offers
-
 from pruning_phases.collapse.ansatz import BKT, Algebraic, Ansatz, Corrected, Drift, NoTransition, Parameter
 from pruning_phases.collapse.compare import (
     NuRelation,

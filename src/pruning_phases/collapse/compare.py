@@ -17,15 +17,11 @@ from pruning_phases.collapse.search import Search
 
 CRITERIA = {"chi_squared": -1, "prediction_error": -1, "log_likelihood": +1}
 """Quantities that judge an ansatz, with the sign that is better."""
+CONFIDENCE = 0.95
 
 
 def compare_ansaetze(
-    data: CollapseData,
-    ansaetze: Sequence[Ansatz] = (BKT(), Algebraic()),
-    *,
-    n_bootstrap: int = 200,
-    seed: int = 0,
-    confidence: float = 0.95,
+    data: CollapseData, ansaetze: Sequence[Ansatz] = (BKT(), Algebraic()), *, n_bootstrap: int = 200, seed: int = 0
 ) -> pd.DataFrame:
     """Judge ansätze on the same points, each quantity with a bootstrap over realizations.
 
@@ -34,7 +30,7 @@ def compare_ansaetze(
       the points that every ansatz predicts (``n_predicted``); in units of y.
     - ``log_likelihood``: of the spline master curve (`fit_spline`).
 
-    For each there are ``<quantity>_low/high``, the percentile interval of ``confidence`` (resampled means carry
+    For each there are ``<quantity>_low/high``, the percentile interval of `CONFIDENCE` (resampled means carry
     their noise twice, so the intervals of chi-squared and of the error lie above the measured values: compare the
     intervals of two ansätze with each other), and
       ``<quantity>_better``, the fraction of resamples in which this ansatz beats the first one (NaN for the first): the
@@ -70,7 +66,7 @@ def compare_ansaetze(
     except ValueError:  # sizes with different p or y <= 0 have no such yardstick; the row is simply absent
         pass
 
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     for row, found, prediction in zip(rows, judged, predictions, strict=True):
         found["prediction_error"] = prediction.rms(common), prediction.rms_samples(common)
         for name, (value, samples) in found.items():
@@ -82,15 +78,15 @@ def compare_ansaetze(
     return pd.DataFrame(rows)
 
 
-def which_ansatz(comparison: pd.DataFrame, confidence: float = 0.95) -> str:
+def which_ansatz(comparison: pd.DataFrame) -> str:
     """Verdict between the first two ansätze of `compare_ansaetze`: a label or "undecided".
 
-    An ansatz is preferred only if at least two of the three criteria prefer it in ``confidence`` of the resamples, none
+    An ansatz is preferred only if at least two of the three criteria prefer it in `CONFIDENCE` of the resamples, none
     prefers the other one, and its own minimum is not on the edge of the search region.
     """
     first, second = comparison.iloc[0], comparison.iloc[1]
     better = np.array([second[f"{name}_better"] for name in CRITERIA], dtype=float)
-    for_second, for_first = int((better >= confidence).sum()), int((better <= 1 - confidence).sum())
+    for_second, for_first = int((better >= CONFIDENCE).sum()), int((better <= 1 - CONFIDENCE).sum())
     if for_second >= 2 and for_first == 0 and not second["edge"]:
         return str(second["ansatz"])
     if for_first >= 2 and for_second == 0 and not first["edge"]:
@@ -145,13 +141,7 @@ def nu_relation(bkt: CollapseFit, algebraic: CollapseFit) -> NuRelation:
     return NuRelation(bkt.nu, algebraic.nu, predicted, algebraic.nu / predicted, float(low), float(high))
 
 
-def scan_l0(
-    data: CollapseData,
-    l0: Sequence[float] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
-    *,
-    n_bootstrap: int = 0,
-    seed: int = 0,
-) -> pd.DataFrame:
+def scan_l0(data: CollapseData, l0: Sequence[float] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)) -> pd.DataFrame:
     """BKT fits for several microscopic lengths: one row of `CollapseFit.summary` per l0, with column l0.
 
     An l0 that is not below the smallest size is kept as a row with status "l0 too large" and NaN values.
@@ -162,7 +152,7 @@ def scan_l0(
         if data.sizes[0] <= ansatz.minimum_size:
             rows.append({"l0": value, "ansatz": ansatz.label, "status": "l0 too large"})
         else:
-            rows.append({"l0": value, **fit_collapse(data, ansatz, n_bootstrap=n_bootstrap, seed=seed).summary()})
+            rows.append({"l0": value, **fit_collapse(data, ansatz, n_bootstrap=0).summary()})
     return pd.DataFrame(rows)
 
 
@@ -173,7 +163,6 @@ def scan_windows(
     p_windows: Sequence[Window | None] = (None,),
     n_windows: Sequence[Window | None] = (None,),
     n_bootstrap: int = 0,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Fits in every combination of windows (None: all points); one row of `CollapseFit.summary` per combination.
 
@@ -187,7 +176,7 @@ def scan_windows(
             except ValueError:
                 rows.append({"ansatz": ansatz.label, "status": "too few points"})
             else:
-                rows.append(fit_collapse(part, ansatz, n_bootstrap=n_bootstrap, seed=seed).summary())
+                rows.append(fit_collapse(part, ansatz, n_bootstrap=n_bootstrap).summary())
             # The windows asked for; p_min ... n_max in the row are the points actually used.
             rows[-1] |= {"p_window": p_window or "all", "n_window": n_window or "all"}
     return pd.DataFrame(rows)

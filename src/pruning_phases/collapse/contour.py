@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+_ZOOMS = 4  # grids, at most
 _BRIDGE = 3
 """The landscape has small jumps (points change neighbours), which break a valley into islands. Islands at most twice
 this many cells of the zoomed grid apart count as one region."""
@@ -35,7 +36,6 @@ def trace_contour(
     low: np.ndarray,
     high: np.ndarray,
     n_grid: int = 81,
-    zooms: int = 4,
 ) -> Contour:
     """Extent along each axis of the connected region with chi2 <= level * minimum.
 
@@ -50,7 +50,6 @@ def trace_contour(
         low: lower corner of the search box, (d,).
         high: upper corner.
         n_grid: points per axis of each grid.
-        zooms: number of grids.
 
     Returns:
         Contour; a side is open where the region touches the search box.
@@ -58,7 +57,7 @@ def trace_contour(
     d = best.size
     neighbours = np.ones((3,) * d)
     box_low, box_high = low.copy(), high.copy()
-    for zoom in range(zooms):
+    for zoom in range(_ZOOMS):
         axes = [np.linspace(box_low[j], box_high[j], n_grid) for j in range(d)]
         # The minimum itself is on the grid, so a region narrower than the spacing is never lost.
         axes = [np.unique(np.append(axis, best[j])) for j, axis in enumerate(axes)]
@@ -76,7 +75,7 @@ def trace_contour(
         last = np.array([w.max() for w in where])
         region_low = np.array([axes[j][first[j]] for j in range(d)])
         region_high = np.array([axes[j][last[j]] for j in range(d)])
-        if zoom == zooms - 1 or ((last - first) > 0.5 * n_grid).all():
+        if zoom == _ZOOMS - 1 or ((last - first) > 0.5 * n_grid).all():
             break
         spacing = (box_high - box_low) / (n_grid - 1)
         margin = np.maximum(0.2 * (region_high - region_low), 1.5 * spacing)

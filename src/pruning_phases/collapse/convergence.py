@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pruning_phases.collapse.crossings import RATIO, crossing_onset
+from pruning_phases.collapse.crossings import crossing_onset
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.hypotheses import (
     AlgebraicShift,
@@ -66,11 +66,7 @@ def compare_hypotheses(
     source: CollapseData | pd.DataFrame | Crossings,
     hypotheses: Sequence[Hypothesis] = HYPOTHESES,
     *,
-    ratio: float = RATIO,
     n_bootstrap: int = 500,
-    seed: int = 0,
-    confidence: float = 0.6827,
-    sizes: Sequence[float] = PREDICTED_SIZES,
 ) -> pd.DataFrame:
     """The laws fitted to the same crossings and judged by what they predict of a size that they have not seen.
 
@@ -79,29 +75,25 @@ def compare_hypotheses(
     Args:
         source: as in `fit_crossings`.
         hypotheses: laws to compare.
-        ratio: as in `fit_crossings`.
         n_bootstrap: resamples.
-        seed: of the resampling.
-        confidence: of the intervals.
-        sizes: N at which p* is predicted.
 
     Returns:
         One row per hypothesis: hypothesis, p_c (NaN where nothing converges), a, nu, each with ``_low`` and ``_high``;
         n_crossings, chi_squared (divided by ``dof``), dof, p_value; ``score``, the mean log density of the predicted
         crossings under the prediction's error; ``score_difference`` to the best score and ``score_difference_error``,
         the standard error of its mean over the sizes left out; ``rms`` error of the predictions, in units of p; and
-        ``p_1e+05`` etc. with ``_low`` and ``_high``, p* at N in ``sizes``.
+        ``p_1e+05`` etc. with ``_low`` and ``_high``, p* at N in `PREDICTED_SIZES`.
 
     Raises:
         ValueError: fewer than four significant crossings of neighbouring sizes; sizes too small for a law.
     """
-    crossings = as_crossings(source, ratio, n_bootstrap, seed)
+    crossings = as_crossings(source, n_bootstrap)
     if len(crossings.p_star) < MIN_CROSSINGS:
         raise ValueError(
             f"a comparison needs {MIN_CROSSINGS} significant crossings of neighbouring sizes, found "
             f"{len(crossings.p_star)}; widen the windows of p and N or use more sizes"
         )
-    fits = [fit_crossings(crossings, hypothesis, confidence=confidence) for hypothesis in hypotheses]
+    fits = [fit_crossings(crossings, hypothesis) for hypothesis in hypotheses]
     densities, squared = zip(*(_left_out(crossings, hypothesis) for hypothesis in hypotheses), strict=True)
     scores = np.nanmean(densities, axis=1)
     apart = np.array(densities) - densities[int(scores.argmax())]
@@ -128,7 +120,7 @@ def compare_hypotheses(
             "score_difference_error": error[i],
             "rms": np.sqrt(np.nanmean(squared[i])),
         }
-        for size, *prediction in zip(sizes, *fit.predict(sizes), strict=True):
+        for size, *prediction in zip(PREDICTED_SIZES, *fit.predict(PREDICTED_SIZES), strict=True):
             name = f"p_{size:.0e}"
             row |= dict(zip((name, f"{name}_low", f"{name}_high"), prediction, strict=True))
         rows.append(row)
@@ -171,13 +163,7 @@ def _verdict(comparison: pd.DataFrame, others: pd.DataFrame, label: str) -> str:
     return label if fits[comparison["score"].idxmax()] else "no fit"
 
 
-def hypothesis_lines(
-    lines: Mapping[float, CollapseData],
-    hypotheses: Sequence[Hypothesis] = HYPOTHESES,
-    *,
-    n_bootstrap: int = 500,
-    skip: int = 0,
-) -> pd.DataFrame:
+def hypothesis_lines(lines: Mapping[float, CollapseData], *, n_bootstrap: int = 500, skip: int = 0) -> pd.DataFrame:
     """`compare_hypotheses` at every p_train, with columns p_train, ``verdict`` and ``convergence``.
 
     The last two are `which_hypothesis` and `do_they_converge`. Where fewer than four neighbouring pairs of sizes cross
@@ -185,7 +171,6 @@ def hypothesis_lines(
 
     Args:
         lines: all points of every p_train: a window of p would cut off the crossings that lie furthest.
-        hypotheses: laws to compare.
         n_bootstrap: resamples.
         skip: leave out so many of the sizes from the onset on: does the answer hang on the first crossing, where sizes are smallest?
     """
@@ -204,7 +189,7 @@ def hypothesis_lines(
             row["convergence"] = row["verdict"]
             tables.append(pd.DataFrame([row]))
             continue
-        table = compare_hypotheses(crossings, hypotheses)
+        table = compare_hypotheses(crossings)
         table.insert(0, "p_train", p_train)
         tables.append(table.assign(verdict=which_hypothesis(table), convergence=do_they_converge(table)))
     return pd.concat(tables, ignore_index=True)

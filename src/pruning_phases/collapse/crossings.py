@@ -42,7 +42,6 @@ def pair_crossings(
     data: CollapseData,
     pairs: Literal["consecutive", "all"] = "consecutive",
     n_bootstrap: int = 500,
-    seed: int = 0,
     ratio: float = RATIO,
 ) -> pd.DataFrame:
     """Crossings p*(N_i, N_j) of the curves of two sizes, errors by bootstrap over realizations.
@@ -55,7 +54,6 @@ def pair_crossings(
         pairs: "consecutive": each size with the next one at least ``ratio`` times as large; "all": every two sizes at
             least ``ratio`` apart.
         n_bootstrap: resamples of the realizations, drawn once for all curves; 0 gives no errors.
-        seed: of the resampling.
         ratio: smallest N_j / N_i; see `RATIO`.
 
     Returns:
@@ -71,7 +69,7 @@ def pair_crossings(
     Raises:
         ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
     """
-    return sampled_crossings(data, pairs, n_bootstrap, seed, ratio)[0]
+    return sampled_crossings(data, pairs, n_bootstrap, 0, ratio)[0]
 
 
 def sampled_crossings(
@@ -137,17 +135,12 @@ class Drifting:
     slope: float
     slope_error: float
     intercept: float
-    intercept_error: float
     significance: float
     n_pairs: int
 
 
 def crossing_drift(
-    data: CollapseData,
-    n_bootstrap: int = 500,
-    seed: int = 0,
-    min_significance: float = MIN_SIGNIFICANCE,
-    ratio: float = RATIO,
+    data: CollapseData, n_bootstrap: int = 500, seed: int = 0, min_significance: float = MIN_SIGNIFICANCE
 ) -> Drifting:
     """Drift of the significant consecutive crossings with ln N, weighted by their bootstrap variances.
 
@@ -158,7 +151,7 @@ def crossing_drift(
     """
     if data.sigma is None:
         raise ValueError("a drift needs the errors of the points; give sigma")
-    table, samples = sampled_crossings(data, "consecutive", n_bootstrap, seed, ratio)
+    table, samples = sampled_crossings(data, "consecutive", n_bootstrap, seed, RATIO)
     use = ((table["significance"] >= min_significance) & (table["found"] > 0.5)).to_numpy()
     if use.sum() < 3:
         raise ValueError(
@@ -176,13 +169,6 @@ def crossing_drift(
         )  # 0: a resample without this crossing
         return np.stack((fitted.slope, fitted.level - fitted.slope * fitted.centre))
 
-    slope, intercept = line(table["p_star"].to_numpy())
-    errors = np.nanstd(line(samples), axis=1, ddof=1)
-    return Drifting(
-        float(slope),
-        float(errors[0]),
-        float(intercept),
-        float(errors[1]),
-        float(slope / errors[0]),
-        int(use.sum()),
-    )
+    slope, intercept = line(table["p_star"].to_numpy()).tolist()
+    error = float(np.nanstd(line(samples)[0], ddof=1))
+    return Drifting(slope, error, intercept, slope / error, int(use.sum()))

@@ -73,10 +73,8 @@ class CollapseFit:
     extra = property(lambda self: self._beyond(dict(zip(self.bounds, self.parameters.tolist(), strict=True))))
     p_c_contour = property(lambda self: self.contour["p_c"], doc="Contour interval of p_c.")
     nu_contour = property(lambda self: self.contour["nu"], doc="Contour interval of nu.")
-    extra_contour = property(lambda self: self._beyond(self.contour))
     p_c_bootstrap = property(lambda self: self.bootstrap["p_c"], doc="Bootstrap interval of p_c.")
     nu_bootstrap = property(lambda self: self.bootstrap["nu"], doc="Bootstrap interval of nu.")
-    extra_bootstrap = property(lambda self: self._beyond(self.bootstrap))
 
     def _beyond(self, by_name: dict) -> dict:
         return {name: value for name, value in by_name.items() if name not in ("p_c", "nu")}
@@ -312,12 +310,7 @@ def _status(search: Search, theta: np.ndarray, contours: Mapping[int, Contour], 
 
 
 def landscape(
-    data: CollapseData,
-    ansatz: Ansatz,
-    p_c: ArrayLike,
-    nu: ArrayLike,
-    *extra: float,
-    drop_ends: bool = False,
+    data: CollapseData, ansatz: Ansatz, p_c: ArrayLike, nu: ArrayLike, *extra: float, drop_ends: bool = False
 ) -> np.ndarray:
     """Reduced chi-squared over a grid, (len(p_c), len(nu)), at fixed extra parameters."""
     p_c, nu = np.asarray(p_c, dtype=float)[:, None], np.asarray(nu, dtype=float)[None, :]

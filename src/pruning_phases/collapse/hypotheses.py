@@ -20,6 +20,9 @@ from scipy.stats import chi2, f
 from pruning_phases.collapse.crossings import RATIO, sampled_crossings, unbroken
 from pruning_phases.collapse.data import CollapseData
 
+CONFIDENCE = 0.6827
+"""Of the intervals of fitted laws."""
+
 
 class Hypothesis(ABC):
     """A law p*(N) = p_c + a h(N; nu); ``nu`` (G,) are the values searched, a single NaN if there is none."""
@@ -131,7 +134,7 @@ class Crossings:
         return np.sqrt(np.diag(self.covariance))
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, n_resamples: int = 500, seed: int = 0) -> Crossings:
+    def from_table(cls, table: pd.DataFrame, n_resamples: int = 500) -> Crossings:
         """The significant crossings of a table from `pair_crossings`, their errors taken as independent and Gaussian.
 
         Raises:
@@ -146,13 +149,11 @@ class Crossings:
         small, large, p_star, error = (used[name].to_numpy(float) for name in columns[:4])
         if not (np.isfinite(error) & (error > 0)).all():
             raise ValueError("crossings without errors cannot be weighted; use pair_crossings with n_bootstrap > 0")
-        samples = p_star + error * np.random.default_rng(seed).standard_normal((n_resamples, len(used)))
+        samples = p_star + error * np.random.default_rng(0).standard_normal((n_resamples, len(used)))
         return cls(small, large, p_star, np.diag(error**2), samples)
 
 
-def significant_crossings(
-    data: CollapseData, *, ratio: float = RATIO, n_bootstrap: int = 500, seed: int = 0
-) -> Crossings:
+def significant_crossings(data: CollapseData, *, n_bootstrap: int = 500) -> Crossings:
     """Crossings of neighbouring sizes from the onset on (`crossing_onset`), with their bootstrap covariance.
 
     The realizations are resampled once for all curves, so crossings that share a size, or random numbers, are
@@ -165,7 +166,7 @@ def significant_crossings(
     Raises:
         ValueError: data without realizations; a crossing that most resamples lack.
     """
-    table, samples = sampled_crossings(data, "consecutive", n_bootstrap, seed, ratio)
+    table, samples = sampled_crossings(data, "consecutive", n_bootstrap, 0, RATIO)
     used = unbroken(table["significance"].to_numpy())
     table, samples = table[used], samples[:, used]
     complete = np.isfinite(samples).all(axis=1)
@@ -259,7 +260,6 @@ class CrossingFit:
         samples: (B, 3) the same of every resample, which are spread by what the estimated covariance adds.
         chi_squared: of K crossings, not divided.
         dof: K minus the number of parameters, at least 0.
-        confidence: of the intervals, which are percentiles of the resamples.
     """
 
     hypothesis: Hypothesis
@@ -268,7 +268,6 @@ class CrossingFit:
     samples: np.ndarray
     chi_squared: float
     dof: int
-    confidence: float
 
     @property
     def p_value(self) -> float:
@@ -286,8 +285,8 @@ class CrossingFit:
         return float(f.sf(self.chi_squared * left / (self.dof * n), self.dof, left))
 
     def interval(self, samples: np.ndarray) -> np.ndarray:
-        """Low and high of resampled values (B, ...), (2, ...)."""
-        tail = (1 - self.confidence) / 2
+        """Low and high of resampled values (B, ...), (2, ...): percentiles, 68.27 % between them."""
+        tail = (1 - CONFIDENCE) / 2
         return np.quantile(samples, [tail, 1 - tail], axis=0)
 
     def predict(self, n: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -304,39 +303,25 @@ class CrossingFit:
         return p_c + a * self.hypothesis.shift(n[None], nu)
 
 
-def as_crossings(
-    source: CollapseData | pd.DataFrame | Crossings, ratio: float, n_bootstrap: int, seed: int
-) -> Crossings:
+def as_crossings(source: CollapseData | pd.DataFrame | Crossings, n_bootstrap: int = 500) -> Crossings:
     """The significant crossings of data or of a table; crossings as they are."""
     if isinstance(source, CollapseData):
-        return significant_crossings(source, ratio=ratio, n_bootstrap=n_bootstrap, seed=seed)
-    return Crossings.from_table(source, n_bootstrap, seed) if isinstance(source, pd.DataFrame) else source
+        return significant_crossings(source, n_bootstrap=n_bootstrap)
+    return Crossings.from_table(source, n_bootstrap) if isinstance(source, pd.DataFrame) else source
 
 
-def fit_crossings(
-    source: CollapseData | pd.DataFrame | Crossings,
-    hypothesis: Hypothesis,
-    *,
-    ratio: float = RATIO,
-    n_bootstrap: int = 500,
-    seed: int = 0,
-    confidence: float = 0.6827,
-) -> CrossingFit:
+def fit_crossings(source: CollapseData | pd.DataFrame | Crossings, hypothesis: Hypothesis) -> CrossingFit:
     """Fit one law to the significant crossings by generalised least squares, refitted in every resample.
 
     Args:
         source: points of a collapse (`significant_crossings`), a table from `pair_crossings` of consecutive pairs
             (errors independent), or crossings.
         hypothesis: `BKTShift`, `AlgebraicShift` or `LogarithmicDrift`.
-        ratio: smallest quotient of the sizes of a pair.
-        n_bootstrap: resamples.
-        seed: of the resampling.
-        confidence: of the intervals.
 
     Raises:
         ValueError: fewer than three crossings; sizes too small for the law.
     """
-    crossings = as_crossings(source, ratio, n_bootstrap, seed)
+    crossings = as_crossings(source)
     n = crossings.n_mean
     if len(n) < 3:
         raise ValueError(f"three significant crossings of neighbouring sizes are needed for a law, found {len(n)}")
@@ -352,7 +337,6 @@ def fit_crossings(
         lines.parameters(values + _spread(dof, crossings.n_realizations) * (crossings.samples - values)),
         float(lines.chi_squared(values).min()),
         dof,
-        confidence,
     )
 
 

@@ -94,18 +94,10 @@ def collapse_lines(
 
 
 def fit_lines(
-    lines: Mapping[float, CollapseData],
-    ansatz: Ansatz,
-    *,
-    nu_bounds: Window | None = None,
-    n_bootstrap: int = 200,
-    seed: int = 0,
+    lines: Mapping[float, CollapseData], ansatz: Ansatz, *, n_bootstrap: int = 200
 ) -> dict[float, CollapseFit]:
     """`fit_collapse` at every p_train, with the same resampling seed."""
-    return {
-        p_train: fit_collapse(data, ansatz, nu_bounds=nu_bounds, n_bootstrap=n_bootstrap, seed=seed)
-        for p_train, data in lines.items()
-    }
+    return {p_train: fit_collapse(data, ansatz, n_bootstrap=n_bootstrap) for p_train, data in lines.items()}
 
 
 def fit_table(fits: Mapping[float, CollapseFit]) -> pd.DataFrame:
@@ -120,19 +112,16 @@ def fit_table(fits: Mapping[float, CollapseFit]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"crossing": float}).sort_values("p_train", ignore_index=True)
 
 
-def interval_table(
-    table: pd.DataFrame, labels: Sequence[str], quantities: Sequence[str] = ("p_c", "nu"), decimals: int = 2
-) -> pd.DataFrame:
-    """A table of fits to read: values with both intervals as text, chi-squared, status.
+def interval_table(table: pd.DataFrame, labels: Sequence[str], decimals: int = 2) -> pd.DataFrame:
+    """A table of fits to read: p_c and nu with both intervals as text, chi-squared, status.
 
     Args:
         table: rows of `CollapseFit.summary`, from `fit_table`, `scan_windows` or similar.
         labels: columns that tell the rows apart; they become the index.
-        quantities: parameters to show.
         decimals: of all numbers.
     """
     out = table[list(labels)].copy()
-    for name in quantities:
+    for name in ("p_c", "nu"):
         out[name] = table[name].round(decimals)
         for kind in ("contour", "bootstrap"):
             low, high = (table[f"{name}_{kind}_{end}"].round(decimals) for end in ("low", "high"))
@@ -144,12 +133,12 @@ def interval_table(
 
 
 def compare_lines(
-    lines: Mapping[float, CollapseData], ansaetze: Sequence[Ansatz], *, n_bootstrap: int = 100, seed: int = 0
+    lines: Mapping[float, CollapseData], ansaetze: Sequence[Ansatz], *, n_bootstrap: int = 100
 ) -> pd.DataFrame:
     """`compare_ansaetze` at every p_train, with columns p_train and ``verdict`` (`which_ansatz`)."""
     tables = []
     for p_train, data in lines.items():
-        table = compare_ansaetze(data, ansaetze, n_bootstrap=n_bootstrap, seed=seed)
+        table = compare_ansaetze(data, ansaetze, n_bootstrap=n_bootstrap)
         table.insert(0, "p_train", p_train)
         tables.append(table.assign(verdict=which_ansatz(table)))
     return pd.concat(tables, ignore_index=True)

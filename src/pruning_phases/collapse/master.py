@@ -76,14 +76,7 @@ class SplineFit:
     samples: np.ndarray
 
 
-def fit_spline(
-    data: CollapseData,
-    ansatz: Ansatz,
-    *,
-    n_basis: int | None = None,
-    n_bootstrap: int = 0,
-    seed: int = 0,
-) -> SplineFit:
+def fit_spline(data: CollapseData, ansatz: Ansatz, *, n_bootstrap: int = 0, seed: int = 0) -> SplineFit:
     r"""Maximise the likelihood of y = spline(x) with errors sigma^2 + tau^2 over (p_c, nu, extra, tau).
 
         -2 ln L = sum_i [(y_i - f(x_i))^2 / (sigma_i^2 + tau^2) + ln 2 pi (sigma_i^2 + tau^2)].
@@ -93,14 +86,11 @@ def fit_spline(
     Similar in aim to the Gaussian-process method of Harada, Phys. Rev. E 84, 056704 (2011).
 
     Raises:
-        ValueError: bootstrap without realizations, ``n_basis`` below 4 or above n - 4, points without errors.
+        ValueError: bootstrap without realizations, points without errors.
     """
     if data.sigma is None:
         raise ValueError("a likelihood needs the errors of the points; give sigma")
-    n = data.p.size
-    n_basis = _n_basis(n) if n_basis is None else n_basis
-    if not 4 <= n_basis <= n - 4:
-        raise ValueError(f"n_basis must lie between 4 and n - 4 = {n - 4}, got {n_basis}")
+    n, n_basis = data.p.size, _n_basis(data.p.size)
     search = Search(data, ansatz)
     variance = search.points.variance
     tau_low, tau_high = np.log(0.01 * np.sqrt(variance.min())), np.log(max(np.ptp(data.y), 1e-12))
@@ -193,13 +183,7 @@ def _split(data: CollapseData, left_out: float | None) -> tuple[CollapseData, np
 
 
 def leave_one_out(
-    data: CollapseData,
-    ansatz: Ansatz,
-    *,
-    left_out: float | None = None,
-    n_basis: int | None = None,
-    n_bootstrap: int = 0,
-    seed: int = 0,
+    data: CollapseData, ansatz: Ansatz, *, left_out: float | None = None, n_bootstrap: int = 0, seed: int = 0
 ) -> Prediction:
     """Predict the curve of one size (default the largest) from a collapse of the others.
 
@@ -210,7 +194,7 @@ def leave_one_out(
         ValueError: unknown size, fewer than three sizes, bootstrap without realizations.
     """
     rest, held = _split(data, left_out)
-    n_basis = _n_basis(rest.p.size) if n_basis is None else n_basis
+    n_basis = _n_basis(rest.p.size)
     search = Search(rest, ansatz)
     best, _ = search.minimum()
 
@@ -240,17 +224,15 @@ def leave_one_out(
     return Prediction(data.p[held], data.y[held], sigma, predicted, samples, truth, float(p_c), float(nu))
 
 
-def power_law_prediction(
-    data: CollapseData, *, left_out: float | None = None, n_bootstrap: int = 0, seed: int = 0
-) -> Prediction:
-    """The same prediction without any transition: at each p a power law y = a N^alpha of the other sizes (Eq. 4).
+def power_law_prediction(data: CollapseData, *, n_bootstrap: int = 0, seed: int = 0) -> Prediction:
+    """The largest size's curve predicted without any transition: at each p a power law y = a N^alpha of the other sizes (Eq. 4).
 
     The yardstick for `leave_one_out`: a scaling ansatz that predicts worse than independent power laws at each p
     explains less than a smoothly varying exponent does. Needs the same p for every size and y > 0.
     """
     if data.sigma is None:
         raise ValueError("power laws at each p need the errors of the points; give sigma")
-    rest, held = _split(data, left_out)
+    rest, held = _split(data, None)
     p = data.p[held]
     columns = []
     for size in rest.sizes:

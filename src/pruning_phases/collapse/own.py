@@ -36,12 +36,10 @@ def read_points(
 
     Other columns are not read. The windows, smallest and largest value, leave out points before anything is asked of their errors.
 
-    Raises
-    ------
-    ConfigError
-        A window that is no pair; no such file or no table; columns missing, doubled, or `error` beside `realization`; a value that is no
-        finite number, named with its line; and whatever `CollapseData` refuses, such as one size, fewer than four points of a size, or
-        errors that are not positive.
+    Raises:
+        ConfigError: A window that is no pair; no such file or no table; columns missing, doubled, or `error` beside `realization`; a
+            value that is no finite number, named with its line; and whatever `CollapseData` refuses, such as one size, fewer than four
+            points of a size, or errors that are not positive.
     """
     windows = {"parameter": _window("parameter", parameter_window), "size": _window("size", size_window)}
     path = expanded(path)

@@ -179,7 +179,6 @@ def corrected_table(
     ansatz: Ansatz | None = None,
     *,
     n_bootstrap: int = 40,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Corrections to scaling (`fit_expansion`) in each regime, and with the small sizes kept, from the onset on, in the same window.
 
@@ -190,7 +189,6 @@ def corrected_table(
         lines: all points of every p_train.
         ansatz: what x is; default ``BKT()``.
         n_bootstrap: resamples.
-        seed: of the resampling.
 
     Returns:
         Two rows per p_train: p_train, n_min, plain_p_c and plain_nu (of the regime's fit, without corrections), J, K, p_c, nu, omega,
@@ -201,7 +199,7 @@ def corrected_table(
         window = (chosen.crossing - chosen.half_width, chosen.crossing + chosen.half_width)
         kept = lines[p_train].spaced(RATIO).window(window, (chosen.onset, chosen.n_max))
         for n_min, data in ((chosen.n_min, chosen.data), (chosen.onset, kept)):
-            found = fit_expansion(data, ansatz or BKT(), p_c_bounds=(0.0, 1.0), n_bootstrap=n_bootstrap, seed=seed)
+            found = fit_expansion(data, ansatz or BKT(), p_c_bounds=(0.0, 1.0), n_bootstrap=n_bootstrap)
             row = {"p_train": p_train, "n_min": n_min, "plain_p_c": chosen.fit.p_c, "plain_nu": chosen.fit.nu}
             row |= dict(zip("JK", found.orders, strict=True))
             row |= {"p_c": found.p_c, "nu": found.nu, "omega": found.omega}

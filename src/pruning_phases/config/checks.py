@@ -8,12 +8,10 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
+from pruning_phases.errors import ConfigError
+
 SHOWN = 200  # characters of an impossible value that a message repeats
 P_DECIMALS = 6  # dropout rates are keys of the store: rounded, so that 0.1 + 0.2 and 0.3 name the same network
-
-
-class ConfigError(ValueError):
-    """A configuration value is impossible; the message names the value and what is allowed."""
 
 
 def plain(value: object) -> object:
@@ -51,7 +49,6 @@ def number(
     high: float,
     *,
     closed_low: bool = False,
-    closed_high: bool = False,
     decimals: int | None = None,
 ) -> float:
     """A checked number; with `decimals`, rounded before it is checked."""
@@ -62,9 +59,8 @@ def number(
     if real and decimals is not None:
         number = round(number, decimals) + 0.0  # no −0.0
     above = number >= low if closed_low else number > low
-    below = number <= high if closed_high else number < high
-    if not (above and below):
-        interval = f"{'[' if closed_low else '('}{low:g}, {high:g}{']' if closed_high else ')'}"
+    if not (above and number < high):
+        interval = f"{'[' if closed_low else '('}{low:g}, {high:g})"
         rounded = f" (it is rounded to {decimals} decimals, to {number:g})" if real and number != value else ""
         raise impossible(name, value, f"give a number in {interval}{rounded}")
     return number

@@ -42,10 +42,7 @@ _LINES = (
     Grid(n_train=N_HALF_OCTAVES, p_train=_P_COLLAPSE, realizations=24),
 )
 
-PROTOCOLS: dict[str, dict[str, object]] = {
-    "base": {},
-    "large_batch": {"learning_rate": 3e-3, "batch_size": 512},
-}
+PROTOCOLS: dict[str, dict[str, object]] = {"base": {}, "large_batch": {"learning_rate": 3e-3, "batch_size": 512}}
 """Fields of `Training` in which a named protocol differs from its defaults. "large_batch" is the one that the
 book's protocol atlas ranks closest to the paper."""
 

@@ -30,9 +30,9 @@ from pathlib import Path
 
 import torch
 
-from pruning_phases.config.checks import ConfigError
 from pruning_phases.datasets import DATASETS, FILES, DataSet
-from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.errors import ConfigError, StoreError
+from pruning_phases.outputs import write_durably
 from pruning_phases.paths import REPOSITORY, expanded
 
 ENVIRONMENT_VARIABLE = "PRUNING_PHASES_DATA"
@@ -84,26 +84,19 @@ def load(name: str = "mnist", root: str | os.PathLike[str] | None = None) -> Ima
 
     Any number of processes may call this at the same time for the same folder.
 
-    Parameters
-    ----------
-    name
-        One of `DATASETS`.
-    root
-        Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
+    Args:
+        name: One of `DATASETS`.
+        root: Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
 
-    Raises
-    ------
-    ConfigError
-        If there is no data set of that name.
-    DataError
-        If the files are neither shipped, nor in the folder, nor to be had from the mirrors, or if a shipped file is
-        truncated or altered, or is not what `DATASETS` says.
+    Raises:
+        ConfigError: If there is no data set of that name.
+        DataError: If the files are neither shipped, nor in the folder, nor to be had from the mirrors, or if a shipped file is
+            truncated or altered, or is not what `DATASETS` says.
 
-    Example
-    -------
-    >>> mnist = load("mnist")
-    >>> tuple(mnist.train_images.shape), mnist.test_labels[:5].tolist()
-    ((60000, 784), [7, 2, 1, 0, 4])
+    Example:
+        >>> mnist = load("mnist")
+        >>> tuple(mnist.train_images.shape), mnist.test_labels[:5].tolist()
+        ((60000, 784), [7, 2, 1, 0, 4])
     """
     dataset = _named(name)
     root = expanded(root) if root is not None else data_folder()
@@ -163,10 +156,8 @@ def data_folder() -> Path:
 def prepare(root: Path, name: str = "mnist") -> None:
     """Make sure that ``root/<class>/raw`` holds the four upstream files of a data set, byte for byte.
 
-    Raises
-    ------
-    ConfigError, DataError
-        As for `load`.
+    Raises:
+        ConfigError, DataError: As for `load`.
     """
     dataset = _named(name)
     if dataset.generator:

@@ -10,21 +10,3 @@ from pruning_phases.engine.loop import State, TrainedBatch, train
 from pruning_phases.engine.mlp import MLP
 from pruning_phases.engine.modules import CNN5, Drop, Modules
 from pruning_phases.engine.parameters import Parameters
-
-__all__ = [
-    "CNN5",
-    "MLP",
-    "Architecture",
-    "Drop",
-    "Modules",
-    "Parameters",
-    "State",
-    "TrainedBatch",
-    "architecture_of",
-    "clean_logits",
-    "evaluate",
-    "noisy_logits",
-    "predict",
-    "size_of",
-    "train",
-]

@@ -123,12 +123,7 @@ def clean_logits(parameters: Parameters, images: torch.Tensor, architecture: Arc
 
 
 def _keys(
-    training: Training,
-    realization: int,
-    k: int,
-    architecture: Architecture,
-    device: torch.device,
-    stage: str = "test",
+    training: Training, realization: int, k: int, architecture: Architecture, device: torch.device, stage: str = "test"
 ) -> torch.Tensor:
     keys = streams.evaluation_keys(training, realization, k, architecture.n_masks, stage)
     return torch.as_tensor(keys, device=device)

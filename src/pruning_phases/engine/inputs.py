@@ -51,12 +51,7 @@ class LitInputs(AllInputs):
     """Only the columns `lit`. begun: initial parameters [M, 1, …]; firsts: a network of each realization, [R]."""
 
     def __init__(
-        self,
-        begun: Parameters,
-        lit: torch.Tensor,
-        firsts: torch.Tensor,
-        pixels: torch.Tensor,
-        validation: torch.Tensor,
+        self, begun: Parameters, lit: torch.Tensor, firsts: torch.Tensor, pixels: torch.Tensor, validation: torch.Tensor
     ) -> None:
         self.begun, self.lit = begun.weights[0], lit.nonzero().flatten()
         dark = (~lit).nonzero().flatten()

@@ -3,7 +3,9 @@
 An experiment is a module with two functions:
 
 - ``steps(training)``: the keys of its steps, increasing integers, as stored in the column `step`;
-- ``chain(group, start)``: its steps in this order, after `start` if one is given.
+- ``chain(group, start)``: its steps in this order, after `start` if one is given;
+
+and, for the time left, where a further step does not take as many epochs as the first training: ``further_epochs(training)``.
 
 Everything else (batches, storing, resuming, verifying, progress) is the same for all. A further experiment is a module and an entry in
 `EXPERIMENTS`; what it visits is `Training.path`, further options are fields of `Training`.
@@ -87,6 +89,11 @@ def experiment_of(training: Training) -> Experiment:
 def steps_of(training: Training) -> tuple[int, ...]:
     """Keys of the steps of a protocol's experiment."""
     return experiment_of(training).steps(training)
+
+
+def further_epochs(training: Training) -> float | None:
+    """Epochs expected of each step after the first; None: as many as the first training takes."""
+    return getattr(experiment_of(training), "further_epochs", lambda training: None)(training)
 
 
 def records_of(batch: TrainedBatch) -> tuple[dict, ...]:

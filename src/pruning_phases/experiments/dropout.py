@@ -18,6 +18,11 @@ def steps(training: Training) -> tuple[int, ...]:
     return (0,)
 
 
+def further_epochs(training: Training) -> int:
+    """Networks are trained once, whatever the steps."""
+    return 0
+
+
 def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The trained networks."""
     batch = train(*group, l2=group.training.l2)

@@ -31,6 +31,11 @@ def steps(training: Training) -> tuple[int, ...]:
     return epochs
 
 
+def further_epochs(training: Training) -> int:
+    """Networks are trained once, whatever the steps."""
+    return 0
+
+
 def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The networks at each epoch."""
     training = group.training

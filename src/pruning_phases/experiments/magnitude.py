@@ -37,6 +37,11 @@ def steps(training: Training) -> tuple[int, ...]:
     return tuple(range(len(densities or range(N_STEPS)) + 1))
 
 
+def further_epochs(training: Training) -> int | None:
+    """Of fine-tuning."""
+    return training.finetune_epochs or None
+
+
 def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The trained networks, then those of each density."""
     networks, training = group.networks, group.training

@@ -9,8 +9,6 @@ and ``p_eval`` and, more weakly, across ``n_train`` (nested subsets, the same in
 computed over realizations, with the same resampling weights for every point of the table.
 """
 
-# ruff: noqa: F401  what is imported here is what the package offers
-
 from pruning_phases.observables.averages import averages, common_sizes
 from pruning_phases.observables.binder import (
     ENSEMBLES,
@@ -19,6 +17,7 @@ from pruning_phases.observables.binder import (
     binder_of_sample,
     compare_with_gaussian,
     gaussian_binder,
+    pooled_binder,
 )
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
 from pruning_phases.observables.plane import Plane, phase_table, plane

@@ -11,11 +11,14 @@ pooled     one pass, all networks of the point together            both
 ========== ======================================================= =====================================
 
 Within one network every test image gets masks of its own in every pass, so a pass is a sum of 10 000 independent
-yes/no outcomes and tends to a Gaussian in *every* phase, with a variance of at most ``A (1 - A) / 10 000``.
+yes/no outcomes and tends to a Gaussian in *every* phase, with a variance of at most ``A (1 - A) / 10 000``. How close it is follows
+without measuring U: an image that is right with probability q adds v = q (1 - q) to the second cumulant of the number of right images and
+v (1 - 6 v), between -v / 2 and v, to the fourth, so that ``|U - 3| = |kappa_4| / kappa_2^2 <= 1 / kappa_2`` (`accuracy_variance`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -117,28 +120,86 @@ def binder(
     if unknown:
         raise ValueError(f"unknown ensemble(s) {', '.join(map(repr, unknown))}; choose from {', '.join(ENSEMBLES)}")
     rows = result_rows(results)
-    accuracy = values(rows, "accuracy").rename("accuracy")
-    table = pd.concat([rows[[*POINT, "realization", "eval_pass"]], accuracy], axis=1)
-    wide = table.pivot(index=[*POINT, "realization"], columns="eval_pass", values="accuracy").sort_index()
     pieces = []
-    # points with the same numbers of realizations and passes form one dense array (points, realizations, passes)
-    for (n_realizations, n_passes), block in _dense_blocks(wide):
-        counts = bootstrap_counts(n_realizations, n_bootstrap, seed).astype(np.float64)
-        weights = np.concatenate([np.ones((1, n_realizations)), counts])  # row 0: the data themselves
-        index = block.index.droplevel("realization").unique()
-        samples = block.to_numpy().reshape(len(index), n_realizations, -1)
-        samples = samples[np.isfinite(samples)].reshape(len(index), n_realizations, n_passes)
+    for index, samples, weights in _arrays(rows, n_bootstrap, seed):
+        n_realizations = samples.shape[1]
         for name in ensembles:
-            u, variance, n_samples = _estimate(samples, weights, name, unbiased)
+            moments, n_samples = _estimate(samples, weights, name, unbiased)
+            u = _ratio(*moments)
             piece = index.to_frame(index=False)
             piece["ensemble"] = name
             piece["binder"] = u[:, 0]
             piece["binder_error"] = half_range(u[:, 1:]) if n_realizations >= 4 else np.nan
-            piece["variance"] = variance
+            piece["variance"] = moments[2][:, 0]
             piece["n_samples"] = n_samples
             piece["n_realizations"] = n_realizations
             pieces.append(piece)
     return pd.concat(pieces).sort_values([*POINT, "ensemble"], ignore_index=True)
+
+
+def pooled_binder(
+    results: pd.DataFrame,
+    by: tuple[str, ...],
+    groups: pd.DataFrame | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
+) -> pd.DataFrame:
+    r"""U of many points together, each in units of its own variance: ``3 + sum_i (k_4 / v^2)_i / sum_i (k_2^2 / v^2)_i``.
+
+    One point cannot tell U well (the error of n Gaussian samples is about sqrt(24 / n)); points of one phase can, together. Gaussian points
+    give 3 whatever their means and variances. The error is that of `binder`: the resampled realizations are the same at all points.
+
+    Args:
+        results: tidy results.
+        by: columns of the results, or of `groups`, whose values are kept apart.
+        groups: further columns of points, joined on those that both have, for example their phase.
+        n_bootstrap: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        One row per group and ensemble ("passes", "networks"): the columns `by`, ensemble, binder, binder_error, n_points.
+
+    Raises:
+        ValueError: missing columns, no rows, networks of one point with different numbers of passes.
+    """
+    sums: dict[tuple, np.ndarray] = {}
+    for index, samples, weights in _arrays(result_rows(results), n_bootstrap, seed):
+        points = index.to_frame(index=False)
+        if groups is not None:
+            points = points.merge(groups, how="left", on=[name for name in POINT if name in groups])
+        places = points.groupby(list(by), observed=True).indices
+        for ensemble in ENSEMBLES[:2]:
+            (k4, square, k2), _ = _estimate(samples, weights, ensemble, True)
+            varies = np.isfinite(k4[:, 0]) & (k2[:, 0] > 0)
+            for key, where in places.items():
+                where = where[varies[where]]
+                unit = k2[where, :1] ** 2
+                parts = [(a[where] / unit).sum(axis=0) for a in (k4, square)]
+                total = np.stack([*parts, np.full(weights.shape[0], len(where))])
+                name = (*(key if isinstance(key, tuple) else (key,)), ensemble)
+                sums[name] = sums.get(name, 0) + total
+    rows = []
+    for key, (k4, square, n_points) in sums.items():
+        if n_points[0]:
+            u = 3 + k4 / square
+            rows.append((*key, u[0], half_range(u[None, 1:])[0], int(n_points[0])))
+    table = pd.DataFrame(rows, columns=[*by, "ensemble", "binder", "binder_error", "n_points"])
+    return table.sort_values(["ensemble", *by], ignore_index=True)
+
+
+def _arrays(rows: pd.DataFrame, n_bootstrap: int, seed: int) -> Iterator[tuple[pd.MultiIndex, np.ndarray, np.ndarray]]:
+    """Points with equally many realizations and passes: their names, accuracies (points, realizations, passes), and the weights of
+    realizations (1 + n_bootstrap, realizations), those of the data themselves first.
+    """
+    accuracy = values(rows, "accuracy").rename("accuracy")
+    table = pd.concat([rows[[*POINT, "realization", "eval_pass"]], accuracy], axis=1)
+    wide = table.pivot(index=[*POINT, "realization"], columns="eval_pass", values="accuracy").sort_index()
+    for (n_realizations, n_passes), block in _dense_blocks(wide):
+        counts = bootstrap_counts(n_realizations, n_bootstrap, seed).astype(np.float64)
+        weights = np.concatenate([np.ones((1, n_realizations)), counts])
+        index = block.index.droplevel("realization").unique()
+        samples = block.to_numpy().reshape(len(index), n_realizations, -1)
+        yield index, samples[np.isfinite(samples)].reshape(len(index), n_realizations, n_passes), weights
 
 
 def _dense_blocks(wide: pd.DataFrame) -> list[tuple[tuple[int, int], pd.DataFrame]]:
@@ -153,8 +214,8 @@ def _dense_blocks(wide: pd.DataFrame) -> list[tuple[tuple[int, int], pd.DataFram
 
 def _estimate(
     samples: np.ndarray, weights: np.ndarray, ensemble: str, unbiased: bool
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """U of every point and resample (n_points, 1 + n_bootstrap), the variance of the data's own, samples per estimate.
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], int]:
+    """(k_4, k_2^2, k_2) of every point and resample, each (n_points, 1 + n_bootstrap), and the samples per estimate.
 
     `samples` is (n_points, n_realizations, n_passes), `weights` (1 + n_bootstrap, n_realizations).
     """
@@ -162,14 +223,12 @@ def _estimate(
     if ensemble == "passes":
         sums = _power_sums(samples - samples.mean(axis=2, keepdims=True))
         moments = _cumulants(sums, n_passes, unbiased)
-        k4, square, k2 = (moment @ weights.T / n_realizations for moment in moments)
-        return _ratio(k4, square, k2), k2[:, 0], n_passes
+        return tuple(moment @ weights.T / n_realizations for moment in moments), n_passes
     if ensemble == "networks":
         samples = samples.mean(axis=2, keepdims=True)
     n = n_realizations * samples.shape[2]
     sums = _power_sums(samples - samples.mean(axis=(1, 2), keepdims=True)) @ weights.T
-    k4, square, k2 = _cumulants(sums, n, unbiased)
-    return _ratio(k4, square, k2), k2[:, 0], n
+    return _cumulants(sums, n, unbiased), n
 
 
 @lru_cache(maxsize=64)
@@ -243,6 +302,7 @@ def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per point: depth, width, n_train, p_train, p_eval, accuracy, within, between, counting (all variances),
+        binder_limit (the U over passes of `binder` is no farther from 3 than 1 / (n_test^2 within), but for its statistical error),
         n_passes, n_realizations. NaN where there is one pass (within, between) or one realization (between).
 
     Raises:
@@ -262,6 +322,8 @@ def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
         }
     )
     out["between"] = point["mean"].var() - out["within"] / out["n_passes"]
-    out["counting"] = out["accuracy"] * (1 - out["accuracy"]) / np.max(rows.get("n_test", N_TEST))
-    columns = ["accuracy", "within", "between", "counting", "n_passes", "n_realizations"]
+    n_test = np.max(rows.get("n_test", N_TEST))
+    out["counting"] = out["accuracy"] * (1 - out["accuracy"]) / n_test
+    out["binder_limit"] = 1 / (n_test**2 * out["within"].where(out["within"] > 0))
+    columns = ["accuracy", "within", "between", "counting", "binder_limit", "n_passes", "n_realizations"]
     return out[columns].reset_index()

@@ -68,15 +68,15 @@ def collapse_places(rows: pd.DataFrame, levels: Sequence[float] = LEVELS) -> pd.
     return pd.DataFrame(found, columns=[*CHAIN, "realization", "level", "density", "edges", "edges_per_neuron"])
 
 
-def peaks(rows: pd.DataFrame, quantity: str = "relative_change") -> pd.DataFrame:
-    """Where a measure of reorganisation is largest in each chain: variant, width, realization, density, value, at_end (of the path)."""
+def peaks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Where the relative change is largest in each chain: variant, width, realization, density, value, at_end (of the path)."""
     found = []
     for name, chain in rows.groupby([*CHAIN, "realization"]):
-        chain = chain.sort_values("step").dropna(subset=quantity)
+        chain = chain.sort_values("step").dropna(subset="relative_change")
         if chain.empty:
             continue
-        k = int(chain[quantity].to_numpy().argmax())
-        found.append((*name, chain["density"].iloc[k], chain[quantity].iloc[k], k == len(chain) - 1))
+        k = int(chain["relative_change"].to_numpy().argmax())
+        found.append((*name, chain["density"].iloc[k], chain["relative_change"].iloc[k], k == len(chain) - 1))
     return pd.DataFrame(found, columns=[*CHAIN, "realization", "density", "value", "at_end"])
 
 
@@ -93,15 +93,14 @@ def closed_gap(rows: pd.DataFrame, variant: str, random: str, original: str, win
     return over[variant] / over[random]
 
 
-def width_crossings(curves: pd.DataFrame, z: float = 2.0) -> pd.DataFrame:
+def width_crossings(curves: pd.DataFrame) -> pd.DataFrame:
     """Do the curves of neighbouring widths cross? Largest and smallest difference, wide less narrow, in standard errors.
 
     Args:
         curves: `pruning_curves` of one variant; steps that both widths have, each with an error.
-        z: a crossing needs a difference beyond z errors of both signs.
 
     Returns:
-        narrow, wide, most, least (in errors), crosses.
+        narrow, wide, most, least (in errors), crosses: differences beyond two errors of both signs.
     """
     found, widths = [], sorted(curves["width"].unique())
     for narrow, wide in itertools.pairwise(widths):
@@ -109,5 +108,5 @@ def width_crossings(curves: pd.DataFrame, z: float = 2.0) -> pd.DataFrame:
         size = (other["mean"] - one["mean"]) / np.hypot(other["sem"], one["sem"])
         size = size[np.isfinite(size)]
         most, least = (size.max(), size.min()) if len(size) else (np.nan, np.nan)
-        found.append((narrow, wide, most, least, bool(most > z and least < -z)))
+        found.append((narrow, wide, most, least, bool(most > 2 and least < -2)))
     return pd.DataFrame(found, columns=["narrow", "wide", "most", "least", "crosses"])

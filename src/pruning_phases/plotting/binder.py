@@ -60,43 +60,34 @@ def binder_curves(
         ax.text(0.5, 0.6, "too few samples in these results", ha="center", transform=ax.transAxes)
     # few networks throw single estimates far out; the axis shows the bulk
     shown = [3, *part["binder"].dropna().quantile([0.02, 0.95]), *band]
-    ax.set_ylim(max(0, min(shown) - 1), 1.3 * max(shown))
-    ax.set_ylabel(r"Binder cumulant $U=\mu_4/\mu_2^2$")
+    ax.set(ylim=(max(0, min(shown) - 1), 1.3 * max(shown)), ylabel=r"Binder cumulant $U=\mu_4/\mu_2^2$")
     if legend:
         legend_below(ax, "training-set size $N$", columns=3)
     return ax
 
 
 @styled
-def variance_curves(
-    variance: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None, legend: bool = True
-) -> Axes:
-    """The accuracy's standard deviation by source against p_eval: passes, networks, and counting 10 000 images.
+def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """The accuracy's standard deviation by source against p_eval, at the largest N: passes, networks, and counting 10 000 images.
 
     Args:
         variance: table from `observables.accuracy_variance`, one architecture and p_train.
-        n_train: which size (None: the largest).
         ax: axes to draw on (None: a new figure).
-        legend: name the sources.
 
     Raises:
-        ValueError: several p_train or architectures, or a size the table does not hold.
+        ValueError: several p_train or architectures.
     """
     variance = checked(variance, (*POINT, "between", "within", "counting"), "the table of variances")
     _one(variance, ("depth", "width", "p_train"))
-    n_train = int(variance["n_train"].max()) if n_train is None else n_train
+    n_train = int(variance["n_train"].max())
     part = variance[variance["n_train"] == n_train].sort_values("p_eval")
-    if part.empty:
-        raise ValueError(f"n_train = {n_train} is not in the table; it has {sorted(variance['n_train'].unique())}")
     ax = axes_or_new(ax)
     for column, (look, line) in SOURCES.items():
         deviation = np.sqrt(part[column].clip(lower=0)).replace(0, np.nan)
         ax.plot(part["p_eval"], deviation, color=look.color, marker=look.marker, linestyle=line, label=look.label)
     log_axis(ax.yaxis)
-    ax.set_xlabel(P_EVAL)
-    ax.set_ylabel("st. dev. of the accuracy")
-    if legend:
-        legend_below(ax, f"standard deviation, $N={size_label(n_train)}$", columns=1)
+    ax.set(xlabel=P_EVAL, ylabel="st. dev. of the accuracy")
+    legend_below(ax, f"standard deviation, $N={size_label(n_train)}$", columns=1)
     return ax
 
 
@@ -141,8 +132,7 @@ def crossing_strip(
             label=label if sure else None,
         )
     log_axis(ax.yaxis)
-    ax.set_xlabel(P_EVAL)
-    ax.set_ylabel(r"pair of sizes, $\sqrt{N_1N_2}$")
+    ax.set(xlabel=P_EVAL, ylabel=r"pair of sizes, $\sqrt{N_1N_2}$")
     if label is not None:
         legend_below(ax, "crossing of two curves", columns=2)
     return ax

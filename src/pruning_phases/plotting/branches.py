@@ -64,12 +64,12 @@ def branch_curves(
 
 
 @styled
-def linear_branches(exact: pd.DataFrame, strengths: Sequence[float], depths: Sequence[int] = (2, 3, 4)) -> list[Axes]:
+def linear_branches(exact: pd.DataFrame, strengths: Sequence[float]) -> list[Axes]:
     """Strengths μ of the modes of deep linear networks against λ, simulated (markers) on the exact branches (lines).
 
     exact: chain ("linear-L"), step, l2, mu_0, mu_1, …, up to the largest λ and back; strengths: η of the modes. Dotted: equal energy.
     """
-    depths = [depth for depth in depths if (exact["chain"] == f"linear-{depth}").any()]
+    depths = [depth for depth in (2, 3, 4) if (exact["chain"] == f"linear-{depth}").any()]
     _, axes = panels(len(depths), columns=len(depths), width=2.6, height=2.8)
     shades = sns.color_palette("crest", len(strengths))[::-1]
     for ax, depth in zip(axes, depths, strict=True):

@@ -9,6 +9,7 @@ from pruning_phases.plotting.exponents import BKT_COLOR
 from pruning_phases.plotting.series import Look, error_curves, ordered_looks
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
 
+NOMINAL = 0.6827  # coverage that the bootstrap promises
 KINDS = {
     "p_c_contour": Look(BKT_COLOR, "o", "$p_c$, contour", "white"),
     "nu_contour": Look(BKT_COLOR, "s", r"$\nu$, contour", "white"),
@@ -18,35 +19,25 @@ KINDS = {
 
 
 @styled
-def coverage_strip(table: pd.DataFrame, ax: Axes | None = None, nominal: float = 0.6827) -> Axes:
-    """Fraction of intervals that hold the truth, for p_c and nu, contour and bootstrap, one row per case.
+def coverage_strip(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Fraction of intervals that hold the truth, for p_c and nu, contour and bootstrap, one row per case; dashed: `NOMINAL`.
 
     Args:
         table: from `calibration.coverage_table`.
         ax: axes to draw on (None: a new figure).
-        nominal: coverage that the bootstrap promises (dashed).
     """
     ax = axes_or_new(ax)
     y = range(len(table))
     for kind, look in KINDS.items():
-        face = look.face or look.color
-        ax.plot(
-            table[f"{kind}_coverage"],
-            y,
-            look.marker,
-            color=look.color,
-            markerfacecolor=face,
-            markersize=7,
-            label=look.label,
-        )
-    ax.axvline(nominal, color="black", linestyle="--", linewidth=1, zorder=0)
+        style = {"color": look.color, "markerfacecolor": look.face or look.color, "markersize": 7, "label": look.label}
+        ax.plot(table[f"{kind}_coverage"], y, look.marker, **style)
+    ax.axvline(NOMINAL, color="black", linestyle="--", linewidth=1, zorder=0)
     labels = [
         f"{r.ansatz} ν={r.nu:g}, noise {r.noise:g}, Δp={r.spacing:g}" + (", correlated" if r.correlation else "")
         for r in table.itertuples()
     ]
     ax.set_yticks(y, labels, fontsize=9)
-    ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.set_xlim(0, 1.03)
+    ax.set(xlim=(0, 1.03), ylim=(len(table) - 0.5, -0.5))
     ax.set_xlabel("fraction of intervals that hold the truth", loc="right")  # longer than the axes are wide
     legend_below(ax, "", columns=2)
     return ax
@@ -66,7 +57,6 @@ def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.axhline(1, color="black", linestyle=":", linewidth=1, zorder=0)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
-    ax.set_xlabel(r"standard error $\sigma$ of a point (nats)")
-    ax.set_ylabel(r"$\chi^2_\nu$ at the true $(p_c,\nu)$")
+    ax.set(xlabel=r"standard error $\sigma$ of a point (nats)", ylabel=r"$\chi^2_\nu$ at the true $(p_c,\nu)$")
     legend_below(ax, r"grid spacing $\Delta p$", columns=4)
     return ax

@@ -19,10 +19,7 @@ from pruning_phases.plotting.series import error_curves, size_label, size_looks
 from pruning_phases.plotting.style import SEQUENTIAL_CMAP, axes_or_new, legend_below, log_axis, panels, styled
 
 LOSS = r"test loss $\langle L\rangle$ (nats)"
-X_LABELS = {
-    "BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$",
-    "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$",
-}
+X_LABELS = {"BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$", "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$"}
 
 
 def _size_curves(ax: Axes, data: CollapseData, x: np.ndarray, line: bool, markersize: float | None = None) -> None:
@@ -41,22 +38,17 @@ def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
 
 
 @styled
-def collapse_curves(
-    fit: CollapseFit, ax: Axes | None = None, legend: bool = False, ylabel: str = LOSS, markersize: float | None = None
-) -> Axes:
+def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = False) -> Axes:
     """The observable against the scaling variable at the fitted parameters.
 
     Args:
         fit: result of `fit_collapse`.
         ax: axes to draw on (None: a new figure).
         legend: list the sizes.
-        ylabel: of the vertical axis.
-        markersize: in points (None: the style's).
     """
     ax = axes_or_new(ax)
-    _size_curves(ax, *_scaled(fit), False, markersize)
-    ax.set_xlabel(X_LABELS.get(fit.ansatz.label, "scaling variable $x$"))
-    ax.set_ylabel(ylabel)
+    _size_curves(ax, *_scaled(fit), False)
+    ax.set(xlabel=X_LABELS.get(fit.ansatz.label, "scaling variable $x$"), ylabel=LOSS)
     if legend:
         legend_below(ax, "size", columns=4)
     return ax
@@ -68,7 +60,6 @@ def crossing_and_collapse(
     ax: Axes | None = None,
     data: CollapseData | None = None,
     legend: bool = True,
-    inset: bool = True,
     xlabel: str = P_EVAL,
     ylabel: str = LOSS,
     log: bool = False,
@@ -80,7 +71,6 @@ def crossing_and_collapse(
         ax: axes to draw on (None: a new figure).
         data: points to draw if they should be more than those fitted; the window fitted is then bracketed below.
         legend: list the sizes.
-        inset: draw the collapse.
         xlabel: of the horizontal axis.
         ylabel: of the vertical axis.
         log: logarithmic vertical axes.
@@ -91,29 +81,27 @@ def crossing_and_collapse(
     if fit.status in ("ok", "split"):  # an open contour is no error bar, and would grey the whole panel
         ax.axvspan(*fit.p_c_contour, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
     ax.axvline(fit.p_c, color="black", linewidth=1, linestyle=":", zorder=0)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         log_axis(ax.yaxis)
     if data is not None:
         window = [fit.data.p.min(), fit.data.p.max()]
         ax.plot(window, [0, 0], color="black", linewidth=4, transform=ax.get_xaxis_transform(), clip_on=False)
-    if inset:
-        # The upper corner away from the larger values is free: the left one for rising curves, as those of the loss.
-        rising = np.corrcoef(shown.p, shown.y)[0, 1] > 0
-        # Room for the inset above the curves' low end, so that it hides none of them.
-        low, high = ax.get_ylim()
-        ax.set_ylim(low, high * (high / low) ** 0.4 if log else high + 0.4 * (high - low))
-        small = ax.inset_axes((0.17 if rising else 0.57, 0.6, 0.4, 0.37))
-        _size_curves(small, *_scaled(fit), False, 2)
-        if log:
-            log_axis(small.yaxis)
-        else:
-            small.yaxis.set_major_locator(MaxNLocator(3))
-        small.xaxis.set_major_locator(MaxNLocator(3))
-        small.tick_params(labelsize=8, length=2, pad=1.5)
-        corner = {"x": 0.97, "ha": "right"} if rising else {"x": 0.05, "ha": "left"}  # the curves' low end
-        small.text(y=0.05, s="$x$", va="bottom", fontsize=9, transform=small.transAxes, **corner)
+    # The upper corner away from the larger values is free: the left one for rising curves, as those of the loss.
+    rising = np.corrcoef(shown.p, shown.y)[0, 1] > 0
+    # Room for the inset above the curves' low end, so that it hides none of them.
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** 0.4 if log else high + 0.4 * (high - low))
+    small = ax.inset_axes((0.17 if rising else 0.57, 0.6, 0.4, 0.37))
+    _size_curves(small, *_scaled(fit), False, 2)
+    if log:
+        log_axis(small.yaxis)
+    else:
+        small.yaxis.set_major_locator(MaxNLocator(3))
+    small.xaxis.set_major_locator(MaxNLocator(3))
+    small.tick_params(labelsize=8, length=2, pad=1.5)
+    corner = {"x": 0.97, "ha": "right"} if rising else {"x": 0.05, "ha": "left"}  # the curves' low end
+    small.text(y=0.05, s="$x$", va="bottom", fontsize=9, transform=small.transAxes, **corner)
     if legend:
         legend_below(ax, "size", columns=4)
     return ax
@@ -136,17 +124,11 @@ def _below_level(ax: Axes, fit: CollapseFit, axes: tuple[np.ndarray, np.ndarray]
 
 @styled
 def landscape_map(
-    fit: CollapseFit,
-    ax: Axes | None = None,
-    n_grid: int = 121,
-    nu_low: float = 0.3,
-    reference: float | None = None,
-    xlabel: str = r"$p_c$",
-    whole: bool = True,
+    fit: CollapseFit, ax: Axes | None = None, n_grid: int = 121, reference: float | None = None, whole: bool = True
 ) -> Axes:
     """Fig. 4(b): reduced chi-squared over (p_c, nu), the 1.3x contour, the minimum and the bootstrap minima.
 
-    The map shows all p_c of the search and nu from ``nu_low`` (lower where the fit needs it) to the upper end of the search, so that a
+    The map shows all p_c of the search and nu from 0.3 (lower where the fit needs it) to the upper end of the search, so that a
     contour that is open, or a minimum on the edge, is seen to be so. Colours end at 100 times the minimum, or later where most of the map
     lies above that.
 
@@ -154,9 +136,7 @@ def landscape_map(
         fit: result of `fit_collapse`.
         ax: axes to draw on (None: a new figure).
         n_grid: points of the grid along each axis.
-        nu_low: lower end of the axis of nu.
         reference: value of nu to mark, for example 1/2.
-        xlabel: of the horizontal axis.
         whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
 
     Raises:
@@ -165,7 +145,7 @@ def landscape_map(
     if {"p_c", "nu"} & set(fit.fixed):
         raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
     ax = axes_or_new(ax)
-    nu_low = max(min(nu_low, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
+    nu_low = max(min(0.3, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
     p_range, nu_range = np.array(fit.bounds["p_c"]), np.array([nu_low, fit.bounds["nu"][1]])
     if not whole:
         beyond = np.array([-0.75, 0.75])
@@ -186,11 +166,8 @@ def landscape_map(
     ax.plot(fit.p_c, fit.nu, "+", color="#c0392b", markersize=10, markeredgewidth=2, clip_on=False, zorder=5)
     if reference is not None:
         ax.axhline(reference, color="white", linestyle="--", linewidth=1.2)
-    ax.set_xlim(p_c[0], p_c[-1])
-    ax.set_ylim(nu[0], nu[-1])
+    ax.set(xlim=p_c[[0, -1]], ylim=nu[[0, -1]], xlabel=r"$p_c$", ylabel=r"$\nu$")
     log_axis(ax.yaxis)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(r"$\nu$")
     return ax
 
 

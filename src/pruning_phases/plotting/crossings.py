@@ -26,24 +26,18 @@ from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, p
 
 FITTED = 3
 """Crossings that a law with two parameters needs to be drawn."""
+N_MAX = 1e6  # where the curves of the laws end
+PAIR, CROSSING = r"$\sqrt{N_iN_j}$", r"crossing $p^*(N_i,N_j)$"
 
 
 @styled
-def crossing_drift_line(
-    crossings: pd.DataFrame,
-    drift: Drifting | None = None,
-    ax: Axes | None = None,
-    ylabel: str = r"crossing $p^*(N_i,N_j)$",
-    xlabel: str = r"$\sqrt{N_iN_j}$",
-) -> Axes:
+def crossing_drift_line(crossings: pd.DataFrame, drift: Drifting | None = None, ax: Axes | None = None) -> Axes:
     """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
 
     Args:
         crossings: from `pair_crossings`, or several of them with a column p_train.
         drift: straight line in ln N to draw, from `crossing_drift`.
         ax: axes to draw on (None: a new figure).
-        ylabel: of the vertical axis.
-        xlabel: of the horizontal axis.
     """
     ax = axes_or_new(ax)
     several = "p_train" in crossings
@@ -60,21 +54,14 @@ def crossing_drift_line(
         n = np.array([crossings["n_mean"].min(), crossings["n_mean"].max()])
         ax.plot(n, drift.intercept + drift.slope * np.log(n / 1000), color="#c0392b")
     log_axis(ax.xaxis)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=PAIR, ylabel=CROSSING)
     if several:
         legend_below(ax, P_TRAIN, columns=5)
     return ax
 
 
 @styled
-def crossing_hypotheses(
-    table: pd.DataFrame,
-    fits: Sequence[CrossingFit],
-    ax: Axes | None = None,
-    n_max: float = 1e6,
-    ylabel: str = r"crossing $p^*(N_i,N_j)$",
-) -> Axes:
+def crossing_hypotheses(table: pd.DataFrame, fits: Sequence[CrossingFit], ax: Axes | None = None) -> Axes:
     """Crossings against their mean size and the laws fitted to them, with bands, carried on to sizes without data.
 
     Filled markers: the crossings fitted. Open ones: below the onset, where neighbouring curves do not cross surely.
@@ -84,8 +71,6 @@ def crossing_hypotheses(
         table: from `pair_crossings`, of one p_train, which a column p_train would name.
         fits: of the same crossings, from `fit_crossings`.
         ax: axes to draw on (None: a new figure).
-        n_max: where the curves end.
-        ylabel: of the vertical axis.
 
     Raises:
         ValueError: no fits; crossings of several p_train.
@@ -97,7 +82,7 @@ def crossing_hypotheses(
     ax = axes_or_new(ax)
     points = fits[0].crossings
     last = points.n_mean.max()
-    n = np.geomspace(table["n_mean"].min(), n_max, 200)
+    n = np.geomspace(table["n_mean"].min(), N_MAX, 200)
     fitted = n >= 0.999 * points.n_mean.min()  # a law says nothing of what lies below the onset
     shown = [table["p_star"].dropna().to_numpy()]
     for fit, style in zip(fits, ("-", "--", "-.", ":"), strict=False):
@@ -109,13 +94,11 @@ def crossing_hypotheses(
     used = table["n_mean"].isin(points.n_mean)
     ax.plot(table.loc[~used, "n_mean"], table.loc[~used, "p_star"], "o", color="black", markerfacecolor="none")
     ax.errorbar(points.n_mean, points.p_star, points.errors, fmt="o", color="black", markersize=6, zorder=3)
-    ax.axvspan(last, n_max, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
+    ax.axvspan(last, N_MAX, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
     low, high = np.concatenate(shown).min(), np.concatenate(shown).max()
     ax.set_ylim(max(low - 0.05, 0.0), min(high + 0.05, 1.0))  # bands of free laws would squeeze everything else
     log_axis(ax.xaxis)
-    ax.set_xlim(n[0] / 1.15, n_max)
-    ax.set_xlabel(r"$\sqrt{N_iN_j}$")
-    ax.set_ylabel(ylabel)
+    ax.set(xlim=(n[0] / 1.15, N_MAX), xlabel=PAIR, ylabel=CROSSING)
     if "p_train" in table:
         ax.set_title(rf"$p_\mathrm{{train}}={table['p_train'].iloc[0]:g}$", loc="left")
     legend_below(ax, "", columns=3)

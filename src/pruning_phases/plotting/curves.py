@@ -58,8 +58,7 @@ def size_curves(
         ax.axhline(guessing, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
     if log:
         log_axis(ax.yaxis)
-    ax.set_xlabel(LABELS[x])
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=LABELS[x], ylabel=ylabel)
     if legend:
         legend_below(ax, "training-set size $N$", columns=4)
     return ax
@@ -110,8 +109,7 @@ def scaling_fits(
         ax.axhline(LOSS_OF_GUESSING, color="#555555", linestyle=":", linewidth=1.2, zorder=0)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
-    ax.set_xlabel("training-set size $N$")
-    ax.set_ylabel(r"test loss $\langle L\rangle$ (nats)")
+    ax.set(xlabel="training-set size $N$", ylabel=r"test loss $\langle L\rangle$ (nats)")
     legend_below(ax, r"$(p_\mathrm{train},\ p_\mathrm{eval})$ and exponent", columns=1)
     return ax
 

@@ -14,6 +14,7 @@ from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, s
 BKT_COLOR, ALGEBRAIC_COLOR, QUALITY_COLOR = "#2f6db3", "#c0392b", "#3c8d40"
 ANSATZ_COLORS = {"BKT": BKT_COLOR, "algebraic": ALGEBRAIC_COLOR}
 OTHER_COLOR = "#666666"
+NAMES = {"nu": r"$\nu$", "p_c": r"$p_c$"}
 
 
 @styled
@@ -22,7 +23,6 @@ def nu_and_quality(
     ax: Axes | None = None,
     reference: float | None = None,
     column: str = "nu",
-    legend: bool = True,
     beside: pd.DataFrame | None = None,
 ) -> Axes:
     """Fig. 4(c): nu (or p_c) against p_train with both kinds of interval, and chi-squared on a second axis.
@@ -35,7 +35,6 @@ def nu_and_quality(
         ax: axes to draw on (None: a new figure).
         reference: dashed line, for example 1/2.
         column: "nu" or "p_c".
-        legend: name the bars.
         beside: other fits for contrast, for example over all sizes, as grey diamonds.
     """
     ax = axes_or_new(ax)
@@ -52,7 +51,7 @@ def nu_and_quality(
     if reference is not None:
         ax.axhline(reference, color="black", linestyle="--", linewidth=1, zorder=0)
     ax.set_xlabel(P_TRAIN)
-    ax.set_ylabel({"nu": r"$\nu$", "p_c": r"$p_c$"}[column], color=BKT_COLOR)
+    ax.set_ylabel(NAMES[column], color=BKT_COLOR)
     other.set_ylabel(r"$\chi^2_\nu$ at the minimum", color=QUALITY_COLOR)
     if column == "nu":
         log_axis(ax.yaxis)
@@ -60,8 +59,7 @@ def nu_and_quality(
     if beside is not None:  # room above the squares for what lies on the edge of the search
         low, high = other.get_ylim()
         other.set_ylim(low, 4 * high)
-    if legend:
-        legend_below(ax, "", columns=2)
+    legend_below(ax, "", columns=2)
     return ax
 
 
@@ -96,25 +94,21 @@ def nu_relation_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     fitted = {"algebraic": Look(ALGEBRAIC_COLOR, "s", r"$\nu_{alg}$ fitted", "none")}
     error_curves(ax, table, "p_train", "nu_algebraic", ("low", "high"), fitted, "form", linestyle="none", markersize=8)
     log_axis(ax.yaxis)
-    ax.set_xlabel(P_TRAIN)
-    ax.set_ylabel(r"algebraic exponent $\nu$")
+    ax.set(xlabel=P_TRAIN, ylabel=r"algebraic exponent $\nu$")
     legend_below(ax, "", columns=2)
     return ax
 
 
 @styled
-def scan_curves(
-    table: pd.DataFrame, x: str, ax: Axes | None = None, column: str = "nu", xlabel: str = "", log: bool = True
-) -> Axes:
+def scan_curves(table: pd.DataFrame, x: str, ax: Axes | None = None, column: str = "nu", xlabel: str = "") -> Axes:
     """A fitted parameter against what was varied, with contour intervals (bars) and chi-squared as the colour.
 
     Args:
         table: from `scan_l0` or `scan_windows`; rows without a fit are left out.
-        x: column on the horizontal axis; texts and windows are placed evenly.
+        x: column on the horizontal axis, which is logarithmic; texts and windows are placed evenly.
         ax: axes to draw on (None: a new figure).
         column: "nu" or "p_c".
         xlabel: of the horizontal axis.
-        log: logarithmic horizontal axis.
     """
     ax = axes_or_new(ax)
     rows = table[table[column].notna()]
@@ -127,12 +121,11 @@ def scan_curves(
     if not numeric:
         labels = [str(v) if isinstance(v, str) else "–".join(f"{w:g}" for w in v) for v in rows[x]]
         ax.set_xticks(position, labels, rotation=40, ha="right", fontsize=9)
-    elif log:
+    else:
         log_axis(ax.xaxis)
     if column == "nu":
         log_axis(ax.yaxis)
-    ax.set_xlabel(xlabel or x)
-    ax.set_ylabel({"nu": r"$\nu$", "p_c": r"$p_c$"}[column])
+    ax.set(xlabel=xlabel or x, ylabel=NAMES[column])
     return ax
 
 
@@ -159,8 +152,7 @@ def comparison_strip(
         ax.plot(x, group[criterion], "osD"[i % 3], color=color, label=label)
     if criterion != "log_likelihood":
         log_axis(ax.yaxis)
-    ax.set_xlabel(P_TRAIN)
-    ax.set_ylabel(ylabel or criterion)
+    ax.set(xlabel=P_TRAIN, ylabel=ylabel or criterion)
     if legend:
         legend_below(ax, "", columns=1)
     return ax

@@ -55,16 +55,13 @@ def _share_axis(ax: Axes, collapse: float | None = None) -> None:
 
 
 @styled
-def order_parameters(
-    rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None, legend: bool = True
-) -> Axes:
+def order_parameters(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
     """Accuracy (left axis), prediction and outcome entropy (right axis, nats) against the share of connections left.
 
     Args:
         rows: of one variant and width of the study's table.
         ax: axes to draw on (None: a new figure).
         collapse: density of a dotted vertical line.
-        legend: name the curves.
     """
     ax = axes_or_new(ax)
     other = ax.twinx()
@@ -77,10 +74,9 @@ def order_parameters(
     other.set_ylim(0, 1.02 * LOSS_OF_GUESSING / 0.98)
     ax.set_ylabel("accuracy")
     other.set_ylabel("entropy (nats)")
-    if legend:
-        for name in ("prediction_entropy", "outcome_entropy"):  # one legend for both axes
-            ax.plot([], [], color=ORDER[name].color, marker=ORDER[name].marker, label=ORDER[name].label)
-        legend_below(ax, "", columns=1)
+    for name in ("prediction_entropy", "outcome_entropy"):  # one legend for both axes
+        ax.plot([], [], color=ORDER[name].color, marker=ORDER[name].marker, label=ORDER[name].label)
+    legend_below(ax, "", columns=1)
     return ax
 
 
@@ -115,7 +111,6 @@ def width_curves(
     x: Literal["left", "edges", "per_neuron"] = "left",
     ax: Axes | None = None,
     quantity: str = "accuracy",
-    legend: bool = True,
 ) -> Axes:
     """One curve for each width, against the share of connections left, their number, or their number for each hidden neuron.
 
@@ -124,7 +119,6 @@ def width_curves(
         x: what is across.
         ax: axes to draw on (None: a new figure).
         quantity: column that is averaged.
-        legend: list the widths.
     """
     ax = axes_or_new(ax)
     table = pruning_curves(rows, quantity)
@@ -138,8 +132,7 @@ def width_curves(
         ax.xaxis.set_major_formatter(LogFormatterSciNotation())
     ax.set_xlabel({"left": LEFT, "edges": "connections left", "per_neuron": "connections per hidden neuron"}[x])
     ax.set_ylabel(quantity.replace("_", " "))
-    if legend:
-        legend_below(ax, "width", columns=2)
+    legend_below(ax, "width", columns=2)
     return ax
 
 
@@ -167,8 +160,7 @@ def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
             ax.plot(middle["width"], guide, color="#777777", linestyle=style, linewidth=1)
     log_axis(ax.xaxis)
     log_axis(ax.yaxis)
-    ax.set_xlabel("width")
-    ax.set_ylabel("connections left")
+    ax.set(xlabel="width", ylabel="connections left")
     if len(table):
         legend_below(ax, "of the gain left", columns=3)
     return ax
@@ -188,8 +180,7 @@ def weight_steps(weights: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot(part["before"], part["after"], ".", color=color, markersize=3, alpha=0.6, label=label, rasterized=True)
     reach = 1.05 * float(weights[["before", "after"]].abs().to_numpy().max())
     ax.plot([-reach, reach], [-reach, reach], color="#777777", linewidth=1, zorder=0, label="identity")
-    ax.set_xlabel("weight before the step")
-    ax.set_ylabel("after the step")
+    ax.set(xlabel="weight before the step", ylabel="after the step")
     legend_below(ax, "", columns=1)
     return ax
 
@@ -201,37 +192,29 @@ def mask_images(mask: np.ndarray, ax: Axes | None = None) -> Axes:
     counts = np.asarray(mask).sum(0)
     side = round(len(counts) ** 0.5)
     ax.imshow(np.sqrt(counts.reshape(side, side)), cmap="Blues", vmin=0)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.set_xlabel(f"up to {counts.max():.0f} for a pixel")
+    ax.set(xticks=[], yticks=[], xlabel=f"up to {counts.max():.0f} for a pixel")
     return ax
 
 
 @styled
-def loss_steps(
-    losses: pd.DataFrame, words: Mapping[str, str], ax: Axes | None = None, average: int = 79, legend: bool = True
-) -> Axes:
-    """Training loss against the gradient step of networks that start from one sparsity (the paper's Fig. 4).
+def loss_steps(losses: pd.DataFrame, words: Mapping[str, str], ax: Axes | None = None) -> Axes:
+    """Training loss against the gradient step of networks that start from one sparsity (the paper's Fig. 4); running mean.
 
     Args:
         losses: of one step of the path; kind, gradient_step, loss (nats).
         words: name of each kind, in the order of the legend.
         ax: axes to draw on (None: a new figure).
-        average: mini-batches of the running mean; 79 make an epoch of 10 000 images.
-        legend: name the kinds.
     """
     ax = axes_or_new(ax)
     for k, (kind, label) in enumerate(words.items()):
         part = losses[losses["kind"] == kind]
-        mean = part["loss"].rolling(average, min_periods=1).mean()
+        mean = part["loss"].rolling(79, min_periods=1).mean()  # an epoch of 10 000 images
         ax.plot(part["gradient_step"] + 1, mean, color=_SET[k], linewidth=1.6, label=label)
     ax.axhline(LOSS_OF_GUESSING, color="#777777", linestyle=":", linewidth=1)
     log_axis(ax.xaxis)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("gradient step")
-    ax.set_ylabel("training loss (nats)")
-    if legend:
-        legend_below(ax, "", columns=1)
+    ax.set(xlabel="gradient step", ylabel="training loss (nats)")
+    legend_below(ax, "", columns=1)
     return ax
 
 

@@ -163,16 +163,13 @@ def beyond(alpha: np.ndarray, limit: float) -> str:
 
 
 @styled
-def accuracy_map(
-    averages_accuracy: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None, colorbar: bool = True
-) -> Axes:
+def accuracy_map(averages_accuracy: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None) -> Axes:
     """The average accuracy over the plane for one training-set size.
 
     Args:
         averages_accuracy: table from `observables.averages(results, "accuracy")`, one architecture.
         n_train: which size (None: the largest).
         ax: axes to draw on (None: a new figure).
-        colorbar: draw the scale beside the axes.
 
     Raises:
         ValueError: missing columns, more than one architecture, a size the table does not hold.
@@ -183,41 +180,32 @@ def accuracy_map(
     if n_train not in sizes:
         raise ValueError(f"n_train = {n_train} is not in the table; it has {', '.join(map(str, sizes))}")
     part = averages_accuracy[averages_accuracy["n_train"] == n_train]
-    label = rf"accuracy, $N={size_label(n_train)}$" if colorbar else None
+    label = rf"accuracy, $N={size_label(n_train)}$"
     return _map(part, "mean", ax, label, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1)
 
 
 @styled
-def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None, colorbar: bool = True) -> Axes:
+def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How well a power law describes the loss: chi-squared per degree of freedom of every point's fit, 0.1 to 1000.
 
     Args:
         exponents: table from `observables.exponents`, one architecture.
         ax: axes to draw on (None: a new figure).
-        colorbar: draw the scale beside the axes.
 
     Raises:
         ValueError: missing columns or more than one architecture.
     """
-    label = r"power-law fit, $\chi^2$/d.o.f." if colorbar else None
+    label = r"power-law fit, $\chi^2$/d.o.f."
     return _map(exponents, "chi2_reduced", ax, label, "both", cmap="Greys", norm=LogNorm(0.1, 1000))
 
 
 @styled
-def boundary_line(
-    boundary: pd.DataFrame,
-    ax: Axes | None = None,
-    color: str = "black",
-    label: str | None = None,
-    rates: Iterable[float] | None = None,
-) -> Axes:
+def boundary_line(boundary: pd.DataFrame, ax: Axes | None = None, rates: Iterable[float] | None = None) -> Axes:
     """The line alpha = 0 between eumentia and dementia with its error band (one standard error).
 
     Args:
         boundary: table from `observables.boundary`, one architecture.
         ax: axes to draw on (None: a new figure).
-        color: of line and band.
-        label: for a legend.
         rates: all p_train that were examined; the line is broken at those without a boundary (None: never broken).
 
     Raises:
@@ -233,8 +221,6 @@ def boundary_line(
     if rates is not None:
         line = line.set_index("p_train").reindex(sorted(set(rates))).reset_index()
     p, c, e = (line[name].to_numpy(dtype=float) for name in ("p_train", "p_c", "p_c_error"))
-    ax.fill_between(p, c - e, c + e, color=color, alpha=0.3, linewidth=0)
-    ax.errorbar(
-        p, c, e if rates is not None else None, color=color, label=label, marker=marker, markersize=3, elinewidth=1
-    )
+    ax.fill_between(p, c - e, c + e, color="black", alpha=0.3, linewidth=0)
+    ax.errorbar(p, c, None if rates is None else e, color="black", marker=marker, markersize=3, elinewidth=1)
     return _label(ax)

@@ -40,32 +40,28 @@ REFERENCES = {"drift": 0.0, "nu": 0.5}
 
 @styled
 def statement_map(
-    judged: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    verdict: str = "verdict",
-    counted: Collection[str] = (),
-    framed: Collection[str] = (),
+    judged: pd.DataFrame, ax: Axes | None = None, *, counted: Collection[str] = (), framed: Collection[str] = ()
 ) -> Axes:
     """Verdicts, one row per statement and one column per protocol, grouped by learning rate, mini-batch and weights.
 
     Args:
-        judged: columns claim, variant, learning_rate, batch_size, weights and the verdicts.
+        judged: columns claim, variant, learning_rate, batch_size, weights and verdict, a key of `VERDICT_STYLES`.
         ax: axes to draw on (None: a new figure as wide as the page).
-        verdict: column with the verdicts, keys of `VERDICT_STYLES`.
         counted: claims written in bold.
         framed: variants whose column gets a frame.
 
     Raises:
         ValueError: a verdict without a style.
     """
-    if unknown := set(judged[verdict]) - set(VERDICT_STYLES):
+    if unknown := set(judged["verdict"]) - set(VERDICT_STYLES):
         raise ValueError(f"unknown verdicts {sorted(map(str, unknown))}; known are {', '.join(VERDICT_STYLES)}")
     protocols = judged[["variant", *PROTOCOL_AXES]].drop_duplicates().sort_values(PROTOCOL_AXES, ignore_index=True)
     claims = list(dict.fromkeys(judged["claim"]))
     if ax is None:
         ax = panels(1, width=7.2 / 1.4, height=1.6 + 0.29 * len(claims))[1][0]
-    found = judged.pivot(index="claim", columns="variant", values=verdict).reindex(claims, columns=protocols["variant"])
+    found = judged.pivot(index="claim", columns="variant", values="verdict").reindex(
+        claims, columns=protocols["variant"]
+    )
     codes = found.map(list(VERDICT_STYLES).index, na_action="ignore").astype(float)
     marks = found.map(lambda name: VERDICT_STYLES[name][1], na_action="ignore").fillna("")
     fills = [fill for fill, _ in VERDICT_STYLES.values()]

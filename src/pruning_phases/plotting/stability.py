@@ -63,8 +63,7 @@ def stability_grid(
     ax.set_xticks(ax.get_xticks(), [size_label(int(size)) for size in sizes])
     ax.set_yticks(ax.get_yticks(), [f"±{width:g}" for width in widths], rotation=0)
     ax.tick_params(length=0)
-    ax.set_xlabel("smallest size $N$ fitted")
-    ax.set_ylabel(f"window of {parameter}")
+    ax.set(xlabel="smallest size $N$ fitted", ylabel=f"window of {parameter}")
     return ax
 
 

@@ -42,6 +42,7 @@ def trend_curves(
     xlabel: str = SIZE,
     log: bool = False,
     mark: float | None = None,
+    level: float | None = None,
     legend: bool = True,
 ) -> Axes:
     """A column against another, one curve with error bars for every value of `by`.
@@ -58,6 +59,7 @@ def trend_curves(
         xlabel: of the horizontal axis, unless that is a rate.
         log: logarithmic vertical axis. Without, curves against a rate have a line at 0.
         mark: draw a vertical line here.
+        level: draw a horizontal line here.
         legend: list the values of `by`.
 
     Raises:
@@ -77,6 +79,8 @@ def trend_curves(
         log_axis(ax.yaxis)
     elif x in RATES:
         ax.axhline(0, **guide)
+    if level is not None:
+        ax.axhline(level, **guide)
     if mark is not None:
         ax.axvline(mark, **guide)
     ax.set(xlabel=RATES.get(x, xlabel), ylabel=ylabel)

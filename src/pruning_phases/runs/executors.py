@@ -133,6 +133,10 @@ def is_worker_lost(error: BaseException) -> bool:
     return kind.__module__.startswith("distributed") and kind.__name__ in ("KilledWorker", "FutureCancelledError")
 
 
+# What opens an executor returns it, and what ends it: after its work, or (True) at once.
+Opened = tuple[Executor, Callable[[bool], None]]
+
+
 @contextlib.contextmanager
 def open_executor(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
     """The executor of a choice, for `n_tasks` tasks; `logs` is the folder of Slurm's log files. Leaving by an error ends the workers.
@@ -141,8 +145,14 @@ def open_executor(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor
     be reached.
     """
     opened = {"in-process": _in_process, "loky": _loky, "gpu": _gpus, "slurm": _slurm, "dask": _dask}[choice.kind]
-    with opened(choice, n_tasks, logs) as executor:
-        yield executor
+    with contextlib.ExitStack() as stack:
+        executor, end = opened(choice, n_tasks, logs, stack)
+        try:
+            yield executor
+        except BaseException:
+            end(True)
+            raise
+        end(False)
 
 
 class _InProcess(Executor):
@@ -157,9 +167,8 @@ class _InProcess(Executor):
         return future
 
 
-@contextlib.contextmanager
-def _in_process(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
-    yield _InProcess()
+def _in_process(choice: Choice, n_tasks: int, logs: Path, stack: contextlib.ExitStack) -> Opened:
+    return _InProcess(), lambda at_once: None
 
 
 def _ignore_interrupt() -> None:
@@ -181,15 +190,9 @@ def _pool(workers: int) -> Executor:
     return pool
 
 
-@contextlib.contextmanager
-def _loky(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+def _loky(choice: Choice, n_tasks: int, logs: Path, stack: contextlib.ExitStack) -> Opened:
     pool = _pool(min(choice.workers, n_tasks))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, kill_workers=True)
-        raise
-    pool.shutdown()
+    return pool, lambda at_once: pool.shutdown(wait=not at_once, kill_workers=at_once)
 
 
 class PerDevice(Executor):
@@ -214,22 +217,16 @@ class PerDevice(Executor):
         finally:
             self._free.put(device)
 
-    def close(self, *, kill: bool = False) -> None:
+    def close(self, kill: bool = False) -> None:
         """End the worker processes: after their work, or at once."""
         for pool in self._pools.values():
             pool.shutdown(wait=not kill, kill_workers=kill)
         self._threads.shutdown(wait=not kill, cancel_futures=True)
 
 
-@contextlib.contextmanager
-def _gpus(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+def _gpus(choice: Choice, n_tasks: int, logs: Path, stack: contextlib.ExitStack) -> Opened:
     executor = PerDevice([f"cuda:{k}" for k in range(min(choice.workers, n_tasks))])
-    try:
-        yield executor
-    except BaseException:
-        executor.close(kill=True)
-        raise
-    executor.close()
+    return executor, executor.close
 
 
 def _extra(module: str, text: str) -> ModuleType:
@@ -271,7 +268,7 @@ class _Submitit(Executor):
                         future.set_exception(error)
             self._closed.wait(POLL)
 
-    def close(self, *, cancel: bool = False) -> None:
+    def close(self, cancel: bool = False) -> None:
         """Stop watching; cancel what has not finished."""
         self._closed.set()
         if cancel:
@@ -280,8 +277,7 @@ class _Submitit(Executor):
                     job.cancel()
 
 
-@contextlib.contextmanager
-def _slurm(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+def _slurm(choice: Choice, n_tasks: int, logs: Path, stack: contextlib.ExitStack) -> Opened:
     submitit = _extra("submitit", "slurm")
     if choice.cluster == "slurm" and shutil.which("sbatch") is None:
         raise ExecutorError(
@@ -293,34 +289,23 @@ def _slurm(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
         options = {name: value for name, value in options.items() if not name.startswith("slurm_")}
     executor.update_parameters(**options)
     adapter = _Submitit(executor, min(choice.workers, n_tasks))
-    try:
-        yield adapter
-    except BaseException:
-        adapter.close(cancel=True)
-        raise
-    adapter.close()
+    return adapter, adapter.close
 
 
-@contextlib.contextmanager
-def _dask(choice: Choice, n_tasks: int, logs: Path) -> Iterator[Executor]:
+def _dask(choice: Choice, n_tasks: int, logs: Path, stack: contextlib.ExitStack) -> Opened:
     distributed = _extra("distributed", "dask")
     try:
         client = distributed.Client(choice.address, timeout=DASK_TIMEOUT, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise ExecutorError(f"no dask scheduler answers at {choice.address}: start `dask scheduler` there") from error
-    with client:
-        deadline = time.monotonic() + DASK_TIMEOUT
-        while not client.nthreads():
-            if time.monotonic() > deadline:
-                raise ExecutorError(
-                    f"the scheduler at {choice.address} has no workers: start some with `dask worker {choice.address} --nthreads 1`"
-                )
-            time.sleep(0.2)
-        executor = client.get_executor(pure=False)
-        executor.capacity = sum(client.nthreads().values())
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-        executor.shutdown()
+    stack.enter_context(client)
+    deadline = time.monotonic() + DASK_TIMEOUT
+    while not client.nthreads():
+        if time.monotonic() > deadline:
+            raise ExecutorError(
+                f"the scheduler at {choice.address} has no workers: start some with `dask worker {choice.address} --nthreads 1`"
+            )
+        time.sleep(0.2)
+    executor = client.get_executor(pure=False)
+    executor.capacity = sum(client.nthreads().values())
+    return executor, lambda at_once: executor.shutdown(wait=not at_once)  # or cancels them

@@ -16,6 +16,7 @@ from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Train
 from pruning_phases.engine import size_of
 from pruning_phases.engine.loop import VALIDATION_CHUNK
 from pruning_phases.engine.parameters import DTYPES
+from pruning_phases.experiments import further_epochs
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.progress import cost, expected_epochs
@@ -24,8 +25,6 @@ from pruning_phases.runs.store import Store
 NETWORKS_PER_BATCH = 20  # on a CPU: their optimiser state still fits in the last-level cache
 GPU_NETWORKS_PER_BATCH = 1_000  # enough to occupy a GPU; more only means that an interruption loses more
 GPU_MEMORY_SHARE = 0.5  # of the free memory: what is counted below leaves out the libraries' workspaces
-ONE_TRAINING = ("dropout", "epochs")
-"""Experiments that train once, whatever their steps."""
 GPU_MEMORY = 8 * 2**30  # bytes free, assumed of GPUs that are not in this machine
 
 Lacking = dict[Network, set[tuple[int, float, int]]]  # the (step, p_eval, eval_pass) that each network lacks
@@ -52,12 +51,11 @@ class Job:
     def _epochs(self, one: Network, training: Training) -> float:
         if self.weights:
             return 0
-        first = max(expected_epochs(one, training), 1)
-        if training.experiment in ONE_TRAINING:
+        first, again = max(expected_epochs(one, training), 1), further_epochs(training)
+        if again == 0:  # one training, whatever the steps
             return first
-        again = training.finetune_epochs if training.experiment == "magnitude" else 0
-        further = len(self.steps) - (self.start is None)
-        return (self.start is None) * first + further * (again or first)
+        begins = self.start is None
+        return begins * first + (len(self.steps) - begins) * (again or first)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +133,6 @@ def plan(
     lacking = {one: keys for one, keys in lacking.items() if keys}
     jobs = [*_to_evaluate(lacking, sweep, store), *_to_go_on(lacking, sweep, store)] if lacking else []
     missing = lacking.keys()
-    chains = sweep.training.experiment not in ONE_TRAINING
     groups = [
         list(group) for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group)
     ]
@@ -144,7 +141,9 @@ def plan(
         batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free, GPU_NETWORKS_PER_BATCH)
     else:
         batches = _split(groups)
-        if chains and workers:  # dozens of short trainings with few networks each: realizations together
+        if (
+            workers and further_epochs(sweep.training) != 0
+        ):  # dozens of short trainings with few networks each: realizations together
             most = min(NETWORKS_PER_BATCH, -(-len(missing) // workers))
             batches = _joined(batches, sweep.training, math.inf, most)
     jobs += [Job(tuple(batch), sweep.evaluation, _steps(lacking, batch)) for batch in batches]

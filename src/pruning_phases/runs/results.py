@@ -33,11 +33,7 @@ def sweep_of(name: str, **overrides: object) -> Sweep:
 
 
 def results(
-    preset: str = "shipped",
-    *,
-    protocol: str = "base",
-    store: str | os.PathLike[str] | None = None,
-    **overrides: object,
+    preset: str = "shipped", *, protocol: str = "base", store: str | os.PathLike[str] | None = None, **overrides: object
 ) -> pd.DataFrame:
     """Tidy table of results (columns `tables.COLUMNS`), computing what is missing.
 

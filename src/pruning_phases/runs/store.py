@@ -28,15 +28,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Sweep, Training
+from pruning_phases.errors import StoreError
 from pruning_phases.experiments import steps_of
-from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.outputs import write_durably
 from pruning_phases.paths import expanded
-from pruning_phases.runs.tables import (
-    joined,
-    numpy_backed,
-    schema_of,
-    select,
-)
+from pruning_phases.runs.tables import joined, numpy_backed, schema_of, select
 
 FORMAT = 1
 METADATA_KEY = b"pruning_phases"

@@ -59,7 +59,7 @@ class Comparison:
     known_grouping: bool
 
 
-def verify(source: str | Path, n_networks: int = 3, seed: int = 0, device: str = "cpu") -> list[Comparison]:
+def verify(source: str | Path, n_networks: int = 3, seed: int = 0) -> list[Comparison]:
     """Compute a random sample of the networks of a compact file (.parquet) or of a store again, with all of their batches.
 
     Raises StoreError if the source cannot be read or its checksum is wrong.
@@ -73,12 +73,12 @@ def verify(source: str | Path, n_networks: int = 3, seed: int = 0, device: str =
         raise StoreError(f"{source} holds no results to verify")
     drawn = np.random.default_rng(seed).choice(len(where), min(n_networks, len(where)), replace=False)
     chosen = sorted({where[i][0] for i in drawn})
-    return [found for k in chosen for found in _compare(batches[k], device)]
+    return [found for k in chosen for found in _compare(batches[k])]
 
 
-def deviating(comparisons: Sequence[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
-    """Those of the comparisons that are not within the tolerance."""
-    return [one for one in comparisons if not one.deviation <= tolerance]
+def deviating(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Those of the comparisons that are not within `TOLERANCE`."""
+    return [one for one in comparisons if not one.deviation <= TOLERANCE]
 
 
 def _from_store(folder: Path) -> list[Batch]:
@@ -131,13 +131,13 @@ def _threads(origins: Sequence[dict]) -> int:
     return min(found) if found else 1
 
 
-def _compare(batch: Batch, device: str) -> list[Comparison]:
+def _compare(batch: Batch) -> list[Comparison]:
     before = torch.get_num_threads()
     torch.set_num_threads(batch.threads)
     try:
         done = [
             step
-            for step in compute(Job(batch.networks, batch.evaluation, batch.steps), batch.training, device)
+            for step in compute(Job(batch.networks, batch.evaluation, batch.steps), batch.training)
             if step.at.step in batch.steps
         ]
     finally:

@@ -7,22 +7,8 @@ plotly. Where scripts do not run, the static picture stays.
 from pruning_phases_book.live.collapse import collapse_figure, fits_table
 from pruning_phases_book.live.digit import digit_figure
 from pruning_phases_book.live.epoch import epoch_figure
-from pruning_phases_book.live.figure import LiveFigure
+from pruning_phases_book.live.figure import LiveFigure, LiveLink
 from pruning_phases_book.live.mask import mask_figure
 from pruning_phases_book.live.networks import LiveNetworks, load_networks, train_networks
 from pruning_phases_book.live.onset import onset_figure
 from pruning_phases_book.live.phase import phase_figure
-
-__all__ = [
-    "LiveFigure",
-    "LiveNetworks",
-    "collapse_figure",
-    "digit_figure",
-    "epoch_figure",
-    "fits_table",
-    "load_networks",
-    "mask_figure",
-    "onset_figure",
-    "phase_figure",
-    "train_networks",
-]

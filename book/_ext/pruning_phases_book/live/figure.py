@@ -7,6 +7,7 @@ import html
 import io
 import json
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -70,6 +71,22 @@ class LiveFigure:
             "image/png": base64.b64encode(self.picture).decode(),
             "text/plain": f"<live figure: {self.kind}>",
         }
+
+
+@dataclass(frozen=True)
+class LiveLink:
+    """A link to a live figure of the page "Play" in a state; the book opens it where the link stands (`book/assets/figures.js`)."""
+
+    kind: str
+    """Of the figure."""
+    words: str
+    state: dict[str, object]
+    """Values by the names of ``pruningPhases.states[kind]``."""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        address = f"12_play.html?{urlencode({'live': self.kind, **self.state})}#live-{self.kind}"
+        link = f'<p><a class="live-link" href="{html.escape(address)}">{html.escape(self.words)}</a></p>'
+        return {"text/html": link, "text/plain": f"<link to a live figure: {self.kind}>"}
 
 
 def rendered(figure: Figure) -> bytes:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from pruning_phases.config import ConfigError, Network, Sweep
-from pruning_phases.outputs import write_table
+from pruning_phases.outputs import check_table, write_table
+from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.compact import origins
 from pruning_phases.runs.store import Part, Store, StoreError, default_store, verified
 from pruning_phases.terminal import loading
@@ -33,65 +35,119 @@ class Piece(Protocol):
         """The sweep that computes it."""
 
 
-def run(
-    store: str | os.PathLike[str], pieces: Sequence[Piece], executor: str = "auto", report: Callable[[str], None] = SAY
-) -> int:
-    """Compute what `store` lacks, piece by piece; returns the number of networks."""
-    with loading():  # of torch, which readers of the shipped table do not need
-        from pruning_phases.runs import sweep as sweeps
+@dataclass(frozen=True)
+class Pieces:
+    """A study made of pieces: what it computes, and its table, as computed and as the repository ships it."""
 
-    n = 0
-    for k, piece in enumerate(pieces, 1):
-        report(f"{piece.words}, {len(piece.sweep.networks())} networks ({k} of {len(pieces)})")
-        n += sweeps.run(piece.sweep, Store(store), executor)
-    return n
+    name: str
+    """Of its package, and of the shipped files."""
+    every: Sequence[Piece]
+    """In the order in which they are computed."""
+    smoke: Sequence[Piece]
+    """Small ones, of every kind: seconds, no physics."""
+    rows: Callable[[Store, Piece, set[Network]], pd.DataFrame]
+    """The rows of a piece in the table, of its networks that are complete."""
+    described: Callable[[Piece, int], Mapping[str, object]]
+    """What the manifest says of a piece of which so many networks are there."""
+    noun: str = "networks"
+    exact: Sequence[str] = ("p_train", "p_eval")
+    """Columns that the shipped table holds in double precision; all other numbers are single there."""
 
+    @property
+    def shipped(self) -> Path:
+        """Shipped table; its manifest lies beside it."""
+        return REPOSITORY / "data" / f"{self.name}.parquet"
 
-def there(
-    store: Store, pieces: Iterable[Piece], partial: bool = False, noun: str = "networks"
-) -> Iterator[tuple[Piece, set[Network]]]:
-    """Each piece with its networks that are complete; with `partial` pieces without any are left out.
+    def run(self, store: str | os.PathLike[str], report: Callable[[str], None] = SAY, smoke: bool = False) -> None:
+        """Compute what `store` lacks, piece by piece."""
+        with loading():  # of torch, which readers of the shipped table do not need
+            from pruning_phases.runs import sweep as sweeps
 
-    Raises StoreError if some are missing (with `partial`: all of them).
-    """
-    some = False
-    for piece in pieces:
-        done, asked = store.done(piece.sweep), piece.sweep.networks()
-        if len(done) < len(asked) and not partial:
-            lacking = f"{len(asked) - len(done)} {noun} of {piece.variant} ({piece.words})"
-            raise StoreError(f"{lacking} are missing from {store.folder}: run them first")
-        if done:
-            some = True
-            yield piece, done
-    if not some:
-        raise StoreError(f"there are no {noun} of the study in {store.folder}: run them first")
+        chosen = self.smoke if smoke else self.every
+        for k, piece in enumerate(chosen, 1):
+            report(f"{piece.words}, {len(piece.sweep.networks())} networks ({k} of {len(chosen)})")
+            sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto")
 
+    def there(self, store: Store, pieces: Iterable[Piece], partial: bool) -> Iterator[tuple[Piece, set[Network]]]:
+        """Each piece with its networks that are complete; with `partial` pieces without any are left out. Raises as `collect`."""
+        some = False
+        for piece in pieces:
+            done, asked = store.done(piece.sweep), piece.sweep.networks()
+            if len(done) < len(asked) and not partial:
+                lacking = f"{len(asked) - len(done)} {self.noun} of {piece.variant} ({piece.words})"
+                raise StoreError(f"{lacking} are missing from {store.folder}: run them first")
+            if done:
+                some = True
+                yield piece, done
+        if not some:
+            raise StoreError(f"there are no {self.noun} of the study in {store.folder}: run them first")
 
-def ship(
-    store: Store,
-    pieces: Iterable[Piece],
-    table: pd.DataFrame,
-    path: Path,
-    command: str,
-    more: Callable[[Piece], Mapping[str, object]],
-    replace: bool = False,
-) -> dict:
-    """Write a study's table and its manifest: what was computed, how many networks of how many, where and how long; returns it.
+    def collect(self, store: Store, pieces: Sequence[Piece] | None = None, partial: bool = False) -> pd.DataFrame:
+        """The table: the `rows` of these pieces (None: all), one below the other.
 
-    more: what else to say of a piece. Raises as `outputs.write_table`.
-    """
-    every, used, described, n_asked, n_done = store.parts(), [], [], 0, 0
-    for piece in pieces:
-        sweep, done = piece.sweep, store.done(piece.sweep)
-        n_asked, n_done = n_asked + len(sweep.networks()), n_done + len(done)
-        parts = [
-            part for part in every if part.protocol == sweep.training.protocol and done.intersection(part.networks)
-        ]
-        used += parts
-        own = {"protocol": sweep.training.protocol, "sweep": sweep.to_dict(), "wall_time_s": wall_time(parts)}
-        described.append({"variant": piece.variant, **more(piece), **own})
-    counts = {"networks": n_done, "networks_of_study": n_asked, "pieces": described}
-    return write(path, table, command, used, replace, **counts)
+        Raises StoreError if networks are missing (with `partial`, which takes what is there: all of them).
+        """
+        found = self.there(store, self.every if pieces is None else pieces, partial)
+        return pd.concat([self.rows(store, piece, done) for piece, done in found], ignore_index=True)
+
+    def ship(
+        self,
+        store: Store,
+        pieces: Sequence[Piece] | None = None,
+        path: Path | None = None,
+        partial: bool = False,
+        replace: bool = False,
+    ) -> dict:
+        """Write the table of `collect` and its manifest: what was computed, how many networks of how many, where and how long; returns it.
+
+        Raises as `collect` and `outputs.write_table`.
+        """
+        pieces, path = self.every if pieces is None else pieces, path or self.shipped
+        check_table(path)
+        table = self.collect(store, pieces, partial)
+        single = table.select_dtypes("float64").columns.difference([*self.exact])
+        every, used, described, n_asked, n_done = store.parts(), [], [], 0, 0
+        for piece in pieces:
+            sweep, done = piece.sweep, store.done(piece.sweep)
+            n_asked, n_done = n_asked + len(sweep.networks()), n_done + len(done)
+            parts = [
+                part for part in every if part.protocol == sweep.training.protocol and done.intersection(part.networks)
+            ]
+            used += parts
+            own = {"protocol": sweep.training.protocol, "sweep": sweep.to_dict(), "wall_time_s": wall_time(parts)}
+            described.append({"variant": piece.variant, **self.described(piece, len(done)), **own})
+        counts = {"networks": n_done, "networks_of_study": n_asked, "pieces": described}
+        table = table.astype(dict.fromkeys(single, np.float32))
+        return write(path, table, f"make {self.name}", used, replace, **counts)
+
+    def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
+        """A shipped table, accuracies in double precision, and its manifest. Raises as `load`."""
+        table, manifest = load(path or self.shipped, self.name)
+        return table.astype({name: float for name in table if name == "accuracy"}), manifest
+
+    def results(self, preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+        """The shipped table, or (preset "smoke") that of the small pieces, computed as far as the store lacks them.
+
+        Raises ConfigError for another preset.
+        """
+        if preset == "shipped":
+            return self.load()[0]
+        if preset != "smoke":
+            raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
+        where = store or default_store()
+        self.run(where, lambda line: None, smoke=True)
+        return self.collect(Store(where), self.smoke)
+
+    def main(self) -> None:
+        """The command of the study: compute it, going on where it was stopped, and write its table."""
+        parser = argparse.ArgumentParser(prog=f"python -m {__package__}.{self.name}", description=Pieces.main.__doc__)
+        parser.add_argument("--store", default=f"store/{self.name}", help="folder of the trained networks")
+        parser.add_argument("--partial", action="store_true", help="write what is there, without computing")
+        chosen = parser.parse_args()
+        if not chosen.partial:
+            self.run(chosen.store)
+        manifest = self.ship(Store(chosen.store), partial=chosen.partial, replace=True)
+        print(f"{manifest['rows']} rows of {manifest['networks']} of {manifest['networks_of_study']} networks")
 
 
 def wall_time(parts: Iterable[Part]) -> float:
@@ -110,37 +166,3 @@ def load(path: Path, name: str) -> tuple[pd.DataFrame, dict]:
     """A shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
     manifest, content = verified(path, name)
     return pd.read_parquet(io.BytesIO(content)), manifest
-
-
-def results(
-    preset: str,
-    shipped: Callable[[], pd.DataFrame],
-    pieces: Sequence[Piece],
-    collect: Callable[..., pd.DataFrame],
-    store: str | os.PathLike[str] | None = None,
-) -> pd.DataFrame:
-    """The shipped table, or (preset "smoke") that of small `pieces`, computed as far as the store lacks them.
-
-    Raises ConfigError for another preset.
-    """
-    if preset == "shipped":
-        return shipped()
-    if preset != "smoke":
-        raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
-    where = store or default_store()
-    run(where, pieces, "in-process", report=lambda line: None)
-    return collect(Store(where), pieces)
-
-
-def main(name: str) -> None:
-    """The command of a study (a package of this one): compute it, going on where it was stopped, and write its table."""
-    package = f"{__package__}.{name}"
-    study = importlib.import_module(package)
-    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=main.__doc__)
-    parser.add_argument("--store", default=f"store/{name}", help="folder of the trained networks")
-    parser.add_argument("--partial", action="store_true", help="write what is there, without computing")
-    chosen = parser.parse_args()
-    if not chosen.partial:
-        run(chosen.store, study.PIECES)
-    manifest = study.ship(Store(chosen.store), partial=chosen.partial, replace=True)
-    print(f"{manifest['rows']} rows of {manifest['networks']} of {manifest['networks_of_study']} networks")

@@ -22,9 +22,3 @@ from pruning_phases.claims.studies.atlas.tables import (
 )
 
 results = ATLAS.results
-
-__all__ = [
-    "ATLAS", "AXES", "BOOK", "CLAIMS", "GRIDS", "KINDS", "PROTOCOLS", "STATEMENTS", "UNDECIDABLE", "Survey",
-    "axes_table", "by_statement", "closest_in_words", "drift_by", "drift_in_words", "ranking", "ranking_table",
-    "results", "survey", "transition_in_words", "transition_table",
-]  # fmt: skip

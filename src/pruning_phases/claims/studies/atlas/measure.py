@@ -56,9 +56,7 @@ class Survey(NamedTuple):
     verdicts: pd.DataFrame
 
 
-def survey(
-    rows: pd.DataFrame, claims: Iterable[str] | None = CLAIMS, *, n_bootstrap: int = 100, seed: int = 0
-) -> Survey:
+def survey(rows: pd.DataFrame, claims: Iterable[str] | None = CLAIMS, *, n_bootstrap: int = 100) -> Survey:
     """The transition at every p_train, and `claims.judge`, under every protocol; both rest on the same evidence, made once.
 
     There is a transition where alpha changes sign significantly. The drift is that of the crossings of all neighbouring sizes
@@ -68,7 +66,6 @@ def survey(
         rows: from `ATLAS.results` or `collect`.
         claims: slugs; default `CLAIMS`, those that the grid can decide; None: all.
         n_bootstrap: resamples of every fit and drift.
-        seed: of the resampling.
 
     Returns:
         Transitions, one row per protocol and p_train: variant, `AXES`, p_train, drift, drift_error (shift of p* when N grows by a factor
@@ -88,7 +85,7 @@ def survey(
     chosen = [claim.slug for claim in known_claims(claims, ALL_CLAIMS)]
     names = [name for name in axes.index if name in there]
     blocks = [rows[rows["variant"] == name] for name in names]
-    work = partial(_survey_one, claims=chosen, n_bootstrap=n_bootstrap, seed=seed)
+    work = partial(_survey_one, claims=chosen, n_bootstrap=n_bootstrap)
     n_jobs = min(len(blocks) // PROTOCOLS_PER_PROCESS, loky.cpu_count())
     each = loky.get_reusable_executor(n_jobs).map(work, blocks) if n_jobs > 1 else map(work, blocks)
     labelled = [
@@ -99,9 +96,9 @@ def survey(
     return Survey(found.reindex(columns=COLUMNS), judged)
 
 
-def _survey_one(rows: pd.DataFrame, claims: list[str], n_bootstrap: int, seed: int) -> tuple[pd.DataFrame, ...]:
+def _survey_one(rows: pd.DataFrame, claims: list[str], n_bootstrap: int) -> tuple[pd.DataFrame, ...]:
     """Transitions and verdicts of one protocol."""
-    evidence = Evidence(rows, n_bootstrap=max(n_bootstrap, 2), seed=seed)
+    evidence = Evidence(rows, n_bootstrap=max(n_bootstrap, 2))
     try:
         border = set(evidence.border["p_train"])
     except Undecidable:  # one training-set size: no exponents

@@ -8,8 +8,6 @@ about what they did: a protocol may come first for other reasons than theirs, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -32,14 +30,12 @@ STATEMENTS = (
 better, what the algebraic exponent is evidence of) and about the accuracy, which the paper gives less room than the loss."""
 
 
-def ranking(
-    judged: pd.DataFrame, transitions: pd.DataFrame, statements: Sequence[str] = STATEMENTS, verdict: str = "verdict"
-) -> pd.DataFrame:
+def ranking(judged: pd.DataFrame, transitions: pd.DataFrame) -> pd.DataFrame:
     """Protocols, the closest to the paper first.
 
     The rule, with all statements of equal weight:
 
-    1. the more of `statements` are reproduced, the closer;
+    1. the more of `STATEMENTS` are reproduced, the closer;
     2. among equals, the fewer are not reproduced (undecided is better than contradicted);
     3. among equals, the smaller the drift of the crossings in units of its error, the closer: the median over p_train of
        abs(drift) / error. No drift that can be measured counts as infinite: curves that hardly cross do not cross at one point.
@@ -50,8 +46,6 @@ def ranking(
     Args:
         judged: verdicts of `survey`.
         transitions: transitions of `survey`.
-        statements: claims that count; those that `judged` lacks do not.
-        verdict: column of `judged` to go by.
 
     Returns:
         Indexed by variant: rank (equal if all three are equal), the columns `AXES`, reproduced, not reproduced (numbers of
@@ -60,13 +54,13 @@ def ranking(
     Raises:
         ValueError: `judged` holds none of the statements.
     """
-    counted = judged[judged["claim"].isin(statements)]
+    counted = judged[judged["claim"].isin(STATEMENTS)]
     if counted.empty:
-        raise ValueError(f"no verdict on any of the statements {', '.join(statements)}; judge them first")
+        raise ValueError(f"no verdict on any of the statements {', '.join(STATEMENTS)}; judge them first")
     groups = counted.groupby("variant", sort=False)
     table = groups[AXES].first()
     for value in ("reproduced", "not reproduced"):
-        table[value] = groups[verdict].agg(lambda found, value=value: int((found == value).sum()))
+        table[value] = groups["verdict"].agg(lambda found, value=value: int((found == value).sum()))
     table["of"] = groups.size()
     sigma = (transitions["drift"] / transitions["drift_error"]).abs().groupby(transitions["variant"]).median()
     table["drift_sigma"] = sigma.reindex(table.index).fillna(np.inf)

@@ -18,12 +18,11 @@ SIGMAS = 2.0
 """Standard errors beyond which a drift counts as one."""
 
 
-def by_statement(judged: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame:
+def by_statement(judged: pd.DataFrame) -> pd.DataFrame:
     """Each statement across the protocols: which hold whatever the protocol, and which need which.
 
     Args:
         judged: verdicts of `survey`.
-        verdict: column to go by.
 
     Returns:
         Indexed by claim: words, one column of counts for each verdict found, holds (one of `KINDS`), needs (values of an axis to
@@ -31,8 +30,8 @@ def by_statement(judged: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame
     """
     rows = []
     for claim, block in judged.groupby("claim", sort=False):
-        count = block[verdict].value_counts()
-        found = block[block[verdict] == "reproduced"]
+        count = block["verdict"].value_counts()
+        found = block[block["verdict"] == "reproduced"]
         if found.empty:
             holds = NEVER
         elif len(found) == len(block):

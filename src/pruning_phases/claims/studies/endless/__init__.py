@@ -11,7 +11,6 @@ from pruning_phases.claims.studies.endless.pieces import (
     ship,
 )
 from pruning_phases.claims.studies.endless.tables import (
-    WIDTHS,
     agreement,
     compared,
     evidence,
@@ -24,12 +23,7 @@ from pruning_phases.claims.studies.endless.tables import (
     times_table,
     transition_table,
     width_crossings,
+    width_exponents,
     widths_table,
 )
 from pruning_phases.claims.text import verdict_table
-
-__all__ = [
-    "PIECES", "SHIPPED", "SMOKE", "WIDTHS", "Piece", "agreement", "collect", "compared", "evidence", "front", "late_table", "load",
-    "phases_in_words", "predictions", "results", "sentences", "ship", "sizes_table", "times_table", "transition_table",
-    "verdict_table", "width_crossings", "widths_table",
-]  # fmt: skip

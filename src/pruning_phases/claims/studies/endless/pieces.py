@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.studies import pieces as pieces_of
+from pruning_phases.claims.studies.pieces import Pieces
 from pruning_phases.config import PROTOCOLS, Grid, Network, Sweep, Training, preset
-from pruning_phases.outputs import check_table
-from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.store import Store
 
-SHIPPED = REPOSITORY / "data" / "endless.parquet"
 OCTAVES = tuple(1_000 * 2**k for k in range(10))  # 1 000 … 512 000
 EPOCHS = (1, 2, 4, 8, 16, 32, 64, 128, 200)
 PASSES = 4  # evaluation passes of the reference, averaged in the table
@@ -103,59 +98,27 @@ SMOKE = (
 """Every kind of piece in seconds; no physics."""
 
 
-def collect(store: Store, pieces: Sequence[Piece] = PIECES, partial: bool = False) -> pd.DataFrame:
-    """Results of every piece, the passes of each network averaged (one pass, 0).
+def _rows(store: Store, piece: Piece, done: set[Network]) -> pd.DataFrame:
+    """Results of a piece, the passes of each network averaged (one pass, 0).
 
     Columns: variant; step and train_loss where networks were seen as they trained (else 0 and NaN); those of a results table
     (`observables.RESULT_COLUMNS`); epochs of the training.
-
-    Args:
-        store: where the networks are.
-        pieces: which ones.
-        partial: take what is there instead of asking for all networks.
-
-    Raises:
-        StoreError: networks are missing (with `partial`: all of them).
     """
-    tables = []
-    for piece, done in pieces_of.there(store, pieces, partial):
-        rows = store.read(piece.sweep)
-        if "step" not in rows:
-            rows = rows.assign(step=0)
-        names = list(Network._fields)
-        rows = rows[pd.MultiIndex.from_frame(rows[names]).isin(list(done))]
-        keys = [*names, "step", "p_eval"]
-        means = rows.groupby(keys)[[name for name in ("loss", "n_correct", "train_loss") if name in rows]].mean()
-        means = means.astype(np.float32).reset_index().assign(eval_pass=0, variant=piece.variant)
-        epochs = store.epochs(piece.sweep.training)
-        tables.append(means.assign(epochs=[epochs[key] for key in zip(*(means[n] for n in keys[:-1]), strict=True)]))
-    return pd.concat(tables, ignore_index=True)
+    rows = store.read(piece.sweep)
+    if "step" not in rows:
+        rows = rows.assign(step=0)
+    names = list(Network._fields)
+    rows = rows[pd.MultiIndex.from_frame(rows[names]).isin(list(done))]
+    keys = [*names, "step", "p_eval"]
+    means = rows.groupby(keys)[[name for name in ("loss", "n_correct", "train_loss") if name in rows]].mean()
+    means = means.astype(np.float32).reset_index().assign(eval_pass=0, variant=piece.variant)
+    epochs = store.epochs(piece.sweep.training)
+    return means.assign(epochs=[epochs[key] for key in zip(*(means[n] for n in keys[:-1]), strict=True)])
 
 
-def ship(
-    store: Store,
-    pieces: Sequence[Piece] = PIECES,
-    path: Path = SHIPPED,
-    partial: bool = False,
-    replace: bool = False,
-) -> dict:
-    """Write the table of `collect` and its manifest; returns it. Raises as `collect` and `pieces.ship`."""
-    check_table(path)
-    table = collect(store, pieces, partial)
-    networks_of = table.drop_duplicates(["variant", *Network._fields]).groupby("variant").size()
-
-    def more(piece: Piece) -> dict[str, object]:
-        there = int(networks_of.get(piece.variant, 0))
-        return {"words": piece.words, "networks": there, "networks_of_study": len(piece.sweep.networks())}
-
-    return pieces_of.ship(store, pieces, table, path, "make endless", more, replace)
+def _described(piece: Piece, n: int) -> dict[str, object]:
+    return {"words": piece.words, "networks": n, "networks_of_study": len(piece.sweep.networks())}
 
 
-def load(path: Path = SHIPPED) -> tuple[pd.DataFrame, dict]:
-    """Shipped table and its manifest. Raises as `pieces.load`."""
-    return pieces_of.load(path, "endless")
-
-
-def results(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """`pieces.results` of this study."""
-    return pieces_of.results(preset, lambda: load()[0], SMOKE, collect, store)
+STUDY = Pieces("endless", PIECES, SMOKE, _rows, _described)
+SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

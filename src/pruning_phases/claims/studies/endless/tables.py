@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.endless import BEYOND, Evidence, parameters
+from pruning_phases.claims.endless import Evidence
 from pruning_phases.claims.engine import DECIDED
 from pruning_phases.claims.studies.endless.pieces import results
 from pruning_phases.claims.table import judge
 from pruning_phases.claims.text import interval
+from pruning_phases.claims.widths import BEYOND, exponents, parameters, there
 from pruning_phases.collapse import (
     BKT,
     collapse_lines,
@@ -30,7 +31,6 @@ ON_PLANE = (
     "crossing-fixed-p-train", "p-c-grows", "crossing-one-point", "accuracy-eumentia", "accuracy-dementia", "accuracy-no-crossing",
 )  # fmt: skip
 """Claims of the paper about one architecture that averages over passes decide without a fit of the collapse."""
-WIDTHS = ("width-25", "width-50", "deformed", "width-200")
 
 
 def evidence(preset: str = "shipped", store: str | None = None, n_bootstrap: int = 100) -> Evidence:
@@ -46,25 +46,26 @@ def sizes_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def widths_table(found: Evidence, p_eval: float = BEYOND, p_train: float = 0.1) -> pd.DataFrame:
-    """Averages of the loss (`observables.averages`) at one point of the plane, by width, with images_per_parameter."""
-    tables = []
-    for variant in WIDTHS:
-        rows = found.rows[found.rows["variant"] == variant]
-        rows = rows[(rows["p_eval"] == p_eval) & (rows["p_train"] == p_train)]
-        if len(rows):
-            tables.append(observables.averages(rows[[*RESULT_COLUMNS]], "loss"))
-    table = pd.concat(tables, ignore_index=True)
-    return table.assign(images_per_parameter=table["n_train"] / [parameters(width) for width in table["width"]])
+    """Averages of the loss (`observables.averages`) at one point of the plane, by width."""
+    rows = found.rows[found.rows["variant"].isin(there(found))]
+    rows = rows[(rows["p_eval"] == p_eval) & (rows["p_train"] == p_train)]
+    return observables.averages(rows[[*RESULT_COLUMNS]], "loss")
+
+
+def width_exponents(found: Evidence, p_eval: float = BEYOND, p_train: float = 0.1) -> pd.DataFrame:
+    """`widths.exponents` at one point of the plane, mean and sem of the realizations, by width and images_per_parameter."""
+    table = exponents(found, p_train)
+    table = table[table["p_eval"] == p_eval].assign(images_per_parameter=table["n_train"] / table["parameters"])
+    means = table.groupby(["width", "images_per_parameter"])["alpha"].agg(["mean", "sem"])
+    return means.reset_index()
 
 
 def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     """`collapse.pair_crossings` at one p_train by width, with images_per_parameter (geometric mean)."""
     tables = []
-    for variant in WIDTHS:
-        if variant in set(found.rows["variant"]):
-            width = int(found.of(variant)["width"].iloc[0])
-            table = pair_crossings(found.lines(variant)[p_train], n_bootstrap=200).assign(width=width)
-            tables.append(table.assign(images_per_parameter=table["n_mean"] / parameters(width)))
+    for variant, width in there(found).items():
+        table = pair_crossings(found.lines(variant)[p_train], n_bootstrap=200).assign(width=width)
+        tables.append(table.assign(images_per_parameter=table["n_mean"] / parameters(width)))
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
 
 
@@ -141,6 +142,11 @@ ENDS = {
     "not reproduced": "Dementia lasts as far as these networks go: more data raise the loss up to the last size.",
     "undecided": "Whether dementia ends there is open.",
 }
+FUNCTION = {
+    "reproduced": "Whatever the width, what more data do is one function of the number of images per parameter.",
+    "not reproduced": "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
+    "undecided": "Whether it is images per parameter that count, these widths cannot say.",
+}
 NU = {
     "reproduced": "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
     "not reproduced": "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
@@ -189,6 +195,7 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "rest": ("crossing-rests", REST),
         "returns": ("crossing-returns", RETURNS),
         "ends": ("rise-ends", ENDS),
+        "function": ("one-function", FUNCTION),
         "nu_deformed": ("deformed-nu", NU),
         "nu_fashion": ("fashion-nu", NU),
         "fashion_late": ("fashion-late", FASHION_LATE),

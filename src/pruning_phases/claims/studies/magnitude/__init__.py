@@ -3,16 +3,7 @@
 Computed by ``python -m pruning_phases.claims.studies.magnitude`` (``make magnitude``): ``data/magnitude.parquet`` and its manifest.
 """
 
-from pruning_phases.claims.studies.magnitude.chains import (
-    PIECES,
-    SHIPPED,
-    SMOKE,
-    Piece,
-    collect,
-    load,
-    results,
-    ship,
-)
+from pruning_phases.claims.studies.magnitude.chains import PIECES, SHIPPED, SMOKE, Piece, collect, load, results, ship
 from pruning_phases.claims.studies.magnitude.closeup import KINDS, load_closeup
 from pruning_phases.claims.studies.magnitude.scaling import (
     calibration_sentence,
@@ -37,36 +28,3 @@ from pruning_phases.claims.studies.magnitude.tables import (
 )
 from pruning_phases.claims.studies.magnitude.words import sentences, steps_sentence
 from pruning_phases.claims.text import verdict_table
-
-__all__ = [
-    "KINDS",
-    "PIECES",
-    "SHIPPED",
-    "SMOKE",
-    "WORDS",
-    "Piece",
-    "calibration_sentence",
-    "calibration_table",
-    "collect",
-    "control_places",
-    "curve_table",
-    "gap_table",
-    "hours",
-    "load",
-    "load_closeup",
-    "loss_table",
-    "median_place",
-    "networks_table",
-    "numbers",
-    "of_standard",
-    "percolation_table",
-    "places_table",
-    "results",
-    "scaling_table",
-    "sentences",
-    "ship",
-    "steps_sentence",
-    "variables_sentence",
-    "variant_table",
-    "verdict_table",
-]

@@ -1,6 +1,6 @@
-"""``python -m pruning_phases.claims.studies.magnitude``: `pieces.main` of this study."""
+"""``python -m pruning_phases.claims.studies.magnitude``: `Pieces.main` of this study."""
 
-from pruning_phases.claims.studies.pieces import main
+from pruning_phases.claims.studies.magnitude.chains import STUDY
 
 if __name__ == "__main__":
-    main("magnitude")
+    STUDY.main()

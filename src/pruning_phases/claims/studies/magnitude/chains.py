@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
-from pruning_phases.claims.studies import pieces as pieces_of
-from pruning_phases.config import Sweep
+from pruning_phases.claims.studies.pieces import Pieces
+from pruning_phases.config import Network, Sweep
 from pruning_phases.observables.averages import values
-from pruning_phases.outputs import check_table
-from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.results import sweep_of
 from pruning_phases.runs.store import Store
 
-SHIPPED = REPOSITORY / "data" / "magnitude.parquet"
 N_TRAIN = 10_000
 CHANNELS = 6 + 16 + 120  # of cnn5, before its last hidden layer
 DROPPED = ["depth", "n_train", "p_train", "p_eval", "eval_pass", "n_correct", "n_test"]
@@ -71,57 +66,22 @@ SMOKE = (
 """Every kind of chain in seconds; no physics."""
 
 
-def collect(store: Store, pieces: Sequence[Piece] = PIECES, partial: bool = False) -> pd.DataFrame:
+def _rows(store: Store, piece: Piece, done: set[Network]) -> pd.DataFrame:
     """One row for each variant, width, realization and step.
 
     Columns: those; density and edges; loss (nats) and accuracy on the test images, train_loss of the last epoch; the observables of
     `experiments.measures`; neurons, the number of hidden neurons (channels) of the network.
-
-    Args:
-        store: where the chains are.
-        pieces: which ones.
-        partial: take the chains that are complete instead of asking for all.
-
-    Raises:
-        StoreError: chains are missing (with `partial`: all of them).
     """
-    tables = []
-    for piece, done in pieces_of.there(store, pieces, partial, "chains"):
-        rows = store.read(piece.sweep)
-        rows = rows[rows["realization"].isin([network.realization for network in done])]
-        neurons = CHANNELS + piece.width if piece.variant == "cnn5" else 4 * piece.width
-        rows = rows.assign(variant=piece.variant, accuracy=values(rows, "accuracy"), neurons=neurons)
-        tables.append(rows.drop(columns=DROPPED, errors="ignore"))
-    return pd.concat(tables, ignore_index=True)
+    rows = store.read(piece.sweep)
+    rows = rows[rows["realization"].isin([network.realization for network in done])]
+    neurons = CHANNELS + piece.width if piece.variant == "cnn5" else 4 * piece.width
+    rows = rows.assign(variant=piece.variant, accuracy=values(rows, "accuracy"), neurons=neurons)
+    return rows.drop(columns=DROPPED, errors="ignore")
 
 
-def ship(
-    store: Store,
-    pieces: Sequence[Piece] = PIECES,
-    path: Path = SHIPPED,
-    partial: bool = False,
-    replace: bool = False,
-) -> dict:
-    """Write the table of `collect` and its manifest; returns it. Raises as `collect` and `pieces.ship`."""
-    check_table(path)
-    table = collect(store, pieces, partial)
-    chains = table.drop_duplicates(["variant", "width", "realization"]).groupby(["variant", "width"]).size()
-
-    def more(piece: Piece) -> dict[str, object]:
-        there = int(chains.get((piece.variant, piece.width), 0))
-        return {"width": piece.width, "realizations": there, "realizations_of_study": piece.realizations}
-
-    columns = table.select_dtypes("float64").columns.difference(["density"])
-    small = table.astype(dict.fromkeys(columns, "float32"))
-    return pieces_of.ship(store, pieces, small, path, "make magnitude", more, replace)
+def _described(piece: Piece, n: int) -> dict[str, object]:
+    return {"width": piece.width, "realizations": n, "realizations_of_study": piece.realizations}
 
 
-def load(path: Path = SHIPPED) -> tuple[pd.DataFrame, dict]:
-    """Shipped table and its manifest. Raises as `pieces.load`."""
-    table, manifest = pieces_of.load(path, "magnitude")
-    return table.astype({"accuracy": float}), manifest
-
-
-def results(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """`pieces.results` of this study."""
-    return pieces_of.results(preset, lambda: load()[0], SMOKE, collect, store)
+STUDY = Pieces("magnitude", PIECES, SMOKE, _rows, _described, noun="chains", exact=["density"])
+SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

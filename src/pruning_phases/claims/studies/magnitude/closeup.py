@@ -12,7 +12,7 @@ import dataclasses
 import io
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +26,9 @@ from pruning_phases.claims.studies.magnitude.chains import LONG, N_TRAIN, Piece
 from pruning_phases.config import Network, Training
 from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, architecture_of
+from pruning_phases.errors import StoreError
 from pruning_phases.experiments import Group, Step, magnitude
-from pruning_phases.outputs import StoreError, write_durably
+from pruning_phases.outputs import write_durably
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import provenance
 
@@ -171,7 +172,7 @@ def load_closeup(path: Path = FILE) -> Closeup:
         return Closeup(removed=stored["removed"], **tables)
 
 
-def remake(path: Path = FILE, report: Callable[[str], None] = print) -> None:
+def remake(path: Path = FILE) -> None:
     """Compute and write it."""
     training, start = Piece("base", "", NETWORK.width, 1, LONG).sweep.training, time.process_time()
     closeup = compute(training, load(training.dataset))
@@ -181,7 +182,7 @@ def remake(path: Path = FILE, report: Callable[[str], None] = print) -> None:
         **provenance(torch.device("cpu")),
     }
     save(closeup, path, **made)
-    report(f"{path}: {path.stat().st_size / 1e3:.0f} kB, {made['seconds']} s of one core")
+    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB, {made['seconds']} s of one core")
 
 
 if __name__ == "__main__":

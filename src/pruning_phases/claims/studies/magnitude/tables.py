@@ -18,13 +18,13 @@ WORDS = {piece.variant: piece.words for piece in PIECES}
 CONTROLS = ("random", "random-layer", "rewired-drawn", "rewired-shuffled")
 
 
-def with_error(values: Sequence[float], digits: int = 3) -> str:
+def with_error(values: Sequence[float]) -> str:
     """Mean ± s/√R; – where a chain does not get there."""
     values = np.asarray(values, float)
     if not len(values) or not np.isfinite(values).all():
         return "–"
     mean, error, _ = mean_and_error(values)
-    return f"{mean:.{digits}g} ± {error:.1g}" if np.isfinite(error) else f"{mean:.{digits}g}"
+    return f"{mean:.3g} ± {error:.1g}" if np.isfinite(error) else f"{mean:.3g}"
 
 
 def networks_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,17 +144,17 @@ def gap_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["variant", "density", "difference", "error", "n"])
 
 
-def loss_table(closeup: Closeup, last: int = 79) -> pd.DataFrame:
-    """Mean training loss of the last mini-batches (79: an epoch) of every kind of network, by the share of connections left (%)."""
-    mean = closeup.losses.groupby(["step", "kind"])["loss"].agg(lambda loss: loss.iloc[-last:].mean()).unstack()
+def loss_table(closeup: Closeup) -> pd.DataFrame:
+    """Mean training loss of the last epoch (79 mini-batches) of every kind of network, by the share of connections left (%)."""
+    mean = closeup.losses.groupby(["step", "kind"])["loss"].agg(lambda loss: loss.iloc[-79:].mean()).unstack()
     mean.index = (100 * closeup.curves.set_index("step")["density"][mean.index]).round(3).rename("% left")
     return mean[list(KINDS)].rename(columns=KINDS).round(2)
 
 
-def curve_table(rows: pd.DataFrame, steps: int = 5) -> pd.DataFrame:
-    """Accuracy of the base at every `steps`-th step, widths side by side, with the density in per cent: the headline numbers."""
+def curve_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of the base at every fifth step, widths side by side, with the density in per cent: the headline numbers."""
     curves = pruning_curves(rows[rows["variant"] == "base"], "accuracy")
-    curves = curves[curves["step"] % steps == 0]
+    curves = curves[curves["step"] % 5 == 0]
     table = curves.pivot(index="step", columns="width", values="mean").round(3)
     table.insert(0, "% left", (100 * curves.groupby("step")["density"].mean()).round(3))
     table.columns.name = None

@@ -25,9 +25,3 @@ from pruning_phases.claims.studies.sensitivity.measure import estimates
 from pruning_phases.claims.studies.study import BASE
 
 results, protocol_table = SENSITIVITY.results, SENSITIVITY.protocol_table
-
-__all__ = [
-    "ANCHORS", "BASE", "CONCLUSIONS", "RISES", "SENSITIVITY", "SURVIVAL", "SWEEPS", "VARIANTS", "VERDICTS", "At",
-    "counts", "estimates", "judge", "label", "protocol_table", "results", "shift_table", "shifts",
-    "survival",
-]  # fmt: skip

@@ -1,7 +1,5 @@
 """Why more data hurt: confidence and margins of kept networks, measured and predicted; made once by ``make theory``."""
 
-# ruff: noqa: F401  what is imported here is what the package offers
-
 from pruning_phases.claims.studies.theory.study import evidence, ship
 from pruning_phases.claims.studies.theory.tables import (
     PARTS,

@@ -16,9 +16,3 @@ from pruning_phases.claims.studies.weight_decay.tables import (
     verdicts_in_words,
 )
 from pruning_phases.claims.text import verdict_table
-
-__all__ = [
-    "CHAINS", "LINEAR_STRENGTHS", "N_TRAIN", "Chain", "amentia_chain", "areas_table", "end_in_words", "ends_table", "escape_fit",
-    "evidence", "jumps_table", "linear_in_words", "linear_table", "onset_sentences", "published_table", "ship",
-    "verdict_table", "verdicts_in_words",
-]  # fmt: skip

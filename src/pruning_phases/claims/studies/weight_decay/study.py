@@ -82,7 +82,6 @@ def ship(
     path: Path | None = None,
     *,
     chains: Sequence[Chain] = CHAINS,
-    executor: str = "auto",
     smoke: bool = False,
     replace: bool = True,
     report: Callable[[str], None] = print,
@@ -96,7 +95,7 @@ def ship(
     tables, parts = [], []
     for chain in chains:
         report(f"{chain.name}: {chain.words}")
-        sweeps.run(chain.sweep, store, executor, keep_weights=chain.probed)
+        sweeps.run(chain.sweep, store, keep_weights=chain.probed)
         rows = chain_rows(store, chain)
         tables.append(rows.assign(table="chains"))
         if chain.probed:

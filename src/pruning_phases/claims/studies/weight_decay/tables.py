@@ -217,9 +217,9 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
     return sentences | {"verdicts": verdicts_in_words(judged)}
 
 
-def _caught(found: Evidence, chain: str = "mnist") -> str:
+def _caught(found: Evidence) -> str:
     """How many realizations stopped training in the middle of the collapse, and what was left before."""
-    up = found.of(chain)
+    up = found.of("mnist")
     up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
     last = np.array([part.sort_values("value")["learned"].tail(2).to_numpy() for _, part in up.groupby("realization")])
     caught = last[:, 1] < last[:, 0] / 2
