@@ -197,8 +197,6 @@ def test_the_live_epochs_of_the_page_are_those_of_python():
             part = rows[(rows[list(here)] == list(here.values())).all(axis=1) & (rows["p_eval"] == 0.5)]
             loss = observables.averages(part[[*RESULT_COLUMNS]], "loss").sort_values("n_train")["mean"]
             assert one["loss"] == pytest.approx(loss.tolist(), rel=5e-4)
-    asked = "return data.map((text) => live.epoch.asked(text, 'epoch', [1, 2, 4], 2));"
-    assert evaluate("epoch.js", asked, ["?epoch=2", "?epoch=3", "?epoch=x", ""]) == [1, 2, 2, 2]
     none = live.epoch_figure(claims.Evidence(trained().assign(loss=1.0), MNIST)).payload
     assert all(value is None for row in none["border"] for value in row)
 

@@ -9,12 +9,7 @@
     p_train: look.value, alpha: data.alpha[e][t][q], alpha_error: data.alpha_error[e][t][q], loss: data.loss[e][t][q],
     border: data.border[e][t], border_error: data.border_error[e][t], train_loss: data.train_loss[e][t],
   }));
-  /* Position in a list of the number asked for in the page's address, else `otherwise`. */
-  const asked = (search, name, values, otherwise) => {
-    const text = new URLSearchParams(search).get(name), found = text === null ? -1 : values.indexOf(Number(text));
-    return found < 0 ? otherwise : found;
-  };
-  live.epoch = { at, asked };
+  live.epoch = { at };
   if (!live.start) return; // outside a page
 
   const { h } = live;
@@ -22,7 +17,7 @@
 
   const draw = (body, data) => {
     const { epochs, p_eval, n_train } = data, last = epochs.length - 1;
-    const state = { epoch: asked(location.search, "epoch", epochs, last), point: asked(location.search, "p_eval", p_eval, data.start), timer: null };
+    const state = { epoch: last, point: data.start, timer: null };
     const shown = h("output", {}), shownPoint = h("output", {});
     const slider = live.slider(0, last, 1, state.epoch, (value) => {
       stop();
@@ -55,7 +50,7 @@
       ...readout.nodes,
       h("div", { class: "pp-grid" }, exponent, loss, border),
       legend,
-      live.hint("Above zero in (a) is dementia: more data raise the loss. Hollow in (c): epochs still to come. The address of the page keeps epoch and <i>p</i><sub>eval</sub>."));
+      live.hint("Above zero in (a) is dementia: more data raise the loss. Hollow in (c): epochs still to come."));
 
     const series = (t, extra) => {
       const look = data.p_train[t], color = live.theme().of(look);
@@ -112,23 +107,10 @@
       border.setAttribute("aria-label", `Border between eumentia and dementia up to epoch ${epochs[state.epoch]}`);
     };
 
-    /* Pages opened from a disk may not change their address. */
-    const remember = () => {
-      const address = new URL(location.href);
-      address.searchParams.set("epoch", epochs[state.epoch]);
-      address.searchParams.set("p_eval", p_eval[state.point]);
-      try {
-        history.replaceState(null, "", address);
-      } catch {
-        return;
-      }
-    };
-
     const describe = () => at(data, state.epoch, state.point).map((one) => {
       const where = one.border === null ? "no border" : `border at ${live.withError(one.border, one.border_error)}`;
       return `<i>p</i><sub>train</sub> = ${one.p_train}: ${where}, training loss ${live.short(one.train_loss, 2)}`;
     }).join("; ");
-    let touched = false;
     const update = live.soon(() => {
       slider.value = state.epoch;
       point.value = state.point;
@@ -140,15 +122,20 @@
       drawExponent();
       drawLoss();
       drawBorder();
-      const theme = live.theme(), label = h("span", { class: "pp-key" });
+      const theme = live.theme(), label = h("span", {});
       label.innerHTML = "<i>p</i><sub>train</sub> =";
-      legend.replaceChildren(h("div", { class: "pp-legend" }, label, ...data.p_train.map((look) =>
+      legend.replaceChildren(h("div", { class: "pp-legend" }, h("span", { class: "pp-key" }, label), ...data.p_train.map((look) =>
         h("span", { class: "pp-key" }, h("span", { style: `color:${theme.of(look)}`, "aria-hidden": "true" }, look.sign), String(look.value)))));
-      if (touched) remember();
-      touched = true;
     });
     update();
     live.onTheme(update);
+    live.states.epoch = {
+      read: () => ({ epoch: epochs[state.epoch], p_eval: p_eval[state.point] }),
+      write: (asked) => {
+        state.point = live.nearest(p_eval, asked.p_eval) ?? state.point;
+        go(live.nearest(epochs, asked.epoch) ?? state.epoch);
+      },
+    };
     live.epochFigure = { data, state, go, describe };
   };
   live.start("epoch", draw);
