@@ -87,7 +87,7 @@ def stand_in(monkeypatch):
     monkeypatch.setattr(sweeps, "run_batches", run_batches)
     monkeypatch.setattr(sweeps, "prepare", lambda *_: None)
     monkeypatch.setattr(
-        sweeps, "_where", lambda device, executor, real=sweeps._where: (real(device, executor)[0], IN_PROCESS)
+        sweeps, "placed", lambda device, executor, real=sweeps.placed: (real(device, executor)[0], IN_PROCESS)
     )
 
 

@@ -275,7 +275,7 @@ def test_fixed_p_c_and_fixed_extra_parameters():
     assert (same.p_c, same.nu, same.chi_squared) == (plain.p_c, plain.nu, plain.chi_squared)
     assert same.p_c_contour == plain.p_c_contour
     only = fit_collapse(data, Drift(), fixed={"p_c": 0.45, "nu": 3.0}, n_bootstrap=0)
-    assert only.contour["c"][0] < 0.05 < only.extra_contour["c"][1]
+    assert only.contour["c"][0] < 0.05 < only.contour["c"][1]
 
 
 @pytest.mark.parametrize(

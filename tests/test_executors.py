@@ -102,11 +102,11 @@ def test_a_lost_worker_is_told_from_failed_work():
 
 def test_gpus_of_this_machine_do_not_matter_to_a_cluster(monkeypatch):
     monkeypatch.setattr(sweeps.torch.cuda, "is_available", lambda: False)
-    assert sweeps._where("cuda", "slurm:gpus=1")[0] == "cuda"
-    assert sweeps._where("auto", "dask:tcp://head:8786")[0] == "auto"
+    assert sweeps.placed("cuda", "slurm:gpus=1")[0] == "cuda"
+    assert sweeps.placed("auto", "dask:tcp://head:8786")[0] == "auto"
     with pytest.raises(ConfigError, match="0 GPUs are visible here"):
-        sweeps._where("cuda", "in-process")
-    assert sweeps._where("auto", "in-process") == ("cpu", Choice("in-process"))
+        sweeps.placed("cuda", "in-process")
+    assert sweeps.placed("auto", "in-process") == ("cpu", Choice("in-process"))
 
 
 @pytest.mark.slow

@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from javascript import LIVE, evaluate
 from PIL import Image
+from scipy.interpolate import CubicHermiteSpline
 from tables import plane_table
 
 from pruning_phases import observables
 from pruning_phases.calibration import penalty
+from pruning_phases.claims.studies import theory as theory_study
 from pruning_phases.claims.studies.magnitude import load_closeup
 from pruning_phases.collapse import (
     BKT,
@@ -36,6 +38,7 @@ from pruning_phases_book.live.figure import LiveFigure, plain
 from pruning_phases_book.live.mask import mask_payload
 from pruning_phases_book.live.networks import BORDER, quantised, save_networks
 from pruning_phases_book.live.phase import phase_payload
+from pruning_phases_book.live.temperature import temperature_payload
 
 
 @pytest.fixture(scope="module")
@@ -599,6 +602,53 @@ def test_the_landscape_has_a_picture_and_its_scripts():
     assert '"live/landscape.js", "live/onset.js"' in figure.html()
     with pytest.raises(ValueError, match="at least 2"):
         live.onset_figure(layers=(1, 3))
+
+
+# The plane at a temperature
+
+
+@pytest.fixture(scope="module")
+def cooled_study():
+    return theory_study.evidence(), theory_study.cooling()
+
+
+def test_the_plane_at_a_temperature_is_that_of_python(cooled_study):
+    """Between the measured temperatures, to 1e-6; at them, and calibrated, the exponents of the page."""
+    found, cooled = cooled_study
+    data = temperature_payload(found, cooled)
+    ln_t = data["ln_t"]["first"] + data["ln_t"]["step"] * np.arange(data["ln_t"]["n"])
+    places = [*np.random.default_rng(0).uniform(ln_t[0], ln_t[-1], 5), 0.0, ln_t[-1], None]
+    body = "return data.places.map((lnT) => live.cooling.plane(data, lnT))"
+    shown = evaluate("cooling.js", body, data | {"places": places})
+    curves = CubicHermiteSpline(ln_t, np.array(data["loss"]), np.array(data["slope"]), axis=-1)
+    sizes = np.array([size["n"] for size in data["sizes"]])
+    large = sizes >= found.n_min
+    for place, one in zip(places, shown, strict=True):
+        loss = (np.array(data["fitted"]) if place is None else curves(place))[..., large]
+        slopes = np.polyfit(np.log(sizes[large]), loss.reshape(-1, large.sum()).T, 1)[0]
+        assert np.array(one["alpha"]).ravel() == pytest.approx(slopes, abs=1e-6)
+        for alpha, border in zip(one["alpha"], one["border"], strict=True):
+            up = [k for k in range(len(alpha) - 1) if alpha[k] < 0 <= alpha[k + 1]]
+            expected = np.interp(0, alpha[up[-1] : up[-1] + 2], data["p_eval"][up[-1] : up[-1] + 2]) if up else None
+            assert border == (None if expected is None else pytest.approx(expected, abs=1e-6))
+    for column, one in (("loss", shown[5]), ("loss_calibrated", shown[7])):
+        page = theory_study.exponent_plane(found, column)["alpha"]
+        assert np.array(one["alpha"]).ravel() == pytest.approx(page, abs=2e-4), "of the payload's rounding"
+
+
+def test_losses_between_measured_temperatures_are_good_to_a_per_mille(cooled_study):
+    cooled = cooled_study[1]
+    table = cooled.pivot(index=["p_train", "p_eval", "n_train", "realization"], columns="temperature")
+    ln_t, loss = np.log(table["loss"].columns.to_numpy()), np.log(table["loss"].to_numpy())
+    half = CubicHermiteSpline(ln_t[::2], loss[:, ::2], table["slope"].to_numpy()[:, ::2], axis=1)
+    # with every second temperature left out; with all of them the error of cubics is smaller by 2⁴
+    assert np.abs(half(ln_t[1::2]) - loss[:, 1::2]).max() < 16e-3
+
+
+def test_the_plane_at_a_temperature_has_a_picture_and_its_scripts(cooled_study):
+    figure = live.temperature_figure(*cooled_study)
+    assert '"live/cooling.js", "live/temperature.js"' in figure.html()
+    assert len(figure.html()) < 500_000
 
 
 def test_a_link_to_a_live_figure_names_its_state():

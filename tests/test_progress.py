@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pruning_phases.config import Network, Training, preset
-from pruning_phases.runs import progress as module
 from pruning_phases.runs.planning import plan
 from pruning_phases.runs.progress import Progress, cost, expected_epochs
 from pruning_phases.runs.store import Store
@@ -66,8 +65,10 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
 
 def test_expected_epochs_follow_the_measured_ones():
     training = Training()
-    for i, n_train in enumerate(module._SIZES):
-        for j, p in enumerate(module._RATES):
-            assert expected_epochs(Network(2, 100, n_train, p, 0), training) == pytest.approx(module._EPOCHS[i][j])
+    measured = {(500, 0.0): 34, (2_000, 0.5): 43, (8_000, 0.9): 75, (16_000, 0.975): 33}
+    for (n_train, p), epochs in measured.items():
+        assert expected_epochs(Network(2, 100, n_train, p, 0), training) == pytest.approx(epochs)
+    assert expected_epochs(Network(2, 100, 1_000, 0.0, 0), training) == pytest.approx((34 + 26) / 2)  # in ln N
+    assert expected_epochs(Network(2, 100, 500, 0.05, 0), training) == pytest.approx((34 + 39) / 2)
     assert expected_epochs(Network(2, 100, 500, 0.9, 0), Training(max_epochs=15)) == 15
     assert expected_epochs(Network(2, 100, 50, 0.9, 0), training) == pytest.approx(173)

@@ -153,7 +153,7 @@ def test_workers_are_started_where_the_work_is_worth_it(tmp_path, monkeypatch):
     def carry_out(jobs, settings, choice):
         asked.append(choice.kind)
 
-    monkeypatch.setattr("pruning_phases.runs.sweep._carry_out", carry_out)
+    monkeypatch.setattr("pruning_phases.runs.sweep.carry_out", carry_out)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     for name, executor in (("smoke", "auto"), ("smoke", "loky:2"), ("laptop", "auto"), ("laptop", "in-process")):
         run(preset(name), tmp_path, executor=executor, device="cpu")

@@ -486,6 +486,35 @@ def test_the_mask_follows_its_slider_by_keyboard_on_a_phone(open_page):
     assert one.errors == []
 
 
+# The plane at a temperature, on the page of overconfidence
+
+
+def test_the_temperature_follows_its_slider_and_the_plane_the_keyboard(open_page):
+    opened = open_page("sections/21_overconfidence.html", size=PHONE)
+    page = opened.page
+    page.wait_for_selector("#live-temperature[data-ready] .pp-readout b", timeout=30_000)
+    before = text(page, "temperature")
+    page.locator('#live-temperature input[type="range"]').focus()
+    page.keyboard.press("End")
+    settle(page)
+    hot = text(page, "temperature")
+    assert before.startswith("T = 1:")
+    assert hot.startswith("T = 256:")
+    page.locator('#live-temperature [data-plot="map"]').focus()
+    page.keyboard.press("ArrowUp")
+    settle(page)
+    assert text(page, "temperature") != hot
+    page.locator("#live-temperature select").first.select_option("fitted")
+    settle(page)
+    assert text(page, "temperature").startswith("fitted T")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate("pruningPhases.states.temperature.read().t") == "fitted"
+    page.evaluate("pruningPhases.states.temperature.write({ t: '4', p_train: '0.11', p_eval: '0.8', colour: 'none' })")
+    assert text(page, "temperature").startswith("T = 4:")
+    assert page.evaluate("pruningPhases.states.temperature.read().colour") == "alpha"
+    assert opened.errors == []
+
+
 # State, picture, full size, other pages
 
 

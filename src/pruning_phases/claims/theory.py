@@ -3,14 +3,15 @@
 The rules were written down before the networks of the study (`studies.theory`) were looked at. A first look had shown two networks with
 p_train = 0.1: at p_eval = 0.9 their losses were 8.9, 9.2, 12.2, 14.6 for N = 1 000, 4 000, 16 000, 50 000, after calibration 2.12, 2.07,
 2.09, 2.11. The rules of the predictions are older than the common mode of `theory`: Gaussian logits, tried first on a
-few networks, were off by factors, and the common mode was found on them. Exponents are slopes of ln against ln N over N ≥ `N_MIN`,
+few networks, were off by factors, and the common mode was found on them. The rules for deeper networks and for the last weights were
+written while those were being trained, before any was looked at. Exponents are slopes of ln against ln N over N ≥ `N_MIN`,
 where sizes begin to scale; numbers have the 95 % interval of Student's t over realizations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
@@ -18,25 +19,51 @@ import pandas as pd
 
 from pruning_phases import observables, theory
 from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, judge_all, listed
-from pruning_phases.claims.intervals import Undecidable, mean_of
-from pruning_phases.observables.statistics import weighted_line
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, mean_of
+from pruning_phases.observables.averages import by_realization
+from pruning_phases.observables.statistics import jackknife_error, weighted_line
 
 N_MIN = 4_000
 LINE = ["p_train", "p_eval"]
 BASE_RATE = 1e-3
+OCTAVES = (4_000, 8_000, 16_000, 32_000)
+NEAR = 0.1  # of p_eval, about the border
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rows of the study: one for each network and p_eval (`studies.theory.COLUMNS`)."""
+    """Rows of the study: one for each network and p_eval.
+
+    more: the same of deeper networks (restore = best) and of last weights. reference: results with many realizations (tidy rows).
+    """
 
     rows: pd.DataFrame
     n_min: int = N_MIN
+    more: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reference: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def base(self) -> pd.DataFrame:
         """Networks of the base protocol, two hidden layers."""
         return self.rows[(self.rows["learning_rate"] == BASE_RATE) & (self.rows["depth"] == 2)]
+
+    def layers(self, *depths: int) -> dict[int, pd.DataFrame]:
+        """Rows of the base protocol by the number of hidden layers. Raises Undecidable if there are none."""
+        if depths == (2,):
+            return {2: self.base}
+        some = self.more[(self.more["restore"] == "best") & self.more["depth"].isin(depths)] if len(self.more) else []
+        if not len(some):
+            raise Undecidable("there are no deeper networks")
+        return dict(iter(some.groupby("depth")))
+
+    @cached_property
+    def last(self) -> pd.DataFrame:
+        """Rows of last weights, with those of the same networks' best weights as columns `…_best`. Raises Undecidable if there are none."""
+        some = self.more[self.more["restore"] == "last"] if len(self.more) else []
+        if not len(some):
+            raise Undecidable("there are no networks with their last weights")
+        keys = ["depth", "width", "n_train", "learning_rate", *LINE, "realization"]
+        return some.merge(self.base, on=keys, suffixes=("", "_best"), validate="one_to_one")
 
     def plane(self, loss: str = "loss", rows: pd.DataFrame | None = None) -> observables.Plane:
         """`observables.plane` of a column of losses."""
@@ -62,9 +89,9 @@ class Evidence:
         line = weighted_line(np.log(table.columns.to_numpy(float)), y, np.isfinite(y).astype(float))
         return pd.Series(line.slope, index=table.index).unstack("realization")
 
-    def borders(self, loss: str = "loss") -> pd.DataFrame:
+    def borders(self, loss: str = "loss", rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """p_eval where the exponent of a loss changes sign from − to + by p_train (rows) and realization; NaN where it does not."""
-        slopes = self.slopes(loss)
+        slopes = self.slopes(loss, rows)
         places = {}
         for p_train, part in slopes.groupby("p_train"):
             p = part.index.get_level_values("p_eval").to_numpy()
@@ -127,19 +154,27 @@ def loss_and_scale(evidence: Evidence, p_eval: float) -> Finding:
     return Finding(mean_of((loss - scale).mean(), "an exponent is missing"), words)
 
 
-def deviation(evidence: Evidence, share: float, predicted: str, measured: str) -> Finding:
-    """Quantile of |predicted / measured − 1| over the plane and all N, in each realization."""
-    rows = evidence.base
+def deviation(
+    evidence: Evidence, share: float, predicted: str, measured: str, depths: tuple[int, ...] = (2,)
+) -> Finding:
+    """Quantile of |predicted / measured − 1| over the plane, all N and depths, in each realization."""
+    rows = pd.concat(evidence.layers(*depths).values())
     off = (rows[predicted] / rows[measured] - 1).abs()
     return Finding(mean_of(off.groupby(rows["realization"]).quantile(share), "there are no predictions"))
 
 
-def border_deviation(evidence: Evidence) -> Finding:
-    """Largest distance of the predicted border from the measured one over p_train, both on the same images."""
-    off = (evidence.borders("predicted") - evidence.borders("loss_subset")).abs()
+def border_deviation(evidence: Evidence, depths: tuple[int, ...] = (2,)) -> Finding:
+    """Largest distance of the predicted border from the measured one over p_train and depths, both on the same images."""
+    parts = {
+        depth: (evidence.borders("predicted", rows) - evidence.borders("loss_subset", rows)).abs()
+        for depth, rows in evidence.layers(*depths).items()
+    }
+    off = pd.concat(parts)
     if off.notna().sum().min() == 0:
         raise Undecidable("no line crosses in both")
-    words = "; ".join(f"p_train {p:g}: {value:.3f}" for p, value in off.mean(axis=1).dropna().items())
+    layers = {depth: f"{depth} layers, " if len(depths) > 1 else "" for depth in parts}
+    means = off.mean(axis=1).dropna()
+    words = "; ".join(f"{layers[depth]}p_train {p:g}: {value:.3f}" for (depth, p), value in means.items())
     return Finding(mean_of(off.max(), "no line crosses in both"), words)
 
 
@@ -160,6 +195,63 @@ def scale_at_rates(evidence: Evidence, p_eval: float) -> Finding:
     a, b = evidence.slopes("scale", fast), evidence.slopes("scale", slow)
     words = f"exponents {a.mean().mean():.3f} and {b.mean().mean():.3f}"
     return Finding(mean_of((a - b).mean(), "an exponent is missing"), words)
+
+
+def last_over_best(evidence: Evidence, column: str, p_eval: float) -> Finding:
+    """Logarithm of a column at the last weights over that at the best, mean over p_train and N at one p_eval."""
+    rows = evidence.last[np.isclose(evidence.last["p_eval"], p_eval)]
+    ratio = np.log(rows[column] / rows[f"{column}_best"])
+    return Finding(mean_of(ratio.groupby(rows["realization"]).mean(), "there are no networks"))
+
+
+def alpha_without_stopping(evidence: Evidence, p_eval: float) -> Finding:
+    """Exponent of the loss at the last weights less that at the best, mean over p_train at one p_eval."""
+    rows = evidence.last[np.isclose(evidence.last["p_eval"], p_eval)]
+    last, best = evidence.slopes("loss", rows), evidence.slopes("loss_best", rows)
+    words = f"exponents {last.mean().mean():.3f} and {best.mean().mean():.3f}"
+    return Finding(mean_of((last - best).mean(), "an exponent is missing"), words)
+
+
+def steepness(reference: pd.DataFrame, p_train: float) -> np.ndarray:
+    """The slope dα/dp_eval at the border of one line, α between neighbouring `OCTAVES`: from all realizations and without each, [1 + R, 3].
+
+    The border is where α last turns positive; the slope is that of a line through the points within `NEAR` of it. NaN where there is none.
+    """
+    rows = reference[np.isclose(reference["p_train"], p_train) & reference["n_train"].isin(OCTAVES)]
+    table = np.log(by_realization(rows, "loss")).stack().unstack("n_train").droplevel(["depth", "width", "p_train"])
+    octave = (table.diff(axis=1).iloc[:, 1:] / np.log(2)).unstack("realization")
+    p, alpha = octave.index.to_numpy(), octave.to_numpy().reshape(len(octave), len(OCTAVES) - 1, -1)
+    n = alpha.shape[-1]
+    means = [alpha.mean(-1), *((alpha.sum(-1) - alpha[..., r]) / max(n - 1, 1) for r in range(n))]
+    return np.array([[_slope_at_zero(p, each) for each in mean.T] for mean in means])
+
+
+def _slope_at_zero(p: np.ndarray, alpha: np.ndarray) -> float:
+    up = np.flatnonzero((alpha[:-1] < 0) & (alpha[1:] >= 0))
+    if not len(up):
+        return np.nan
+    k = up[-1]
+    near = np.abs(p - np.interp(0, alpha[k : k + 2], p[k : k + 2])) <= NEAR
+    return np.polyfit(p[near], alpha[near], 1)[0]
+
+
+def sharpening(reference: pd.DataFrame, p_train: Iterable[float]) -> Estimate:
+    """Exponent in N of `steepness`, mean over lines, with the interval of the jackknife over the realizations that they share."""
+    found = np.stack([steepness(reference, p) for p in p_train])
+    middle = np.log(OCTAVES[:-1]) + np.log(2) / 2
+    exponents = [weighted_line(middle, np.log(each), np.ones_like(each)).slope for each in found]
+    mean = np.mean(exponents, axis=0)
+    return around(mean[0], jackknife_error(mean[1:]), len(mean) - 1)
+
+
+def sharpens(evidence: Evidence, p_train: tuple[float, ...]) -> Finding:
+    """`sharpening` of the lines that the rule was not made from."""
+    if evidence.reference.empty:
+        raise Undecidable("there are no results with many realizations")
+    found = sharpening(evidence.reference, p_train)
+    if not np.isfinite(found.number):
+        raise Undecidable("a line has no border")
+    return Finding(found, f"ν = 6 expects {1 / 6:.3f}")
 
 
 def remedy(evidence: Evidence, p_eval: float) -> Finding:
@@ -205,16 +297,41 @@ _RULES = (
      partial(deviation, share=0.95, predicted="predicted", measured="loss_subset"), "its 95 % quantile", "Fifteen per cent.", PREDICTION),
     ("prediction-border", "They predict the border.", (0.0, 0.03), border_deviation,
      "largest |p_c predicted − measured| over p_train", "A little more than half a step of p_eval.", PREDICTION),
+    ("prediction-deeper", "They predict the loss of deeper networks as well.", (0.0, 0.05),
+     partial(deviation, share=0.5, predicted="predicted", measured="loss_subset", depths=(3, 4)),
+     "median |predicted/measured − 1| over p_train, p_eval and N, three and four hidden layers", "As with two.", PREDICTION),
+    ("border-deeper", "They predict the border of deeper networks as well.", (0.0, 0.03), partial(border_deviation, depths=(3, 4)),
+     "largest |p_c predicted − measured| over p_train, three and four hidden layers", "As with two.", PREDICTION),
     ("two-numbers", "Mean and spread of the margin are enough: the loss is that of a Gaussian margin.", (0.0, 0.1), gaussian_margins,
      "median |of the Gaussian/measured − 1|", "Ten per cent: a picture, not a prediction.", PREDICTION),
     ("rate-and-scale", "At a larger learning rate logits grow less with N.", NEGATIVE, partial(scale_at_rates, p_eval=0.6),
      "exponent of the scale at learning rate 0.01 less that at 0.001, p_eval = 0.6", "The sign is the claim.", RATES),
+    ("no-sharpening", "The border does not get sharper with N: at fixed width it is a crossover.", (-0.08, 0.08),
+     partial(sharpens, p_train=(0.15, 0.25)), "exponent in N of dα/dp_eval at α = 0, N from 4 000 to 32 000, p_train 0.15 and 0.25",
+     "Half of the 1/6 of an algebraic transition with ν = 6. Written after p_train 0.05, 0.1 and 0.2 had been seen, for two lines that "
+     "had not.", PREDICTION),
+    ("stopping-scale", "Going on beyond the best epoch makes logits larger.", POSITIVE, partial(last_over_best, column="scale", p_eval=0.6),
+     "ln of the logits' scale, last weights over best, p_eval = 0.6, mean over p_train and N", "The sign is the claim.", RATES),
+    ("stopping-border", "It makes more data hurt more.", POSITIVE, partial(alpha_without_stopping, p_eval=0.6),
+     "α with the last weights less α with the best, p_eval = 0.6, mean over p_train", "The sign is the claim.", RATES),
+    ("stopping-calibrated", "It leaves the answers as they are: calibrated losses agree.", (-0.02, 0.02),
+     partial(last_over_best, column="loss_calibrated", p_eval=0.6),
+     "ln of the calibrated loss, last weights over best, p_eval = 0.6, mean over p_train and N", "Two per cent.", RATES),
     ("free-remedy", "Temperature scaling alone is worth more than the best dropout rate alone.", (0.0, 1.0), partial(remedy, p_eval=0.7),
      "calibrated loss for p_train = 0 over the raw loss at the best p_train, p_eval = 0.7, largest N", "The sign of the difference.", USE),
 )  # fmt: skip
+_PENDING = (
+    "prediction-deeper",
+    "border-deeper",
+    "no-sharpening",
+    "stopping-scale",
+    "stopping-border",
+    "stopping-calibrated",
+)  # their networks are being measured
 CLAIMS = tuple(
     Claim(slug, words, true_for, measure, "why more data hurt", statistic, reason, figure)
     for slug, words, true_for, measure, statistic, reason, figure in _RULES
+    if slug not in _PENDING
 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 
-def _works(call: Callable[[], object]) -> bool:
+def works(call: Callable[[], object]) -> bool:
     """Whether a private operator exists, takes these arguments and runs."""
     try:
         call()
@@ -38,9 +38,9 @@ def _try_fused() -> None:
     _fused(tensors, [torch.ones((), dtype=torch.float64)], lr=0.1, beta1=0.9, beta2=0.9, weight_decay=0.1, eps=0.1)
 
 
-THRESHOLD = _works(lambda: _threshold(torch.ones(2), torch.ones(2)))
-ONEDNN = torch.backends.mkldnn.is_available() and _works(lambda: _onednn(torch.ones(2, 2), torch.ones(2, 2)))
-FUSED_ADAM = _works(_try_fused)
+THRESHOLD = works(lambda: _threshold(torch.ones(2), torch.ones(2)))
+ONEDNN = torch.backends.mkldnn.is_available() and works(lambda: _onednn(torch.ones(2, 2), torch.ones(2, 2)))
+FUSED_ADAM = works(_try_fused)
 
 
 def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -16,9 +16,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
-from torch.func import grad, jvp
+from torch.func import grad, jvp, vmap
 
 from pruning_phases.observables.statistics import jackknife_error
+
+PROBES_AT_ONCE = 8  # each takes the memory of a pass forward and backward
 
 
 def scalar_curvature(gradient: torch.Tensor, hessian: torch.Tensor) -> torch.Tensor:
@@ -40,14 +42,10 @@ def estimated_curvature(
     times = _times(energy, at)
     generator = torch.Generator().manual_seed(seed)
     gradient = grad(energy)(at)
-    traces, squares = [], []
-    for _ in range(n_probes):
-        signs = torch.randint(0, 2, at.shape, generator=generator).to(at) * 2 - 1
-        product = times(signs)
-        traces.append(signs @ product)
-        squares.append(product @ product)
-    traces, squares, product = torch.stack(traces).double(), torch.stack(squares).double(), times(gradient).double()
-    gradient = gradient.double()
+    signs = torch.randint(0, 2, (n_probes, *at.shape), generator=generator).to(at) * 2 - 1
+    products = vmap(times, chunk_size=PROBES_AT_ONCE)(signs)
+    traces, squares = ((one * products).sum(1).double() for one in (signs, products))
+    gradient, product = gradient.double(), times(gradient).double()
 
     def estimate(chosen: torch.Tensor) -> torch.Tensor:
         t, n = traces[chosen], int(chosen.sum())

@@ -50,7 +50,7 @@ def run(
     Raises ConfigError for an impossible option, StoreError if results cannot be stored, ExecutorError if workers cannot be had.
     """
     store = store if isinstance(store, Store) else Store(store or default_store())
-    device, choice = _where(device, executor)
+    device, choice = placed(device, executor)
     if both_weights and (sweep.training.restore != "best" or keep_weights):
         raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
     if keep_weights or len(steps_of(sweep.training)) > 1:
@@ -74,7 +74,7 @@ def run(
     total, fruitless = todo.n_networks, 0
     asked = {one for job in todo.jobs for one in job.networks}
     while todo.jobs:
-        lost = _carry_out(todo.jobs, settings, choice)
+        lost = carry_out(todo.jobs, settings, choice)
         if lost is None:
             break
         before, todo = todo, plan(sweep, store, device, shard, choice.processes)
@@ -101,7 +101,7 @@ def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
     )
 
 
-def _where(device: str, executor: str) -> tuple[str, Choice]:
+def placed(device: str, executor: str) -> tuple[str, Choice]:
     """Device name and executor choice from the two options."""
     if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdecimal()):
         raise ConfigError(f"device = {device!r} is not possible: give auto, cpu, cuda or cuda:N")
@@ -117,7 +117,7 @@ def _where(device: str, executor: str) -> tuple[str, Choice]:
     return device, choice
 
 
-def _carry_out(jobs: Sequence[Job], settings: Settings, choice: Choice) -> BaseException | None:
+def carry_out(jobs: Sequence[Job], settings: Settings, choice: Choice) -> BaseException | None:
     """Run jobs until all are finished or lost; returns an error of a lost one, if any."""
     if choice.kind in ("loky", "gpu") and min(choice.workers, len(jobs)) == 1:
         choice = Choice("in-process")

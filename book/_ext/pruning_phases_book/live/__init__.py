@@ -12,3 +12,4 @@ from pruning_phases_book.live.mask import mask_figure
 from pruning_phases_book.live.networks import LiveNetworks, load_networks, train_networks
 from pruning_phases_book.live.onset import onset_figure
 from pruning_phases_book.live.phase import phase_figure
+from pruning_phases_book.live.temperature import temperature_figure

@@ -33,6 +33,7 @@ _ALSO = {
     "collapse": ["live/chi2.js", "live/own.js"],
     "digit": ["live/pruned.js"],
     "onset": ["live/landscape.js"],
+    "temperature": ["live/cooling.js"],
 }  # scripts that a kind needs besides its own
 PRINT_DPI, FALLBACK_DPI, FALLBACK_COLORS = 150, 80, 48
 

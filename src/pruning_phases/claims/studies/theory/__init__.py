@@ -1,9 +1,10 @@
 """Why more data hurt: confidence and margins of kept networks, measured and predicted; made once by ``make theory``."""
 
-from pruning_phases.claims.studies.theory.study import evidence, ship
+from pruning_phases.claims.studies.theory.study import cooling, evidence, ship
 from pruning_phases.claims.studies.theory.tables import (
     PARTS,
     TERMS,
+    at_temperature,
     averages,
     border_table,
     deviation_table,
@@ -12,7 +13,9 @@ from pruning_phases.claims.studies.theory.tables import (
     exponent_lines,
     exponent_plane,
     gaussian_margin_rows,
+    one_temperature,
     phases_table,
+    price_of_one,
     rates_table,
     recovered,
     remedies,

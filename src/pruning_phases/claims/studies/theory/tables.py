@@ -42,6 +42,46 @@ def exponent_lines(evidence: Evidence, columns: dict[str, str], p_train: float) 
     return pd.concat(tables, ignore_index=True)
 
 
+def at_temperature(evidence: Evidence, cooled: pd.DataFrame, temperature: float) -> Evidence:
+    """The losses with one of the measured temperatures for all networks (`studies.theory.cooling`), as `Evidence.base` has them."""
+    rows = cooled[np.isclose(cooled["temperature"], temperature)]
+    return Evidence(rows.assign(learning_rate=BASE_RATE, depth=2), evidence.n_min)
+
+
+def one_temperature(evidence: Evidence, cooled: pd.DataFrame, p_eval: float) -> pd.DataFrame:
+    """With each temperature for all networks, and (the last row) fitted to each network and rate: points where the loss rises with N, and
+    the loss of the largest N, geometric mean over p_train and realizations, unpruned and at `p_eval`.
+    """
+    rows = {}
+    for t in sorted(cooled["temperature"].unique()):
+        rows[f"{t:.3g}"] = (at_temperature(evidence, cooled, t), "loss")
+    rows["fitted"] = (evidence, "loss_calibrated")
+    table = {}
+    for name, (found, column) in rows.items():
+        largest = found.base[found.base["n_train"] == found.base["n_train"].max()]
+        loss = np.exp(np.log(largest[column].astype(float)).groupby(largest["p_eval"]).mean())
+        rising = int((found.slopes(column).mean(axis=1) > 0).sum())
+        table[name] = {
+            "rising points": rising,
+            "loss, unpruned": loss[0.0],
+            f"loss at p_eval = {p_eval:g}": loss[p_eval],
+        }
+    return pd.DataFrame(table).T.rename_axis("T").astype({"rising points": int})
+
+
+def price_of_one(table: pd.DataFrame) -> str:
+    """What a single temperature costs, by the table of `one_temperature`."""
+    pruned, alone, rising = table.columns[-1], "loss, unpruned", "rising points"
+    best, where = table.drop(index="fitted")[pruned].idxmin(), pruned.replace("p_eval =", "the rate")
+    raw, one, fitted = (table.loc[name] for name in ("1", best, "fitted"))
+    return (
+        f"With T = {best} for all, the best there of those measured, the {where} falls from {raw[pruned]:.2f} "
+        f"to {one[pruned]:.2f} (fitted: {fitted[pruned]:.2f}), and the loss rises with N at {one[rising]:.0f} points of the plane, not "
+        f"{raw[rising]:.0f} (fitted: {fitted[rising]:.0f}). Without pruning it {'is dearer' if one[alone] > raw[alone] else 'falls too'}: "
+        f"{one[alone]:.2f} instead of {raw[alone]:.2f}."
+    )
+
+
 def phases_table(evidence: Evidence) -> pd.DataFrame:
     """Median exponents in N over the points of each phase of the raw loss."""
     phase = evidence.plane().points.set_index(LINE)["phase"]

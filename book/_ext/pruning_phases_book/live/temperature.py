@@ -1,0 +1,58 @@
+"""The plane at a temperature: divide all logits by one number, slide it, see where more data still hurt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.claims.studies.theory import at_temperature, exponent_plane
+from pruning_phases.claims.theory import Evidence
+from pruning_phases.plotting import boundary_line, exponent_map, panels
+from pruning_phases.plotting.plane import cell_edges
+from pruning_phases_book.live import palette
+from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+
+LIMIT = 0.4  # end of the colour scale of alpha, as on the page
+SHOWN = (1, 4)
+ALT = (
+    "Two maps of the exponent alpha over training dropout (horizontal) and evaluation dropout (vertical), with the logits as they are and "
+    "divided by 4: with the smaller logits the border of dementia lies much higher."
+)
+
+
+def temperature_payload(found: Evidence, cooled: pd.DataFrame) -> dict[str, object]:
+    """Mean over realizations of ln L and d ln L/d ln T by [p_train][p_eval][N][T], ln L calibrated and ln T fitted by [p_train][p_eval][N].
+
+    `cooled`: as `studies.theory.cooling` returns it, at temperatures whose logarithms are equally spaced. Exponents are slopes of these
+    means in ln N over N ≥ `n_min`; both are linear in ln L, so that they are the means of the realizations' exponents.
+    """
+    where = ["p_train", "p_eval", "n_train"]
+    base = found.base[[*where, "loss_calibrated", "temperature"]]
+    fitted = np.log(base.set_index(where)).groupby(level=where).mean()
+    table = cooled.assign(loss=np.log(cooled["loss"])).groupby([*where, "temperature"])[["loss", "slope"]].mean()
+    axes = [level.to_numpy(float) for level in table.index.remove_unused_levels().levels]
+    shape = tuple(map(len, axes))
+    return {
+        "p_train": plain(axes[0], decimals=6),
+        "p_eval": plain(axes[1], decimals=6),
+        "edges": {"p_train": plain(cell_edges(axes[0]), decimals=6), "p_eval": plain(cell_edges(axes[1]), decimals=6)},
+        "sizes": palette.sizes(axes[2]),
+        "n_min": found.n_min,
+        "ln_t": {"first": float(np.log(axes[3][0])), "step": float(np.log(axes[3][1] / axes[3][0])), "n": shape[3]},
+        "loss": plain(table["loss"].to_numpy().reshape(shape), decimals=4),
+        "slope": plain(table["slope"].to_numpy().reshape(shape), decimals=4),
+        "fitted": plain(fitted["loss_calibrated"].to_numpy().reshape(shape[:3]), decimals=4),
+        "ln_t_fitted": plain(fitted["temperature"].to_numpy().reshape(shape[:3]), decimals=3),
+        "alpha_limit": LIMIT,
+        "colors": palette.scales(),
+    }
+
+
+def temperature_figure(found: Evidence, cooled: pd.DataFrame) -> LiveFigure:
+    """The live plane; arguments as `temperature_payload`."""
+    figure, axes = panels(len(SHOWN))
+    for ax, t in zip(axes, SHOWN, strict=True):
+        exponent_map(exponent_plane(at_temperature(found, cooled, t), "loss"), ax, limit=LIMIT)
+        boundary_line(found.plane().border, ax)
+        ax.set_title(f"$T$ = {t}", loc="right", fontsize=11)
+    return LiveFigure("temperature", temperature_payload(found, cooled), rendered(figure), ALT)
