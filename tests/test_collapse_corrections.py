@@ -346,13 +346,13 @@ def test_the_coefficients_are_the_generalised_least_squares_solution():
     fit = fit_expansion(data, Algebraic(), orders=[(3, 1)], fixed=fixed, omega=(0.3, 2.0), n_bootstrap=0)
     covariance, weight = shrunk_covariance(data)
     assert fit.shrinkage == weight
+    inverse = np.linalg.inv(covariance)
 
     def independent(omega, nu):
         """Normal equations with the inverse covariance, columns written one by one."""
         x = (data.p - 0.44) * data.n_train ** (1 / nu)
         columns = [x**j * (data.n_train / 500.0) ** (-k * omega) for k in (0, 1) for j in range(4)]
         design = np.stack(columns, axis=1)
-        inverse = np.linalg.inv(covariance)
         a = np.linalg.solve(design.T @ inverse @ design, design.T @ inverse @ data.y)
         residual = data.y - design @ a
         return a, residual @ inverse @ residual / (data.p.size - 8 - 2)

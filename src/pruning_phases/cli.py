@@ -69,30 +69,26 @@ def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     _sweep_arguments(parser)
-    parser.add_argument("--executor", default="auto", help=f"{EXECUTORS} (default: %(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
-    parser.add_argument(
-        "--keep-weights", action="store_true", help="store the weights too: new p_eval or passes then need no training"
-    )
-    parser.add_argument(
+    add("--executor", default="auto", help=f"{EXECUTORS} (default: %(default)s)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add("--keep-weights", action="store_true", help="store the weights too: new p_eval or passes then need no training")
+    add(
         "--shard",
         default="1/1",
         metavar="K/N",
         help="only the K-th of N parts of the sweep, for N machines without a scheduler (default: all of it)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and why, and end")
+    add("--dry-run", action="store_true", help="say what would be trained, and why, and end")
 
 
 def _add_compact(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     _sweep_arguments(parser)
-    parser.add_argument(
-        "--output", type=_path, required=True, help="the Parquet file; its manifest gets the ending .json"
-    )
-    parser.add_argument(
-        "--partial", action="store_true", help="join the networks that are there, although others are missing"
-    )
-    parser.add_argument(
+    add("--output", type=_path, required=True, help="the Parquet file; its manifest gets the ending .json")
+    add("--partial", action="store_true", help="join the networks that are there, although others are missing")
+    add(
         "--replace",
         action="store_true",
         help="rename an existing file with other content to the name with its checksum (default: refuse)",
@@ -100,18 +96,18 @@ def _add_compact(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", type=_path, help="a compact file (.parquet) or a store")
-    parser.add_argument("--networks", type=int, default=3, help="size of the sample (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
-    parser.add_argument("--exact", action="store_true", help="fail unless every network is the same bits")
+    add = parser.add_argument
+    add("source", type=_path, help="a compact file (.parquet) or a store")
+    add("--networks", type=int, default=3, help="size of the sample (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
+    add("--exact", action="store_true", help="fail unless every network is the same bits")
 
 
 def _add_notebooks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="*", help="notebooks by name, such as 01_phase_diagram (default: all)")
-    parser.add_argument(
-        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (YAML value)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", nargs="*", help="notebooks by name, such as 01_phase_diagram (default: all)")
+    add("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (YAML value)")
+    add(
         "-f",
         "--parameter-file",
         action="append",
@@ -120,7 +116,7 @@ def _add_notebooks(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML file with a line `name: value` for each parameter; -p goes before it",
     )
-    parser.add_argument(
+    add(
         "-e",
         "--each",
         action="append",
@@ -128,25 +124,22 @@ def _add_notebooks(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=A,B,…",
         help="one run for each value; given for several parameters, one for each combination",
     )
-    parser.add_argument(
+    add(
         "--output",
         type=_path,
         help="the executed notebook (.ipynb), or a folder (default: book/sections; with --each: runs)",
     )
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a notebook that takes longer")
-    parser.add_argument("--workers", type=int, default=1, help="notebooks that run at once (default: %(default)s)")
-    parser.add_argument("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
-    parser.add_argument(
-        "--html", action="store_true", help="also one HTML file of each, without code (default folder: runs)"
-    )
-    parser.add_argument("--list", action="store_true", help="list the notebooks")
+    add("--time-limit", type=float, metavar="SECONDS", help="end a notebook that takes longer")
+    add("--workers", type=int, default=1, help="notebooks that run at once (default: %(default)s)")
+    add("--in-place", action="store_true", help="store the outputs in the notebooks themselves")
+    add("--html", action="store_true", help="also one HTML file of each, without code (default folder: runs)")
+    add("--list", action="store_true", help="list the notebooks")
 
 
 def _add_collapse(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "table", type=_path, help="CSV file with columns size, parameter, value, and error or realization"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("table", type=_path, help="CSV file with columns size, parameter, value, and error or realization")
+    add(
         "-p",
         "--parameter",
         action="append",
@@ -154,7 +147,7 @@ def _add_collapse(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="set a parameter of the notebook 20_your_own_data, such as parameter_window=0.4,0.6",
     )
-    parser.add_argument(
+    add(
         "--output",
         type=_path,
         help="the report (.html); the executed notebook lies beside it (default: runs/TABLE.html)",
@@ -162,36 +155,33 @@ def _add_collapse(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_verdicts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     from pruning_phases.config import PROTOCOLS
 
-    parser.add_argument(
-        "--preset", default="shipped", help="which results: shipped (no training, the default), or a sweep to compute"
-    )
-    parser.add_argument(
-        "--protocol", default="base", help=f"which training protocol: {', '.join(PROTOCOLS)} (default: %(default)s)"
-    )
+    add("--preset", default="shipped", help="which results: shipped (no training, the default), or a sweep to compute")
+    add("--protocol", default="base", help=f"which training protocol: {', '.join(PROTOCOLS)} (default: %(default)s)")
     _store(parser)
-    parser.add_argument("--claim", action="append", metavar="CLAIM", help="judge this claim only (may be repeated)")
-    parser.add_argument("--n-bootstrap", type=int, default=200, help="resamples of every fit (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling")
-    parser.add_argument(
-        "--json", action="store_true", help="the whole table as JSON: also statistics, rules and reasons"
-    )
+    add("--claim", action="append", metavar="CLAIM", help="judge this claim only (may be repeated)")
+    add("--n-bootstrap", type=int, default=200, help="resamples of every fit (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the resampling")
+    add("--json", action="store_true", help="the whole table as JSON: also statistics, rules and reasons")
 
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--grid", help="grid of networks (default: the study's first)")
-    parser.add_argument("--realizations", type=int, help="networks at each point (default: those of the grid)")
-    parser.add_argument("--variants", metavar="A,B,…", help="names of variants (default: all)")
-    parser.add_argument("--store", type=_path, help="folder of the trained networks (default: store/NAME)")
-    parser.add_argument("--executor", default="auto", help=f"{EXECUTORS} (default: %(default)s)")
-    parser.add_argument("--output", type=_path, help="results; an earlier file is renamed (default: data/NAME.parquet)")
+    add = parser.add_argument
+    add("--grid", help="grid of networks (default: the study's first)")
+    add("--realizations", type=int, help="networks at each point (default: those of the grid)")
+    add("--variants", metavar="A,B,…", help="names of variants (default: all)")
+    add("--store", type=_path, help="folder of the trained networks (default: store/NAME)")
+    add("--executor", default="auto", help=f"{EXECUTORS} (default: %(default)s)")
+    add("--output", type=_path, help="results; an earlier file is renamed (default: data/NAME.parquet)")
 
 
 def _add_method_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", nargs="+", choices=["systems", "coverage"])
-    parser.add_argument("--sets", type=int, default=200, help="synthetic data sets per case (default: %(default)s)")
-    parser.add_argument("--out", type=_path, help="folder for the tables; earlier ones are renamed (default: data)")
+    add = parser.add_argument
+    add("study", nargs="+", choices=["systems", "coverage"])
+    add("--sets", type=int, default=200, help="synthetic data sets per case (default: %(default)s)")
+    add("--out", type=_path, help="folder for the tables; earlier ones are renamed (default: data)")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

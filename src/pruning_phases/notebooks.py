@@ -40,16 +40,8 @@ RUNS = Path("runs")  # folder of runs over combinations, unless another is named
 FAILED = ".failed.ipynb"
 _LONGEST_NAME = 150  # characters; file systems take 255 bytes, of which endings and temporary names need some
 _RECORDED_PACKAGES = (
-    "pruning-phases",
-    "torch",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "matplotlib",
-    "seaborn",
-    "papermill",
-)
+    "pruning-phases", "torch", "numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "papermill",
+)  # fmt: skip
 
 
 class NotebookError(RuntimeError):

@@ -15,18 +15,8 @@ from pruning_phases.reports import with_numbers
 
 ARCHIVE = "pruning-phases-source.tar.gz"
 _BUILT = {
-    ".git",
-    ".venv",
-    "_build",
-    "build",
-    "store",
-    "runs",
-    "sections",
-    "MNIST",
-    "FashionMNIST",
-    "KMNIST",
-    "__pycache__",
-}
+    ".git", ".venv", "_build", "build", "store", "runs", "sections", "MNIST", "FashionMNIST", "KMNIST", "__pycache__",
+}  # fmt: skip
 """Folders that hold nothing of the source, for copies that are no clone: with git, what is committed is the source."""
 
 

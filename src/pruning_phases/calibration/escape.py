@@ -15,6 +15,10 @@ from scipy.optimize import brentq
 
 from pruning_phases.calibration.penalty import energy, learned, stability
 
+SETTING = (0.2, 0.9, 3)
+"""λ, η and L of the network whose escape is timed."""
+RATE, MOST = 0.02, 2_000_000  # learning rate ε, steps
+
 
 def barrier(penalty: float, strength: float, depth: int) -> float:
     """ΔE from the state 0 over the saddle: the smaller root of λ = (η − μ) μ^{1−k}, k = 2/L; depth of at least 3. Raises ValueError where
@@ -58,20 +62,18 @@ def _times(
     return out
 
 
-def escape_times(
-    ratios: np.ndarray, *, penalty: float = 0.2, strength: float = 0.9, depth: int = 3, rate: float = 0.02, n_walkers: int = 200,
-    most: int = 2_000_000, seed: int = 0,
-) -> pd.DataFrame:  # fmt: skip
-    """Mean time ε·steps until half of the learned state is reached, for each ratio B/ε.
+def escape_times(ratios: np.ndarray, n_walkers: int = 200) -> pd.DataFrame:
+    """Mean time ε·steps until half of the learned state of `SETTING` is reached, for each ratio B/ε.
 
-    An exponential law is assumed for walkers that are not out after `most` steps. Returns ratio (B/ε), tau, log_error (1/√(escapes), the
+    An exponential law is assumed for walkers that are not out after `MOST` steps. Returns ratio (B/ε), tau, log_error (1/√(escapes), the
     standard error of ln τ) and escaped (share of the walkers).
     """
+    penalty, strength, depth = SETTING
     target, rows = learned(penalty, strength, depth) / 2, []
     for k, ratio in enumerate(np.asarray(ratios, dtype=float)):
-        noise = 1 / np.sqrt(ratio * rate)  # 1/√B
-        steps = _times(n_walkers, depth, penalty, strength, rate, noise, target, most, seed + k)
-        out = int((steps < most).sum())
-        row = {"ratio": ratio, "tau": rate * steps.sum() / max(out, 1), "log_error": 1 / np.sqrt(max(out, 1))}
+        noise = 1 / np.sqrt(ratio * RATE)  # 1/√B
+        steps = _times(n_walkers, depth, penalty, strength, RATE, noise, target, MOST, k)
+        out = int((steps < MOST).sum())
+        row = {"ratio": ratio, "tau": RATE * steps.sum() / max(out, 1), "log_error": 1 / np.sqrt(max(out, 1))}
         rows.append(row | {"escaped": out / n_walkers})
     return pd.DataFrame(rows)

@@ -121,19 +121,8 @@ def judge_claim(
 
 
 COLUMNS = (
-    "claim",
-    "section",
-    "words",
-    "statistic",
-    "rule",
-    "reason",
-    "number",
-    "low",
-    "high",
-    "verdict",
-    "finding",
-    "figure",
-)
+    "claim", "section", "words", "statistic", "rule", "reason", "number", "low", "high", "verdict", "finding", "figure",
+)  # fmt: skip
 
 
 def judge_all(claims: Iterable[Claim], evidence: object, slugs: Iterable[str] | None = None) -> pd.DataFrame:

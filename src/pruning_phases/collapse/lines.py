@@ -11,7 +11,7 @@ import pandas as pd
 from pruning_phases.collapse.ansatz import Ansatz
 from pruning_phases.collapse.compare import compare_ansaetze, nu_relation, which_ansatz
 from pruning_phases.collapse.crossings import MIN_SIGNIFICANCE, RATIO, crossing_drift, pair_crossings
-from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, Window, collapse_data
+from pruning_phases.collapse.data import MIN_POINTS_PER_SIZE, CollapseData, collapse_data
 from pruning_phases.collapse.fit import CollapseFit, fit_collapse
 from pruning_phases.observables.tables import RESULT_COLUMNS, checked
 
@@ -39,11 +39,8 @@ def collapse_lines(
     p_train: Sequence[float] | None = None,
     *,
     half_width: float | None = None,
-    p_eval_window: Window | None = None,
-    n_window: Window | None = None,
     depth: int = 2,
     width: int = 100,
-    quantity: str = "loss",
     spacing: float | None = RATIO,
 ) -> dict[float, CollapseData]:
     """Points of a collapse at every p_train.
@@ -51,13 +48,10 @@ def collapse_lines(
     Args:
         results: tidy table.
         p_train: which; default all in the table.
-        half_width: keep p_eval within this distance of `crossing_point`; None keeps ``p_eval_window``. Where no two
-            sizes cross, or too few points lie in the window, the line keeps all its points.
-        p_eval_window: closed window applied first; None takes everything.
-        n_window: closed window of N.
+        half_width: keep p_eval within this distance of `crossing_point`; None keeps all. Where no two sizes cross, or too few
+            points lie in the window, the line keeps all its points.
         depth: hidden layers.
         width: neurons in each.
-        quantity: "loss" or "accuracy".
         spacing: sizes at least this factor apart (`CollapseData.spaced`); None keeps all, for crossings but not for fits.
 
     Returns:
@@ -71,15 +65,7 @@ def collapse_lines(
     chosen = np.unique(results["p_train"]).tolist() if p_train is None else list(p_train)
     out = {}
     for value in chosen:
-        data = collapse_data(
-            results,
-            p_train=value,
-            depth=depth,
-            width=width,
-            p_eval_window=p_eval_window,
-            n_window=n_window,
-            quantity=quantity,
-        )
+        data = collapse_data(results, p_train=value, depth=depth, width=width)
         data = data if spacing is None else data.spaced(spacing)
         crossing = crossing_point(data)
         centred = False

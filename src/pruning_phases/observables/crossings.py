@@ -214,16 +214,8 @@ def crossings(results: pd.DataFrame, quantity: str = "loss") -> pd.DataFrame:
             for (small, large), *values in zip(pairs, *(values[0] for values in found), strict=True)
         ]
     columns = [
-        "depth",
-        "width",
-        "p_train",
-        "n_small",
-        "n_large",
-        "p_star",
-        "p_star_error",
-        "n_sign_changes",
-        "significance",
-    ]
+        "depth", "width", "p_train", "n_small", "n_large", "p_star", "p_star_error", "n_sign_changes", "significance",
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns).dropna(subset="p_star", ignore_index=True)
 
 

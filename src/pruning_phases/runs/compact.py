@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,7 +16,7 @@ from pruning_phases.config import Network, Sweep
 from pruning_phases.experiments import steps_of
 from pruning_phases.outputs import check_table, write_table
 from pruning_phases.runs.store import FORMAT, METADATA_KEY, Part, Store, StoreError
-from pruning_phases.runs.tables import key_of, schema_of
+from pruning_phases.runs.tables import key_of, of_networks, schema_of
 
 
 def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, replace: bool = False) -> dict:
@@ -34,8 +33,7 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
             f"{len(wanted) - len(done)} of {len(wanted)} networks are missing from {store.folder}: run the sweep first"
         )
     table = store.read(sweep)
-    index = pd.MultiIndex.from_frame(table[list(Network._fields)])
-    table = table[index.isin(pd.MultiIndex.from_tuples(sorted(done), names=Network._fields))].reset_index(drop=True)
+    table = table[of_networks(table, done)].reset_index(drop=True)
     used = [
         part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
     ]

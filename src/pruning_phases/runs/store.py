@@ -32,7 +32,7 @@ from pruning_phases.errors import StoreError
 from pruning_phases.experiments import steps_of
 from pruning_phases.outputs import write_durably
 from pruning_phases.paths import expanded
-from pruning_phases.runs.tables import joined, numpy_backed, schema_of, select
+from pruning_phases.runs.tables import joined, numpy_backed, of_networks, schema_of, select
 
 FORMAT = 1
 METADATA_KEY = b"pruning_phases"
@@ -110,7 +110,7 @@ class Store:
         Rows of networks whose record says that they diverged are left out. Raises StoreError if the folder cannot be written or
         another loss is not finite.
         """
-        table = _without(table, diverged(networks))
+        table = table[~of_networks(table, diverged(networks))]
         if bad := int((~np.isfinite(table["loss"])).sum()):
             raise StoreError(
                 f"{bad} losses are not finite and nothing is stored of them: mark their networks as diverged"
@@ -272,14 +272,6 @@ def warn_of_diverged_in(manifest: Mapping) -> None:
             DivergedWarning,
             stacklevel=3,
         )
-
-
-def _without(table: pd.DataFrame, networks: set[Network]) -> pd.DataFrame:
-    """The rows of all other networks."""
-    if not networks:
-        return table
-    names = pd.MultiIndex.from_frame(table[list(Network._fields)])
-    return table[~names.isin(sorted(networks))].reset_index(drop=True)
 
 
 def read_compact(path: Path, target: str = "reference") -> tuple[pd.DataFrame, dict]:

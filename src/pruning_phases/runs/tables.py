@@ -62,6 +62,13 @@ def schema_of(names: Iterable[str]) -> pa.Schema:
     return pa.schema(list(zip(*_columns(names), strict=True)))
 
 
+def of_networks(table: pd.DataFrame, networks: Iterable[tuple]) -> np.ndarray:
+    """Which rows of a tidy table are of these networks."""
+    networks = list(networks)
+    names = pd.MultiIndex.from_frame(table[list(Network._fields)])
+    return names.isin(networks) if networks else np.zeros(len(table), bool)
+
+
 def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     """Rows of a tidy table that belong to a sweep, sorted by key, each once."""
     wanted = pd.DataFrame(sweep.networks(), columns=Network._fields).astype(

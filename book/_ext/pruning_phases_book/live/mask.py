@@ -11,13 +11,8 @@ from pruning_phases_book.live.figure import LiveFigure, plain, rendered
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 CURVES = (
-    "accuracy",
-    "prediction_entropy",
-    "outcome_entropy",
-    "connected_inputs",
-    "connected_hidden",
-    "connected_outputs",
-)
+    "accuracy", "prediction_entropy", "outcome_entropy", "connected_inputs", "connected_hidden", "connected_outputs",
+)  # fmt: skip
 SHOWN = (10, 21, 31)
 ALT = (
     "How many connections each pixel of the image has to the first hidden layer at about ten, one and a tenth of a per cent of all "

@@ -19,6 +19,7 @@ from pruning_phases.outputs import check_table, write_table
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.compact import origins
 from pruning_phases.runs.store import Part, Store, StoreError, default_store, verified
+from pruning_phases.runs.tables import of_networks
 from pruning_phases.terminal import loading
 
 SAY = partial(print, flush=True)
@@ -45,13 +46,17 @@ class Pieces:
     """In the order in which they are computed."""
     smoke: Sequence[Piece]
     """Small ones, of every kind: seconds, no physics."""
-    rows: Callable[[Store, Piece, set[Network]], pd.DataFrame]
-    """The rows of a piece in the table, of its networks that are complete."""
+    rows: Callable[[Store, Piece, pd.DataFrame], pd.DataFrame]
+    """The rows of a piece in the table, made of those that the store has of its complete networks."""
     described: Callable[[Piece, int], Mapping[str, object]]
     """What the manifest says of a piece of which so many networks are there."""
     noun: str = "networks"
-    exact: Sequence[str] = ("p_train", "p_eval")
-    """Columns that the shipped table holds in double precision; all other numbers are single there."""
+    exact: Sequence[str] | None = ("p_train", "p_eval")
+    """Columns that the shipped table holds in double precision; all other numbers are single there. None: all are double."""
+    kept: Callable[[Piece], bool] = lambda piece: False
+    """Whether the weights of a piece are kept, to be looked at by `rows`."""
+    besides: Callable[[bool], list[pd.DataFrame]] = lambda smoke: []
+    """Tables that need no networks, below those of the pieces; True: small ones."""
 
     @property
     def shipped(self) -> Path:
@@ -66,7 +71,7 @@ class Pieces:
         chosen = self.smoke if smoke else self.every
         for k, piece in enumerate(chosen, 1):
             report(f"{piece.words}, {len(piece.sweep.networks())} networks ({k} of {len(chosen)})")
-            sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto")
+            sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto", keep_weights=self.kept(piece))
 
     def there(self, store: Store, pieces: Iterable[Piece], partial: bool) -> Iterator[tuple[Piece, set[Network]]]:
         """Each piece with its networks that are complete; with `partial` pieces without any are left out. Raises as `collect`."""
@@ -83,12 +88,15 @@ class Pieces:
             raise StoreError(f"there are no {self.noun} of the study in {store.folder}: run them first")
 
     def collect(self, store: Store, pieces: Sequence[Piece] | None = None, partial: bool = False) -> pd.DataFrame:
-        """The table: the `rows` of these pieces (None: all), one below the other.
+        """The table: the `rows` of these pieces (None: all), one below the other, and what is `besides`.
 
         Raises StoreError if networks are missing (with `partial`, which takes what is there: all of them).
         """
-        found = self.there(store, self.every if pieces is None else pieces, partial)
-        return pd.concat([self.rows(store, piece, done) for piece, done in found], ignore_index=True)
+        tables = []
+        for piece, done in self.there(store, self.every if pieces is None else pieces, partial):
+            stored = store.read(piece.sweep)
+            tables.append(self.rows(store, piece, stored[of_networks(stored, done)]))
+        return pd.concat([*tables, *self.besides(pieces is self.smoke)], ignore_index=True)
 
     def ship(
         self,
@@ -105,7 +113,7 @@ class Pieces:
         pieces, path = self.every if pieces is None else pieces, path or self.shipped
         check_table(path)
         table = self.collect(store, pieces, partial)
-        single = table.select_dtypes("float64").columns.difference([*self.exact])
+        single = [] if self.exact is None else table.select_dtypes("float64").columns.difference([*self.exact])
         every, used, described, n_asked, n_done = store.parts(), [], [], 0, 0
         for piece in pieces:
             sweep, done = piece.sweep, store.done(piece.sweep)
@@ -118,11 +126,11 @@ class Pieces:
             described.append({"variant": piece.variant, **self.described(piece, len(done)), **own})
         counts = {"networks": n_done, "networks_of_study": n_asked, "pieces": described}
         table = table.astype(dict.fromkeys(single, np.float32))
-        return write(path, table, f"make {self.name}", used, replace, **counts)
+        return write(path, table, f"make {self.name.replace('_', '-')}", used, replace, **counts)
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
         """A shipped table, accuracies in double precision, and its manifest. Raises as `load`."""
-        table, manifest = load(path or self.shipped, self.name)
+        table, manifest = load(path or self.shipped, self.name.replace("_", "-"))
         return table.astype({name: float for name in table if name == "accuracy"}), manifest
 
     def results(self, preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:

@@ -83,18 +83,15 @@ SMOKE = (
 """Every kind of piece in seconds; no physics."""
 
 
-def _rows(store: Store, piece: Piece, done: set[Network]) -> pd.DataFrame:
+def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
     """Results of a piece, the passes of each network averaged (one pass, 0).
 
     Columns: variant; step and train_loss where networks were seen as they trained (else 0 and NaN); those of a results table
     (`observables.RESULT_COLUMNS`); epochs of the training.
     """
-    rows = store.read(piece.sweep)
     if "step" not in rows:
         rows = rows.assign(step=0)
-    names = list(Network._fields)
-    rows = rows[pd.MultiIndex.from_frame(rows[names]).isin(list(done))]
-    keys = [*names, "step", "p_eval"]
+    keys = [*Network._fields, "step", "p_eval"]
     means = rows.groupby(keys)[[name for name in ("loss", "n_correct", "train_loss") if name in rows]].mean()
     means = means.astype(np.float32).reset_index().assign(eval_pass=0, variant=piece.variant)
     epochs = store.epochs(piece.sweep.training)

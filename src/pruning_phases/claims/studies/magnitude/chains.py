@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pruning_phases.claims.studies.pieces import Pieces
-from pruning_phases.config import Network, Sweep
+from pruning_phases.config import Sweep
 from pruning_phases.observables.averages import values
 from pruning_phases.runs.results import sweep_of
 from pruning_phases.runs.store import Store
@@ -66,14 +66,12 @@ SMOKE = (
 """Every kind of chain in seconds; no physics."""
 
 
-def _rows(store: Store, piece: Piece, done: set[Network]) -> pd.DataFrame:
+def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each variant, width, realization and step.
 
     Columns: those; density and edges; loss (nats) and accuracy on the test images, train_loss of the last epoch; the observables of
     `experiments.measures`; neurons, the number of hidden neurons (channels) of the network.
     """
-    rows = store.read(piece.sweep)
-    rows = rows[rows["realization"].isin([network.realization for network in done])]
     neurons = CHANNELS + piece.width if piece.variant == "cnn5" else 4 * piece.width
     rows = rows.assign(variant=piece.variant, accuracy=values(rows, "accuracy"), neurons=neurons)
     return rows.drop(columns=DROPPED, errors="ignore")

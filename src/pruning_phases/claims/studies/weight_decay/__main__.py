@@ -1,9 +1,6 @@
-"""``python -m pruning_phases.claims.studies.weight_decay``: compute what is missing and write the shipped table."""
+"""``python -m pruning_phases.claims.studies.weight_decay``: `Pieces.main` of this study."""
 
-from pathlib import Path
-
-from pruning_phases.claims.studies.weight_decay import ship
+from pruning_phases.claims.studies.weight_decay.study import STUDY
 
 if __name__ == "__main__":
-    manifest = ship(Path("store", "weight_decay"))
-    print(f"{manifest['rows']} rows")
+    STUDY.main()

@@ -36,7 +36,7 @@ NEVER = 1_000  # patience where every step shall last as long
 class Chain:
     """One path, with its networks."""
 
-    name: str
+    variant: str
     words: str
     sweep: Sweep
     probed: bool = False

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases.calibration import branches, escape, penalty
-from pruning_phases.claims.studies import pieces
+from pruning_phases.claims.studies.pieces import Pieces
 from pruning_phases.claims.studies.weight_decay.chains import CHAINS, SMOKE, Chain
 from pruning_phases.claims.studies.weight_decay.probes import probe_rows
 from pruning_phases.claims.weight_decay import Evidence
-from pruning_phases.config import ConfigError, Network
+from pruning_phases.config import Network
 from pruning_phases.datasets import load, scaled
-from pruning_phases.outputs import check_table
-from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs import sweep as sweeps
-from pruning_phases.runs.store import Store, StoreError
+from pruning_phases.runs.store import Store
 
-SHIPPED = REPOSITORY / "data" / "weight_decay.parquet"
 COLUMNS = ("chain", "depth", "realization", "step", "l2", "rate", "train_loss", "norm", "loss", "accuracy", "epochs")
 LINEAR_STRENGTHS = (0.9, 0.6, 0.3)
 """Strengths η of the modes of the deep linear networks."""
 N_EXACT = 1_000  # images of the small networks
 
 
-def chain_rows(store: Store, chain: Chain) -> pd.DataFrame:
-    """Rows of a chain, columns `COLUMNS`. Raises StoreError if some are missing."""
-    if set(chain.sweep.networks()) - store.done(chain.sweep):
-        raise StoreError(f"networks of {chain.name} are missing from {store.folder}: run them first")
-    rows = store.read(chain.sweep)
+def _rows(store: Store, chain: Chain, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a chain, columns `COLUMNS`, table "chains"; if it is probed, also those of its probes (`probe_rows`), table "probes"."""
     epochs, keys = store.epochs(chain.training), [*Network._fields, "step"]
     counts = [epochs[key] for key in rows[keys].itertuples(index=False, name=None)]
     accuracy = rows["n_correct"] / chain.training.images.n_test
-    return rows.assign(chain=chain.name, accuracy=accuracy, epochs=counts).reindex(columns=list(COLUMNS))
+    rows = rows.assign(chain=chain.variant, accuracy=accuracy, epochs=counts).reindex(columns=list(COLUMNS))
+    tables = [rows.assign(table="chains")]
+    if chain.probed:
+        tables.append(rows.merge(probe_rows(store, chain), on=["realization", "step"]).assign(table="probes"))
+    return pd.concat(tables)
 
 
 def exact_rows(smoke: bool = False) -> pd.DataFrame:
@@ -74,42 +70,17 @@ def escape_rows(smoke: bool = False) -> pd.DataFrame:
     """`calibration.escape.escape_times` of the deep linear network of three layers, with the slope 2ΔE that theory says."""
     ratios = np.linspace(100, 200, 3) if smoke else np.linspace(150, 600, 7)
     table = escape.escape_times(ratios, n_walkers=20 if smoke else 200)
-    return table.assign(slope=2 * escape.barrier(0.2, 0.9, 3))
+    return table.assign(slope=2 * escape.barrier(*escape.SETTING))
 
 
-def ship(
-    store: Store | str | os.PathLike[str],
-    path: Path | None = None,
-    *,
-    chains: Sequence[Chain] = CHAINS,
-    smoke: bool = False,
-    replace: bool = True,
-    report: Callable[[str], None] = print,
-) -> dict:
-    """Compute what `store` lacks of the chains, and the rest, and write the table and its manifest; returns the manifest.
+def _besides(smoke: bool) -> list[pd.DataFrame]:
+    return [exact_rows(smoke).assign(table="exact"), escape_rows(smoke).assign(table="escape")]
 
-    Raises as `runs.run` and `outputs.write_table`; an impossible path is refused before any work.
-    """
-    path, store = path or SHIPPED, store if isinstance(store, Store) else Store(store)
-    check_table(path)
-    tables, parts = [], []
-    for chain in chains:
-        report(f"{chain.name}: {chain.words}")
-        sweeps.run(chain.sweep, store, keep_weights=chain.probed)
-        rows = chain_rows(store, chain)
-        tables.append(rows.assign(table="chains"))
-        if chain.probed:
-            tables.append(rows.merge(probe_rows(store, chain), on=["realization", "step"]).assign(table="probes"))
-        parts += [part for part in store.parts() if part.protocol == chain.training.protocol]
-    report("exact branches, escape")
-    tables += [exact_rows(smoke).assign(table="exact"), escape_rows(smoke).assign(table="escape")]
-    table = pd.concat(tables, ignore_index=True)
-    described = {
-        chain.name: {"words": chain.words, "protocol": chain.training.protocol, "sweep": chain.sweep.to_dict()}
-        for chain in chains
-    }
-    seconds = pieces.wall_time(parts)
-    return pieces.write(path, table, "make weight-decay", parts, replace, chains=described, wall_time_s=seconds)
+
+STUDY = Pieces(
+    "weight_decay", CHAINS, SMOKE, _rows, lambda chain, n: {"words": chain.words, "networks": n},
+    exact=None, kept=lambda chain: chain.probed, besides=_besides,
+)  # fmt: skip
 
 
 def onsets(names: Sequence[str]) -> dict[str, float]:
@@ -117,27 +88,19 @@ def onsets(names: Sequence[str]) -> dict[str, float]:
     found = {}
     for chain in CHAINS:
         training = chain.training
-        if chain.name in names and chain.sweep.grids[0].depth == (1,):
+        if chain.variant in names and chain.sweep.grids[0].depth == (1,):
             data = load(training.dataset)
             images = scaled(data.train_pixels, standard=training.standard).numpy()
-            found[chain.name] = penalty.onset(images, data.train_labels.numpy(), training.activation)
+            found[chain.variant] = penalty.onset(images, data.train_labels.numpy(), training.activation)
     return found
 
 
-def evidence(
-    preset: str = "shipped", store: str | os.PathLike[str] | None = None, path: Path | None = None
-) -> Evidence:
+def evidence(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> Evidence:
     """What the claims are judged on: "shipped" reads the table of the repository, "smoke" computes a small one of every kind.
 
-    Raises ConfigError for another preset, StoreError if the table is missing or not the one of its manifest.
+    Raises as `Pieces.results`.
     """
-    if preset not in ("shipped", "smoke"):
-        raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
-    if preset == "smoke":
-        where = Store(Path(store or sweeps.default_store()) / "weight_decay")
-        path = where.folder / "weight_decay.parquet"
-        ship(where, path, chains=SMOKE, smoke=True, report=lambda line: None)
-    whole, _ = pieces.load(path or SHIPPED, "weight-decay")
+    whole = STUDY.results(preset, store)
     tables = {name: part.drop(columns="table").dropna(axis=1, how="all") for name, part in whole.groupby("table")}
     rows = tables["chains"].reindex(columns=list(COLUMNS))
     probes = tables.get("probes", pd.DataFrame(columns=["chain"]))
