@@ -25,6 +25,8 @@ PRESET ?= reference
 
 # Fields of the protocol "large_batch" (config.PROTOCOLS)
 LARGE_BATCH := --learning-rate 0.003 --batch-size 512
+# Networks of page 05 and where they are evaluated
+PASSES := --n-train 1000,2000,4000,8000,16000,32000 --p-train 0.1,0.2,0.4 --realizations 3 --p-eval 0.1,0.3,0.5,0.7,0.9 --passes 200
 
 VENV := .venv
 INSTALLED_FROM := $(shell cat $(VENV)/torch-index-url 2>/dev/null)
@@ -58,7 +60,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch method-check sensitivity atlas magnitude weight-decay theory endless bench lint format lock clean
+.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch passes method-check sensitivity atlas magnitude weight-decay theory endless bench lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -138,6 +140,10 @@ reference: data ## compute data/reference.parquet again (PRESET=reference: hours
 large-batch: data ## compute data/large_batch.parquet: the collapse lines with the protocol closest to the paper (an hour on 2 cores)
 	$(BIN)/pruning-phases sweep --preset lines $(LARGE_BATCH) --store store/large_batch
 	$(BIN)/pruning-phases compact --preset lines $(LARGE_BATCH) --store store/large_batch --output data/large_batch.parquet --replace
+
+passes: data ## compute data/passes.parquet: 200 evaluation passes of each of 54 networks (half an hour on one core; goes on where it was stopped)
+	$(BIN)/pruning-phases sweep --preset laptop $(PASSES) --keep-weights --store store/passes
+	$(BIN)/pruning-phases compact --preset laptop $(PASSES) --store store/passes --output data/passes.parquet --replace
 
 method-check: env ## compute again how well the collapse recovers known truth (about an hour on one core)
 	$(BIN)/pruning-phases method-check systems coverage

@@ -60,8 +60,9 @@ def test_architectures(found, fall, places, parts):
         ),
         ((3.01, 0.03), (3.9, 0.2), "3 in dementia alone, so it marks that phase"),
         ((3.5, 0.1), (3.0, 0.01), "not 3 in dementia"),
-        ((3.1, 0.1), (3.0, 0.01), "not known to 0.15 in both phases"),
-        ((3.0, 0.01), (3.1, 0.1), "not known to 0.15 in both phases"),
+        ((3.1, 0.1), (3.0, 0.01), "3 in eumentia and not known to 0.15 in dementia ("),
+        ((3.0, 0.01), (3.1, 0.1), "3 in dementia and not known to 0.15 in eumentia ("),
+        ((3.1, 0.1), (3.1, 0.1), "U is not known to 0.15 in dementia and eumentia ("),
     ],
 )
 def test_fluctuations(dementia, eumentia, part):
@@ -72,5 +73,65 @@ def test_fluctuations(dementia, eumentia, part):
     ]
     pooled = pd.DataFrame(rows, columns=["phase", "ensemble", "binder", "binder_error"])
     assert answers.fluctuations(pooled).count(part) == 2
+    limited = answers.fluctuations(pooled, limited={"dementia": 1.0, "eumentia": 0.98})
+    assert "must be within 0.15 of 3 at 100 % of the points of dementia and 98 % of the points of eumentia" in limited
+    assert "must be" not in answers.fluctuations(pooled, limited={"dementia": 1.0, "eumentia": 0.5})
     one = answers.fluctuations(pooled[pooled["ensemble"] == "passes"])
     assert "Over networks, the results do not give U in both phases." in one
+
+
+@pytest.mark.parametrize(
+    ("loss", "accuracy", "parts"),
+    [
+        ((0.5, 0.6), (0.7, 0.7), ["Yes: of 6 pairs", "loss cross for 2", "answers, for 2, at more pruning"]),
+        ((0.5, 0.6, 0.6), (0.4,), ["Hardly", "for 1, at less pruning"]),
+        ((0.5,), (), ["No: of 6 pairs", "cross for 1, those of the accuracy for none"]),
+        ((), (0.4,), ["Yes", "cross for 0", "for 1."]),
+    ],
+)
+def test_accuracy_crossings(loss, accuracy, parts):
+    found = {}
+    for name, places in (("loss", loss), ("accuracy", accuracy)):
+        columns = {"n_small": range(len(places)), "n_large": 9, "p_star": places, "significance": 3.0}
+        found[name] = pd.concat(
+            [pd.DataFrame(columns), pd.DataFrame({"n_small": [8], "n_large": 9, "p_star": 0.1, "significance": 1.0})]
+        )
+    said = answers.accuracy_crossings(found, 6)
+    assert [part for part in parts if part not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("survive", "contradicted", "high", "parts"),
+    [
+        (9, 0, 0.5, ["No: of 9", "9 survive", "none is contradicted by one.", "from p_eval = 0.30 to 0.50"]),
+        (5, 0, 0.3, ["Hardly", "; the others are not decided"]),
+        (5, 2, 0.5, ["In part", "2 are contradicted by one;"]),
+        (1, 3, float("nan"), ["Yes", "3 are"]),
+    ],
+)
+def test_choices(survive, contradicted, high, parts):
+    numbers = {"n_conclusions": 9, "n_surviving": survive, "n_contradicted": contradicted, "border_low": 0.3}
+    said = answers.choices(numbers | {"border_high": high})
+    assert [part for part in parts if part not in said] == []
+    assert ("Where the border lies" in said) == (high > 0.3)
+
+
+@pytest.mark.parametrize(
+    ("bias", "low", "high", "wrong", "parts"),
+    [
+        (1.0, 62, 74, 5, ["finds", "are honest", "cannot tell", "5 of 6 cases"]),
+        (9.0, 40, 74, 1, ["misses", "too narrow", "can tell"]),
+        (1.0, 60, 90, 2, ["rather too wide", "cannot tell"]),
+    ],
+)
+def test_method(bias, low, high, wrong, parts):
+    numbers = {"bias": bias, "bootstrap_low": low, "bootstrap_high": high, "xy_algebraic": wrong, "xy_cases": 6}
+    assert [part for part in parts if part not in answers.method(numbers)] == []
+
+
+@pytest.mark.parametrize(("depends", "word"), [(0, "None"), (1, "Few"), (3, "Some"), (8, "Most")])
+def test_atlas(depends, word):
+    numbers = {"n_statements": 10, "n_always": 2, "n_uncontradicted": 4, "n_depends": depends, "n_never": 1}
+    said = answers.atlas(numbers)
+    assert said.startswith(f"{word} of the statements depend")
+    assert f"of 10, {depends} {'is' if depends == 1 else 'are'} reproduced" in said

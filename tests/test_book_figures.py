@@ -163,3 +163,15 @@ def test_links_to_the_glossary_say_what_a_word_means(source):
         Sphinx(source, None, out, out / "tree", "html", options, status=None, warning=stream).build()
     titles = re.findall(r'#term-[^"]*" title="([^"]*)"', (out / "page.html").read_text())
     assert titles == ["A point α. Its size is ⟨d⟩.", "Not a dot."]
+
+
+def test_figures_have_addresses_that_last_and_a_search_knows_the_words_of_pages(source):
+    build(source)
+    lasting = (source / "out" / "fig" / "fig-dot.html").read_text()
+    assert 'url=../sections/01_dots.html#fig-dot"' in lasting
+    texts = (source / "out" / "_static" / "texts.js").read_text()
+    known = json.loads(texts.removeprefix("window.pageTexts = ").rstrip(";\n"))
+    assert "The dot again." in known["page"]
+    search = (source / "out" / "search.html").read_text()
+    assert "texts.js" in search
+    assert "texts.js" not in (source / "out" / "page.html").read_text()

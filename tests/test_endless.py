@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from javascript import evaluate
 
-from pruning_phases import plotting
+from pruning_phases import observables, plotting
 from pruning_phases.claims import endless as claims
 from pruning_phases.claims import widths
 from pruning_phases.claims.studies import endless as study
 from pruning_phases.config import ConfigError
+from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.store import Store, StoreError
+from pruning_phases_book import live
 
 SIZES = tuple(1_000 * 2**k for k in range(2, 10))
 REALIZATIONS = 8
@@ -114,6 +117,21 @@ def test_time(rows, verdicts):
     assert found["verdict"].tolist() == verdicts
 
 
+@pytest.mark.parametrize(("crossing", "same"), [(0.61, "reproduced"), (0.7, "not reproduced")])
+def test_other_masks(crossing, same):
+    rows = made("dropconnect", sizes=SIZES[:4], p_train=(0.1,), crossing=crossing)
+    reference = made("mnist", sizes=SIZES[:5], seed=98)
+    found = claims.judge(claims.Evidence(rows, reference), ["dropconnect-border", "dropconnect-dementia"]).set_index(
+        "claim"
+    )
+    assert found["verdict"].to_dict() == {
+        "dropconnect-border": same,
+        "dropconnect-dementia": found.loc["dropconnect-dementia", "verdict"],
+    }
+    assert found.loc["dropconnect-border", "number"] == pytest.approx(crossing - 0.6, abs=0.01)
+    assert found.loc["dropconnect-dementia", "number"] == pytest.approx(0.4 * (0.7 - crossing), abs=0.01)
+
+
 def test_what_is_not_there_is_undecided_and_says_so():
     found = judged(made("fashion"), "crossing-rests", "border-moves-in", "a-limit")
     assert (found["verdict"] == "undecided").all()
@@ -137,16 +155,84 @@ def test_tables_figures_and_sentences(at_rest):
         assert "512\u2009000 deformed digits" in study.front(table.assign(verdict=verdict), 512_000)
 
 
+def test_tables_of_networks_as_they_train():
+    """Truth of `trained`: border 0.7 − 0.02 ln t, alpha = 0.4 (p_eval − border), training loss 1/t."""
+    table = study.times_table(claims.Evidence(trained(), MNIST))
+    assert table["epoch"].tolist() == 2 * [1, 2, 4, 8, 16, 32, 64]
+    border = 0.7 - 0.02 * np.log(table["epoch"])
+    assert table["p_c"].to_numpy() == pytest.approx(border, abs=0.01)
+    assert table["alpha"].to_numpy() == pytest.approx(0.4 * (0.7 - border), abs=0.01)
+    assert table["dementia"].to_numpy() == pytest.approx(1 - border, abs=0.06)
+    assert table["train_loss"].to_numpy() == pytest.approx(1 / table["epoch"])
+    assert study.late_table(claims.Evidence(trained(), MNIST))["data"].unique().tolist() == ["MNIST"]
+    without = study.times_table(claims.Evidence(trained().assign(loss=1.0), MNIST))
+    assert without["p_c"].isna().all()
+
+
+def test_equal_steps():
+    """Sizes that double meet where n_train x epoch is the same; the border of `trained` depends on the epoch alone."""
+    found = claims.Evidence(trained(shift=0.0), MNIST).equal_steps
+    sizes = found.rows.groupby("step")["n_train"].nunique()
+    assert sizes.min() == 4
+    assert sizes.index.tolist() == [32_000, 64_000, 128_000, 256_000]
+    assert study.times_table(found)["p_c"].to_numpy() == pytest.approx(0.7, abs=0.01)
+
+
+def test_the_live_epochs_of_the_page_are_those_of_python():
+    found = claims.Evidence(trained(), MNIST)
+    payload = live.epoch_figure(found).payload
+    times, plane = study.times_table(found), found.planes()
+    q = payload["p_eval"].index(0.5)
+    body = f"return data.epochs.map((_, e) => live.epoch.at(data, e, {q}));"
+    page = evaluate("epoch.js", body, payload)
+    rows = found.of("epochs")
+    for e, step in enumerate(payload["epochs"]):
+        for t, look in enumerate(payload["p_train"]):
+            here = {"p_train": look["value"], "step": step}
+            point = plane[(plane[list(here)] == list(here.values())).all(axis=1) & (plane["p_eval"] == 0.5)].iloc[0]
+            time = times[(times["p_train"] == look["value"]) & (times["epoch"] == step)].iloc[0]
+            one = page[e][t]
+            assert [one["alpha"], one["border"]] == pytest.approx([point["alpha"], time["p_c"]], abs=1e-6)
+            assert one["train_loss"] == pytest.approx(time["train_loss"], rel=0.01)
+            part = rows[(rows[list(here)] == list(here.values())).all(axis=1) & (rows["p_eval"] == 0.5)]
+            loss = observables.averages(part[[*RESULT_COLUMNS]], "loss").sort_values("n_train")["mean"]
+            assert one["loss"] == pytest.approx(loss.tolist(), rel=5e-4)
+    none = live.epoch_figure(claims.Evidence(trained().assign(loss=1.0), MNIST)).payload
+    assert all(value is None for row in none["border"] for value in row)
+
+
+def test_planes_are_compared_with_the_same_networks():
+    rows = made("fashion", sizes=SIZES[:3], p_train=(0.05, 0.1, 0.2))
+    found = claims.Evidence(rows[rows["realization"] < 3], MNIST, n_bootstrap=5)
+    both = study.compared(found, "fashion")
+    counts = study.agreement(both)
+    assert counts["n_claims"] == len(both) >= counts["n_same"] + counts["n_opposite"]
+    same = pd.DataFrame(
+        {"here": ["reproduced", "undecided", "no fit"], "MNIST": ["not reproduced", "undecided", "reproduced"]}
+    )
+    assert study.agreement(same) == {"n_claims": 3, "n_same": 1, "n_opposite": 1}
+    assert found.twins("fashion")["realization"].nunique() == 3
+    plane = pd.DataFrame({"phase": ["eumentia", "eumentia", "dementia", "undecided"]})
+    assert study.phases_in_words(plane) == (
+        "there is eumentia (50 % of the points) and dementia (25 %), but no point is amentia for sure"
+    )
+    assert "none" in study.phases_in_words(plane[3:])
+    assert study.phases_in_words(pd.DataFrame({"phase": list(observables.PHASES[:3])})).startswith(
+        "all three phases are there"
+    )
+
+
 @pytest.mark.slow
 def test_the_study_at_smoke_size(tmp_path):
     store = tmp_path / "store"
     rows = study.results("smoke", store)
-    assert set(rows["variant"]) == {"deformed", "fashion", "epochs"}
-    assert rows.groupby("variant")["step"].nunique().to_dict() == {"deformed": 1, "fashion": 1, "epochs": 3}
-    assert rows.loc[rows["variant"] == "epochs", "train_loss"].notna().all()
+    assert set(rows["variant"]) == {"deformed", "fashion", "dropconnect", "epochs", "fashion-epochs"}
+    steps = {"deformed": 1, "fashion": 1, "dropconnect": 1, "epochs": 3, "fashion-epochs": 3}
+    assert rows.groupby("variant")["step"].nunique().to_dict() == steps
+    assert rows.loc[rows["step"] > 0, "train_loss"].notna().all()
     path = tmp_path / "endless.parquet"
     manifest = study.ship(Store(store), study.SMOKE, path)
-    assert manifest["networks"] == manifest["networks_of_study"] == 3 * 16
+    assert manifest["networks"] == manifest["networks_of_study"] == 5 * 16
     pd.testing.assert_frame_equal(study.load(path)[0], rows)
     with pytest.raises(StoreError, match="are missing"):
         study.ship(Store(store), path=tmp_path / "all.parquet")

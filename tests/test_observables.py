@@ -485,9 +485,25 @@ def test_pooled_binder_of_points_of_unequal_variance():
     assert (u.loc["passes", "binder_error"] < 0.1).all()
     assert abs(u.loc[("networks", "one"), "binder"] - 3) < 4 * u.loc[("networks", "one"), "binder_error"]
     assert u.loc[("networks", "two"), "binder"] < 2.2
+    few = obs.pooled_binder(rows[rows["realization"] < 3], ("p_eval",))
+    assert few["binder_error"].isna().all()  # three realizations cannot tell
     alone = obs.binder(tables[4], ("networks",)).iloc[0]
     pooled = obs.pooled_binder(tables[4], ("p_eval",)).set_index("ensemble").loc["networks"]
     assert pooled["binder"] == pytest.approx(alone["binder"])  # one point: as `binder`
+
+
+def test_error_over_many_passes_knows_that_networks_share_masks():
+    """Networks that err together under the same masks are worth one: the error must not fall with their number."""
+    pulls, errors = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        noise = 0.01 * rng.standard_normal((3, 100))
+        rows = pd.concat([binder_table(0.4 + 0.02 * k + noise).assign(p_train=k / 10) for k in range(6)])
+        u = obs.pooled_binder(rows, ("p_eval",)).set_index("ensemble").loc["passes"]
+        errors.append(u["binder_error"])
+        pulls.append((u["binder"] - 3) / u["binder_error"])
+    assert np.median(errors) == pytest.approx(np.sqrt(24 / 300), rel=0.3)
+    assert 0.5 < np.mean(np.abs(pulls) < 1) < 0.85
 
 
 def test_phase_table_counts_every_phase(fitted):

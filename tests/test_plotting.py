@@ -36,7 +36,7 @@ def data() -> dict:
         "accuracy": accuracy,
         "classified": classified,
         "boundary": obs.boundary(classified),
-        "binder": obs.binder(line, n_bootstrap=50),
+        "binder": obs.pooled_binder(line, ("n_train", "p_eval"), n_bootstrap=50),
         "variance": obs.accuracy_variance(line),
         "crossings": obs.crossings(line),
     }
@@ -81,7 +81,7 @@ def test_no_function_touches_the_global_style_or_makes_a_figure_when_axes_are_gi
         plotting.goodness_map(classified, axes[3]),
         plotting.size_curves(loss[loss["p_train"] == 0.3], "p_eval", axes[4], log=True, guessing=obs.LOSS_OF_GUESSING),
         plotting.scaling_fits(loss, classified.iloc[[0, 15, 65]], axes[5]),
-        plotting.binder_curves(data["binder"], "passes", axes[6]),
+        plotting.binder_bands(data["binder"], "passes", axes[6]),
         plotting.variance_curves(data["variance"], ax=axes[7]),
         plotting.crossing_strip(data["crossings"], axes[8], label="loss"),
     ]
@@ -159,7 +159,7 @@ def test_tables_with_more_than_one_value_per_place_are_refused(data):
     with pytest.raises(ValueError, match="limit = 0"):
         plotting.exponent_map(data["classified"], limit=0)
     with pytest.raises(ValueError, match="unknown ensemble 'all'"):
-        plotting.binder_curves(data["binder"], "all")
+        plotting.binder_bands(data["binder"], "all")
     with pytest.raises(ValueError, match="no averages at p_train = 0"):
         plotting.scaling_fits(data["loss"].iloc[-5:], data["classified"].iloc[[0]])
 

@@ -18,7 +18,7 @@ _HOME = {
     **dict.fromkeys(("evaluate", "predict", "train"), "engine"),
     **dict.fromkeys(("averages", "classify", "exponents"), "observables"),
     "Store": "runs.store",
-    "results": "runs.results",
+    **dict.fromkeys(("many_passes", "results"), "runs.results"),
     "run": "runs.sweep",
 }
 __all__ = ["__version__", *_HOME]

@@ -580,3 +580,25 @@ def test_the_front_page_opens_its_figure_live(open_page):
     assert opened.page.locator("iframe").count() == 0
     assert link.inner_text() == "Make this figure live"
     assert opened.errors == []
+
+
+# The plane as it develops, on its own page
+
+
+def test_the_epoch_follows_slider_play_and_address_on_a_phone(open_page):
+    one = open_page("sections/25_epoch_as_time.html", size=PHONE)
+    page = one.page
+    page.wait_for_selector("#live-epoch[data-ready] .pp-readout b", timeout=30_000)
+    epochs = page.evaluate("pruningPhases.epochFigure.data.epochs")
+    assert text(page, "epoch").startswith(f"Epoch {epochs[-1]}.")
+    page.locator("#live-epoch input[type=range]").first.focus()
+    page.keyboard.press("Home")
+    assert text(page, "epoch").startswith(f"Epoch {epochs[0]}.")
+    page.get_by_role("button", name="play").click()
+    page.wait_for_function(f"pruningPhases.epochFigure.state.epoch === {len(epochs) - 1}", timeout=60_000)
+    page.get_by_role("button", name="play").wait_for(timeout=5_000)
+    page.evaluate("pruningPhases.states.epoch.write({ epoch: '15', p_eval: '0.5' })")
+    assert page.evaluate("pruningPhases.states.epoch.read()") == {"epoch": 16, "p_eval": 0.5}
+    assert text(page, "epoch").startswith("Epoch 16.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert one.errors == []

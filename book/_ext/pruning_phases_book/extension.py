@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from pruning_phases_book import finding
 from pruning_phases_book.downloads import number_sources
 from pruning_phases_book.figures import FigureLines
-
-_CHI_SQUARED = re.compile(r"\\chi\^|χ²")
 
 
 def _without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
@@ -27,35 +24,6 @@ def _without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree
         for script in context.get("script_files", [])
         if "thebe" not in f"{getattr(script, 'filename', '')} {getattr(script, 'attributes', '')}".lower()
     ]
-
-
-_TERM = re.compile(r'<a class="reference internal" href="[^"]*#(term-[^"]+)"')
-_SYMBOLS = {
-    **{"alpha": "α", "nu": "ν", "xi": "ξ", "mu": "μ", "chi": "χ", "ln": "ln"},
-    **{"propto": "∝", "approx": "≈", "to": "→", "langle": "⟨", "rangle": "⟩", "sum": "Σ"},
-}
-
-
-def _in_words(definition: nodes.Node) -> str:
-    """The first paragraph of a definition as plain text: formulas with signs for commands, without citations and numbers of equations."""
-    text = definition.next_node(nodes.paragraph).deepcopy()
-    for node in list(text.findall(lambda one: isinstance(one, (nodes.math, addnodes.pending_xref)))):
-        formula = re.sub(r"\\([a-z]+)", lambda found: _SYMBOLS.get(found[1], ""), node.astext())
-        other = node.get("refdomain") == "cite" or node.get("reftype") == "eq"
-        node.parent.replace(node, nodes.Text("" if other else re.sub(r"[{}\\$]", "", formula)))
-    return re.sub(r"(?<=⟨) |,? +(?=[.,;:])", "", " ".join(text.astext().split()))
-
-
-def _preview_terms(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Say at every link to the glossary, when the pointer rests on it, what the word means."""
-    if "#term-" not in context.get("body", "") or "glossary" not in app.env.found_docs:
-        return
-    if not hasattr(app, "meanings"):
-        items = app.env.get_doctree("glossary").findall(nodes.definition_list_item)
-        app.meanings = {name: _in_words(item) for item in items for name in item.next_node(nodes.term)["ids"]}
-    context["body"] = _TERM.sub(
-        lambda link: f'{link[0]} title="{html.escape(app.meanings.get(link[1], ""))}"', context["body"]
-    )
 
 
 _LEFT_OUT = re.compile(
@@ -86,19 +54,12 @@ def _with_repository(app: Sphinx, config: Config) -> None:
         config.html_theme_options |= options | {"launch_buttons": launch}
 
 
-def _find_chi_squared(app: Sphinx, document: nodes.document) -> None:
-    """Let a search for "chi squared" find pages that only write χ²."""
-    if _CHI_SQUARED.search(document.astext()):
-        document += nodes.meta("", name="keywords", content="chi squared, chi-squared, chi2")
-
-
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension."""
     app.add_transform(FigureLines)
     app.add_config_value("repository_address", "", "html")
     app.connect("config-inited", _with_repository, priority=900)
-    app.connect("doctree-read", _find_chi_squared, priority=100)
     app.connect("html-page-context", _without_thebe, priority=900)
-    app.connect("html-page-context", _preview_terms)
+    finding.connect(app)
     app.connect("build-finished", _lighten)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

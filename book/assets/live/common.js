@@ -50,7 +50,9 @@
       dispatchEvent(new Event("resize")); // plotly fits its plots
     };
     const full = live.button("full size", () => grow(!root.classList.contains("pp-full")));
-    root.onkeydown = (event) => event.key === "Escape" && root.classList.contains("pp-full") && grow(false);
+    root.onkeydown = (event) => {
+      if (event.key === "Escape" && root.classList.contains("pp-full")) grow(false); // a handler that returns false would cancel the key
+    };
     const save = live.button("save picture", async () => {
       const name = `${kind}.png`;
       live.h("a", { href: (await picture(body)).toDataURL(), download: name }).click();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -95,7 +95,33 @@ def architectures(found: Sequence[int], edges: pd.DataFrame, steps: pd.DataFrame
     return " ".join(said)
 
 
-def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) -> str:
+def accuracy_crossings(found: Mapping[str, pd.DataFrame], pairs: int, z: float = 2.0) -> str:
+    """Whether the accuracy shows the crossings that the loss shows.
+
+    Args:
+        found: `observables.crossings` at one p_train of "loss" and "accuracy".
+        pairs: pairs of training-set sizes.
+        z: significance from which a crossing counts.
+    """
+    sure = {name: table[table["significance"] >= z] for name, table in found.items()}
+    loss, accuracy = (sure[name].groupby(["n_small", "n_large"]).ngroups for name in ("loss", "accuracy"))
+    if not accuracy:
+        return (
+            f"No: of {pairs} pairs of sizes, the curves of the loss cross for {loss}, those of the accuracy for none."
+        )
+    later = sure["accuracy"]["p_star"].median() - (sure["loss"]["p_star"].median() if loss else math.inf)
+    where = "more" if later > 0 else "less" if math.isfinite(later) else ""
+    said = "Yes" if 2 * accuracy >= loss else "Hardly"
+    place = f", at {where} pruning" if where else ""
+    return (
+        f"{said}: of {pairs} pairs of sizes, the curves of the loss cross for {loss}, those of the accuracy, which only counts right "
+        f"answers, for {accuracy}{place}."
+    )
+
+
+def fluctuations(
+    pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0, limited: Mapping[str, float] | None = None
+) -> str:
     """Whether U = 3 tells dementia from eumentia, in each ensemble.
 
     The rule was written before the cumulants with many passes were looked at: U is 3 where its interval, z errors to both sides, lies
@@ -105,9 +131,17 @@ def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) 
         pooled: `observables.pooled_binder` by phase: phase, ensemble, binder, binder_error.
         tolerance: to which U has to be known.
         z: standard errors.
+        limited: by phase, the share of points at which `observables.accuracy_variance` says that no U over passes is farther from 3
+            than the tolerance.
     """
     said = []
-    for ensemble, words in (("passes", "Over the passes of a network"), ("networks", "Over networks")):
+    if limited and min(limited.values()) >= 0.95:
+        shares = " and ".join(f"{100 * share:.0f} % of the points of {name}" for name, share in limited.items())
+        said.append(
+            f"A pass adds up independent outcomes, so that U over the passes of a network must be within {tolerance:g} of 3 at {shares}, "
+            "whatever is measured: it marks neither phase."
+        )
+    for ensemble, words in (("passes", "Measured over passes"), ("networks", "Over networks")):
         table = pooled[pooled["ensemble"] == ensemble].set_index("phase")
         table = table[table["binder_error"].notna()]
         if not {"dementia", "eumentia"} <= set(table.index):
@@ -126,6 +160,68 @@ def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0) 
         elif other["dementia"]:
             verdict = "not 3 in dementia"
         else:
-            verdict = f"not known to {tolerance:g} in both phases"
+            known = [f"3 in {name} and " for name in ("dementia", "eumentia") if three[name]]
+            rest = [name for name in ("dementia", "eumentia") if not three[name] and not other[name]]
+            verdict = f"{''.join(known)}not known to {tolerance:g} in {' and '.join(rest)}"
         said.append(f"{words}, U is {verdict} ({numbers}).")
     return " ".join(said)
+
+
+def choices(numbers: Mapping[str, float]) -> str:
+    """Whether other choices of the protocol would have led to other conclusions.
+
+    Args:
+        numbers: `sensitivity.counts`, and border_low and border_high, the ends of where the border lies at p_train = 0.
+    """
+    every, survive, contradicted = (int(numbers[f"n_{name}"]) for name in ("conclusions", "surviving", "contradicted"))
+    first = (
+        "No" if survive == every else "Hardly" if not contradicted else "In part" if contradicted < survive else "Yes"
+    )
+    rest = "" if survive == every else "; the others are not decided under every one, or not with our own choices"
+    said = f"{first}: of {every} conclusions, {survive} survive each other choice that was tried, and {contradicted or 'none'} "
+    said += f"{'are' if contradicted > 1 else 'is'} contradicted by one{rest}."
+    low, high = numbers["border_low"], numbers["border_high"]
+    if low < high:
+        said += f" Where the border lies depends on them: without dropout in training, anywhere from p_eval = {low:.2f} to {high:.2f}."
+    return said
+
+
+def method(numbers: Mapping[str, float]) -> str:
+    """Whether the collapse finds known answers.
+
+    Args:
+        numbers: `calibration.coverage_range`; xy_algebraic, the cases of the XY model, a BKT transition, in which the algebraic form fits
+            better, of xy_cases.
+    """
+    bias, low, high = numbers["bias"], numbers["bootstrap_low"], numbers["bootstrap_high"]
+    wrong, cases = int(numbers["xy_algebraic"]), int(numbers["xy_cases"])
+    found = "finds" if bias < 5 else "misses"
+    kept = (
+        "are honest"
+        if low >= 58 and high <= 78
+        else "are too narrow for some data"
+        if low < 58
+        else "are rather too wide"
+    )
+    tells = "cannot tell" if 4 * wrong > cases else "can tell"
+    return (
+        f"Where the data obey its form, the collapse {found} the exponent (bias at most {bias:.1f} %), and its bootstrap intervals "
+        f"{kept}: they promise to hold the truth in 68 % of cases and do in {low:.0f} to {high:.0f} %. But it {tells} a BKT transition "
+        f"from an ordinary one: for the XY model, which has the first kind, the form of the second fits better in {wrong} of {cases} "
+        "cases."
+    )
+
+
+def atlas(numbers: Mapping[str, int]) -> str:
+    """How many statements depend on the protocol.
+
+    Args:
+        numbers: n_statements, and of these n_always, n_uncontradicted, n_depends and n_never, in the order of `atlas.KINDS`.
+    """
+    every, depends = numbers["n_statements"], numbers["n_depends"]
+    share = "Most" if 2 * depends > every else "Some" if 4 * depends > every else "Few" if depends else "None"
+    return (
+        f"{share} of the statements depend on how the networks are trained, as far as these results can tell: of {every}, {depends} "
+        f"{'is' if depends == 1 else 'are'} reproduced under one protocol and contradicted under another; {numbers['n_always']} are "
+        f"reproduced under all, {numbers['n_uncontradicted']} under some and contradicted under none, {numbers['n_never']} under none."
+    )

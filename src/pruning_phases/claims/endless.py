@@ -14,11 +14,12 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
+from pruning_phases import observables
 from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
-from pruning_phases.claims.intervals import Undecidable, around, combine, mean_of, stack
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, stack
 from pruning_phases.claims.measures import transition
-from pruning_phases.claims.widths import losses_beyond, one_function, peak_moves
+from pruning_phases.claims.widths import BEYOND, losses_beyond, one_function, peak_moves
 from pruning_phases.collapse import (
     BKT,
     AlgebraicShift,
@@ -35,11 +36,12 @@ from pruning_phases.collapse.hypotheses import significant_crossings
 from pruning_phases.observables.statistics import weighted_line
 from pruning_phases.observables.tables import RESULT_COLUMNS
 
-INF = np.inf
 N_REST = (16_000, 256_000)
 """Sizes from where MNIST alone drifts on."""
 N_SEEN = 64_000
 """Laws are fitted up to here, about where MNIST ends, and asked about larger sizes."""
+VANISHED = 0.1
+"""Training loss that counts as nearly zero, nats: the right class gets 90 % of the probability."""
 STEP = 0.025
 """Of the grid in p_eval."""
 
@@ -66,6 +68,12 @@ class Evidence:
             raise Undecidable(f"no networks of {variant} are there")
         return rows
 
+    def twins(self, variant: str) -> pd.DataFrame:
+        """Rows of MNIST of the same networks: sizes, rates and realizations."""
+        keys = ["n_train", "p_train", "realization"]
+        networks = pd.MultiIndex.from_frame(self.of(variant)[keys].drop_duplicates())
+        return self.mnist[pd.MultiIndex.from_frame(self.mnist[keys]).isin(networks)]
+
     def paper(self, variant: str) -> paper.Evidence:
         """The evidence of the paper's claims in a piece, or in "mnist"."""
         if variant not in self._made:
@@ -84,14 +92,26 @@ class Evidence:
         """`collapse.hypothesis_lines` of deformed MNIST."""
         return hypothesis_lines(self.lines("deformed"), n_bootstrap=self.n_bootstrap)
 
+    def planes(self, variant: str = "epochs") -> pd.DataFrame:
+        """`claims.evidence.plane_of` of a piece as it trains, for every step (the epoch)."""
+        if (variant, "planes") not in self._made:
+            epochs = self.of(variant).groupby("step")
+            planes = {step: paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).plane for step, rows in epochs}
+            self._made[variant, "planes"] = pd.concat(planes, names=["step"]).reset_index("step").reset_index(drop=True)
+        return self._made[variant, "planes"]
+
+    def borders(self, variant: str = "epochs") -> pd.DataFrame:
+        """The border between eumentia and dementia of a piece as it trains: p_train, step (the epoch), p_c, p_c_error."""
+        planes = self.planes(variant).groupby("step")
+        return pd.concat([observables.boundary(plane).assign(step=step) for step, plane in planes], ignore_index=True)
+
     @cached_property
-    def borders(self) -> pd.DataFrame:
-        """The border between eumentia and dementia as networks train: p_train, step (the epoch), p_c, p_c_error."""
-        tables = []
-        for step, rows in self.of("epochs").groupby("step"):
-            found = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).border
-            tables.append(found.assign(step=step))
-        return pd.concat(tables, ignore_index=True)
+    def equal_steps(self) -> Evidence:
+        """Networks as they train, with the images seen (n_train x epoch) as step instead of the epoch, where four sizes or more meet."""
+        rows = self.of("epochs")
+        rows = rows.assign(step=rows["n_train"] * rows["step"])
+        met = rows.groupby("step")["n_train"].transform("nunique") >= 4
+        return Evidence(rows[met], self.mnist, self.n_bootstrap)
 
 
 def crossing_rests(evidence: Evidence) -> Finding:
@@ -100,8 +120,7 @@ def crossing_rests(evidence: Evidence) -> Finding:
     rows = rows[rows["n_train"].between(*N_REST)]
     if rows["n_train"].nunique() < 2:
         raise Undecidable(f"fewer than two sizes from {N_REST[0]} to {N_REST[1]}")
-    found = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap)
-    return transition.crossing_one_point(found)
+    return transition.crossing_one_point(paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap))
 
 
 def less_drift(evidence: Evidence) -> Finding:
@@ -200,7 +219,26 @@ def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
     if not ours.interior or not theirs.interior:
         raise Undecidable("a minimum lies on the edge of the search")
     a, b = ours.nu, theirs.nu
-    return Finding(type(a)(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.2f} over {b.number:.2f}")
+    return Finding(Estimate(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.2f} over {b.number:.2f}")
+
+
+def alpha_beyond(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
+    """Exponent of the loss at `BEYOND`, at one p_train; of networks seen as they train, at the last epoch."""
+    planes = evidence.planes(variant)
+    point = planes[(planes["p_train"] == p_train) & (planes["p_eval"] == BEYOND)]
+    return Finding(combine(paper.alpha(point[point["step"] == planes["step"].max()]), np.mean))
+
+
+def border_moved(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
+    """Border of a piece less that of MNIST, same sizes and realizations, at one p_train."""
+    found = []
+    for name, rows in ((variant, evidence.of(variant)), ("mnist", evidence.twins(variant))):
+        line = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).border.query("p_train == @p_train")
+        if line.empty:
+            raise Undecidable(f"no border of {name} at p_train = {p_train:g}")
+        found.append(around(*line.iloc[0][["p_c", "p_c_error"]].astype(float), rows["realization"].nunique()))
+    here, there = found
+    return Finding(here - there, f"{here.number:.3f}, on MNIST with dropout {there.number:.3f}")
 
 
 def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
@@ -209,8 +247,9 @@ def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
     """
     n = evidence.of("epochs")["realization"].nunique()
     found, lacking, words = [], {}, []
+    borders = evidence.borders()
     for rate in sorted(evidence.of("epochs")["p_train"].unique()):
-        line = evidence.borders[evidence.borders["p_train"] == rate]
+        line = borders[borders["p_train"] == rate]
         if len(line) < (5 if bend else 3):
             lacking[rate] = f"{len(line)} epochs have a border"
             continue
@@ -230,7 +269,7 @@ def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
 
 def loss_when_dementia_appears(evidence: Evidence, p_train: float = 0.0) -> Finding:
     """Training loss, mean over N, at the first epoch that has a border."""
-    steps = evidence.borders.loc[evidence.borders["p_train"] == p_train, "step"]
+    steps = evidence.borders().query("p_train == @p_train")["step"]
     if steps.empty:
         raise Undecidable(f"there is no border at any epoch at p_train = {p_train:g}")
     rows = evidence.of("epochs")
@@ -248,6 +287,7 @@ def _claim(slug: str, section: str, figure: str, words: str, statistic: str, tru
 
 
 # fmt: off
+_AFTER = "Added when a border had been seen after one epoch, before equal steps were looked at."
 _GRID = "One step of the grid in p_eval."
 CLAIMS: tuple[Claim, ...] = (
     _claim("crossing-rests", MORE, "23_data_without_end",
@@ -286,12 +326,28 @@ CLAIMS: tuple[Claim, ...] = (
            "power a of the number of parameters P with which the exponents of all widths are closest to one function of N / P^a "
            "(p_eval 0.4 to 0.8, p_train 0.1)",
            (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", one_function),
-    _claim("deformed-nu", MORE, "23_data_without_end",
-           "The exponent ν is that of MNIST.", "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
-           "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant="deformed")),
-    _claim("fashion-nu", OTHER, "24_other_data",
-           "On Fashion-MNIST ν is that of MNIST.", "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
-           "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant="fashion")),
+    *(
+        _claim(f"{variant}-nu", section, figure, words, "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
+               "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant=variant))
+        for variant, section, figure, words in (
+            ("deformed", MORE, "23_data_without_end", "The exponent ν is that of MNIST."),
+            ("fashion", OTHER, "24_other_data", "On Fashion-MNIST ν is that of MNIST."),
+            ("dropconnect", OTHER, "24_other_data", "With dropconnect ν is that of dropout."),
+        )
+    ),
+    _claim("dropconnect-dementia", OTHER, "24_other_data",
+           "Dropconnect has dementia as well.", "exponent of the loss at p_eval = 0.7, p_train 0.1", POSITIVE,
+           "The sign is the claim.", partial(alpha_beyond, variant="dropconnect")),
+    _claim("dropconnect-border", OTHER, "24_other_data",
+           "Leaving out connections puts the border where leaving out neurons puts it.",
+           "border in p_eval less that of the same networks with dropout, p_train 0.1", (-2 * STEP, 2 * STEP),
+           "Two steps of the grid. At equal rates both give one pre-activation the same mean and variance.",
+           partial(border_moved, variant="dropconnect")),
+    _claim("fashion-late", OTHER, "24_other_data",
+           "Trained on without early stopping, Fashion-MNIST has dementia.",
+           "exponent of the loss at p_eval = 0.7 after 200 epochs, p_train 0", POSITIVE,
+           "The sign is the claim. Added when the plane had shown no dementia, before these networks were computed.",
+           partial(alpha_beyond, variant="fashion-epochs", p_train=0.0)),
     _claim("border-moves-in", TIME, "25_epoch_as_time",
            "Without early stopping the border of dementia moves in as networks train.",
            "shift of the border in p_eval when the epoch grows by a factor e; median over p_train", NEGATIVE,
@@ -302,8 +358,18 @@ CLAIMS: tuple[Claim, ...] = (
            (-0.5, 0.5), "Half of the slope: less would look straight in a figure.", partial(border_moves, bend=True)),
     _claim("dementia-late", TIME, "25_epoch_as_time",
            "Dementia appears only when the training loss is nearly zero.",
-           "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, 0.1),
+           "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, VANISHED),
            "0.1 nats: the right class gets 90 % of the probability.", loss_when_dementia_appears),
+    _claim("dementia-steps", TIME, "25_epoch_as_time",
+           "Networks that took equally many steps have dementia as well.",
+           "exponent of the loss at p_eval = 0.7 at the largest number of images seen that four sizes share, p_train 0", POSITIVE,
+           f"The sign is the claim. {_AFTER}",
+           lambda evidence: alpha_beyond(evidence.equal_steps, "epochs", 0.0)),
+    _claim("dementia-late-steps", TIME, "25_epoch_as_time",
+           "Between them it appears only when the training loss is nearly zero.",
+           "training loss (nats, mean over N) at the first number of images seen that has a border, p_train 0", (0.0, VANISHED),
+           f"As for epochs. {_AFTER}",
+           lambda evidence: loss_when_dementia_appears(evidence.equal_steps)),
 )
 # fmt: on
 

@@ -25,11 +25,13 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.observables.averages import values
-from pruning_phases.observables.statistics import bootstrap_counts, half_range, mean_and_error
+from pruning_phases.observables.statistics import bootstrap_counts, half_range, jackknife_error, mean_and_error
 from pruning_phases.observables.tables import POINT, array, checked, result_rows
 from pruning_phases.runs.tables import N_TEST
 
 ENSEMBLES = ("passes", "networks", "pooled")
+BLOCKS = 20  # of passes, left out in turn
+MANY = 100  # passes of a network, from which this is done: five in a block
 
 
 def binder_of_sample(samples: np.ndarray, unbiased: bool = True) -> np.ndarray:
@@ -147,7 +149,9 @@ def pooled_binder(
     r"""U of many points together, each in units of its own variance: ``3 + sum_i (k_4 / v^2)_i / sum_i (k_2^2 / v^2)_i``.
 
     One point cannot tell U well (the error of n Gaussian samples is about sqrt(24 / n)); points of one phase can, together. Gaussian points
-    give 3 whatever their means and variances. The error is that of `binder`: the resampled realizations are the same at all points.
+    give 3 whatever their means and variances. Errors over networks are those of `binder`: the resampled realizations are the same at all
+    points. So are those over passes, unless every network has many (`MANY` or more): then, because the masks of a pass are the same for all
+    networks of a realization, blocks of passes are left out in turn, at all networks together (jackknife).
 
     Args:
         results: tidy results.
@@ -163,28 +167,44 @@ def pooled_binder(
         ValueError: missing columns, no rows, networks of one point with different numbers of passes.
     """
     sums: dict[tuple, np.ndarray] = {}
-    for index, samples, weights in _arrays(result_rows(results), n_bootstrap, seed):
+    arrays = list(_arrays(result_rows(results), n_bootstrap, seed))
+    many = all(samples.shape[2] >= MANY for _, samples, _ in arrays)
+    for index, samples, weights in arrays:
         points = index.to_frame(index=False)
         if groups is not None:
             points = points.merge(groups, how="left", on=[name for name in POINT if name in groups])
         places = points.groupby(list(by), observed=True).indices
         for ensemble in ENSEMBLES[:2]:
-            (k4, square, k2), _ = _estimate(samples, weights, ensemble, True)
+            blocks = many and ensemble == "passes"
+            k4, square, k2 = _without_blocks(samples) if blocks else _estimate(samples, weights, ensemble, True)[0]
             varies = np.isfinite(k4[:, 0]) & (k2[:, 0] > 0)
             for key, where in places.items():
                 where = where[varies[where]]
                 unit = k2[where, :1] ** 2
                 parts = [(a[where] / unit).sum(axis=0) for a in (k4, square)]
-                total = np.stack([*parts, np.full(weights.shape[0], len(where))])
+                known = np.full(k4.shape[1], samples.shape[1] >= 4 or blocks)
+                total = np.stack([*parts, np.full(k4.shape[1], len(where)), known])
                 name = (*(key if isinstance(key, tuple) else (key,)), ensemble)
                 sums[name] = sums.get(name, 0) + total
     rows = []
-    for key, (k4, square, n_points) in sums.items():
+    for (*key, ensemble), (k4, square, n_points, known) in sums.items():
         if n_points[0]:
-            u = 3 + k4 / square
-            rows.append((*key, u[0], half_range(u[None, 1:])[0], int(n_points[0])))
+            u = _ratio(k4, square, square)  # a resample of one network does not vary
+            error = jackknife_error(u[1:]) if many and ensemble == "passes" else half_range(u[None, 1:])[0]
+            rows.append((*key, ensemble, u[0], error if known[0] else np.nan, int(n_points[0])))
     table = pd.DataFrame(rows, columns=[*by, "ensemble", "binder", "binder_error", "n_points"])
     return table.sort_values(["ensemble", *by], ignore_index=True)
+
+
+def _without_blocks(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(k_4, k_2^2, k_2) over passes, averaged over networks, each (n_points, 1 + BLOCKS): of all passes, and without each block."""
+    blocks = [[], *np.array_split(np.arange(samples.shape[2]), BLOCKS)]
+    columns = []
+    for block in blocks:
+        kept = np.delete(samples, block, axis=2)
+        sums = _power_sums(kept - kept.mean(axis=2, keepdims=True))
+        columns.append([moment.mean(axis=1) for moment in _cumulants(sums, kept.shape[2])])
+    return tuple(np.stack(one, axis=1) for one in zip(*columns, strict=True))
 
 
 def _arrays(rows: pd.DataFrame, n_bootstrap: int, seed: int) -> Iterator[tuple[pd.MultiIndex, np.ndarray, np.ndarray]]:

@@ -4,7 +4,7 @@ Colours mean the same everywhere: the sign of alpha (blue: eumentia, orange: dem
 training-set size, darker for more data. Both families keep their order in greyscale and for colour-blind readers.
 """
 
-from pruning_phases.plotting.binder import binder_curves, crossing_strip, variance_curves
+from pruning_phases.plotting.binder import binder_bands, crossing_strip, variance_curves
 from pruning_phases.plotting.branches import branch_curves, escape_line, linear_branches, loop_areas
 from pruning_phases.plotting.calibration import bias_curves, coverage_strip
 from pruning_phases.plotting.choices import difference_strip

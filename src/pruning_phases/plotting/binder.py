@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruning_phases.observables import ENSEMBLES, compare_with_gaussian
+from pruning_phases.observables import ENSEMBLES
 from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.plane import P_EVAL
-from pruning_phases.plotting.series import Look, error_curves, size_label, size_looks
+from pruning_phases.plotting.series import Look, size_label, size_looks
 from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
 
 SOURCES = {
@@ -21,47 +21,36 @@ SOURCES = {
 
 
 @styled
-def binder_curves(
-    binder: pd.DataFrame, ensemble: str = "networks", ax: Axes | None = None, legend: bool = True
-) -> Axes:
-    """Binder cumulant against p_eval for every N, over the band in which 95 % of true Gaussian samples fall.
+def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | None = None, legend: bool = True) -> Axes:
+    """Binder cumulant against p_eval: for every N a curve in a band of one standard error; dotted: 3, a Gaussian.
 
     Args:
-        binder: table from `observables.binder`, one architecture and p_train.
-        ensemble: one of `observables.ENSEMBLES`.
+        pooled: table from `observables.pooled_binder` by n_train and p_eval.
+        ensemble: "passes" or "networks".
         ax: axes to draw on (None: a new figure).
         legend: list the sizes.
 
     Raises:
-        ValueError: unknown ensemble, or several p_train or architectures.
+        ValueError: unknown ensemble.
     """
     if ensemble not in ENSEMBLES:
         raise ValueError(f"unknown ensemble {ensemble!r}; choose from {', '.join(ENSEMBLES)}")
-    columns = (*POINT, "ensemble", "binder", "binder_error", "n_samples", "n_realizations")
-    binder = checked(binder, columns, "the table of Binder cumulants")
-    part = binder[binder["ensemble"] == ensemble]
-    _one(part, ("depth", "width", "p_train"))
+    columns = ("n_train", "p_eval", "ensemble", "binder", "binder_error")
+    pooled = checked(pooled, columns, "the table of pooled cumulants", may_be_empty=True)
+    part = pooled[pooled["ensemble"] == ensemble].sort_values("p_eval")
     ax = axes_or_new(ax)
-    band: tuple[float, ...] = ()
-    if len(part) and part["n_samples"].min() >= 4:
-        smallest = compare_with_gaussian(part.loc[[part["n_samples"].idxmin()]]).iloc[0]
-        band = (smallest["gaussian_low"], smallest["gaussian_high"])
-        ax.axhspan(*band, color="#dddddd", zorder=0, linewidth=0, label="Gaussian, 95 %")
-        ax.axhline(smallest["gaussian_median"], color="#777777", linewidth=1, linestyle="--", zorder=0)
-    ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
-    looks = size_looks(part["n_train"])
-    drawn = error_curves(
-        ax, part, "p_eval", "binder", "binder_error", looks, "n_train", linestyle="none", elinewidth=0.8
-    )
-    for _, _, bars in drawn:
-        bars[0].set_alpha(0.4)  # many and long where networks are few: behind the values they belong to
-    ax.set_xlabel(P_EVAL)
-    if not part["binder"].notna().any():
+    if part.empty:
         ax.text(0.5, 0.6, "too few samples in these results", ha="center", transform=ax.transAxes)
-    # few networks throw single estimates far out; the axis shows the bulk
-    shown = [3, *part["binder"].dropna().quantile([0.02, 0.95]), *band]
-    ax.set(ylim=(max(0, min(shown) - 1), 1.3 * max(shown)), ylabel=r"Binder cumulant $U=\mu_4/\mu_2^2$")
-    if legend:
+    ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
+    for size, look in size_looks(part["n_train"]).items():
+        rows = part[part["n_train"] == size]
+        every = max(1, len(rows) // 10)
+        ax.plot(rows["p_eval"], rows["binder"], color=look.color, marker=look.marker, markevery=every, label=look.label)
+        ends = (rows["binder"] + sign * rows["binder_error"] for sign in (-1, 1))
+        ax.fill_between(rows["p_eval"], *ends, color=look.color, alpha=0.15, linewidth=0)
+    ax.set_xlabel(P_EVAL)
+    ax.set_ylabel(r"Binder cumulant $U=\mu_4/\mu_2^2$")
+    if legend and len(part):
         legend_below(ax, "training-set size $N$", columns=3)
     return ax
 

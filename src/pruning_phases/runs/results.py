@@ -21,6 +21,17 @@ SHIPPED = REPOSITORY / "data" / "reference.parquet"
 SHIPPED_FILES = {"base": SHIPPED, "large_batch": REPOSITORY / "data" / "large_batch.parquet"}
 """Compact file of each of `config.PROTOCOLS`."""
 
+MANY_PASSES = REPOSITORY / "data" / "passes.parquet"
+
+
+def many_passes(preset: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Results that show the distribution over the passes of a network: 200 passes of each of 54 networks of the book's protocol.
+
+    preset: "shipped" reads them from the repository, whatever protocol the others are of; else there are none but those given, `rows`.
+    Raises StoreError if the file is missing or not the one of its manifest.
+    """
+    return stores.read_compact(MANY_PASSES, "passes")[0] if preset == "shipped" else rows
+
 
 def shipped_protocols() -> list[str]:
     """Names of the protocols whose results come with the repository, the book's own first."""

@@ -6,6 +6,7 @@ plotly. Where scripts do not run, the static picture stays.
 
 from pruning_phases_book.live.collapse import collapse_figure, fits_table
 from pruning_phases_book.live.digit import digit_figure
+from pruning_phases_book.live.epoch import epoch_figure
 from pruning_phases_book.live.figure import LiveFigure, LiveLink
 from pruning_phases_book.live.mask import mask_figure
 from pruning_phases_book.live.networks import LiveNetworks, load_networks, train_networks

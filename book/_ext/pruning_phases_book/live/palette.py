@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import Colormap, to_hex
 
-from pruning_phases.plotting.series import MARKERS, SIZE_RANGE, size_color, size_marker
+from pruning_phases.plotting.series import MARKERS, SIZE_RANGE, ordered_looks, size_color, size_marker
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP
 
 # plotly's names of matplotlib's markers in `style.MARKERS`
@@ -29,6 +29,22 @@ def sizes(n_train: Iterable[int]) -> list[dict[str, object]]:
             "sign": SIGNS[size_marker(n)],
         }
         for n in n_train
+    ]
+
+
+def ordered(values: Iterable[float]) -> list[dict[str, object]]:
+    """The same of other ordered values, as p_train (`series.ordered_looks`)."""
+    looks = ordered_looks(values)
+    night = mpl.colormaps[SEQUENTIAL_CMAP](np.linspace(0.45, 0.97, len(looks)))
+    return [
+        {
+            "value": float(value),
+            "light": to_hex(look.color),
+            "dark": to_hex(dark),
+            "symbol": SYMBOLS[look.marker],
+            "sign": SIGNS[look.marker],
+        }
+        for (value, look), dark in zip(looks.items(), night, strict=True)
     ]
 
 

@@ -11,11 +11,16 @@ from pruning_phases.claims.studies.endless.pieces import (
     ship,
 )
 from pruning_phases.claims.studies.endless.tables import (
+    agreement,
+    compared,
     evidence,
     front,
+    late_table,
+    phases_in_words,
     predictions,
     sentences,
     sizes_table,
+    times_table,
     transition_table,
     width_crossings,
     width_exponents,

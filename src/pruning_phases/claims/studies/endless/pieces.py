@@ -70,15 +70,30 @@ PIECES = (
         {"experiment": "epochs", "path": EPOCHS},
         passes=2,
     ),
+    Piece("dropconnect", "MNIST, dropconnect", (_grid(1_000, 32_000, MIDDLE, 6),), {"mask": "dropconnect"}),
+    Piece(
+        "fashion-epochs",
+        "Fashion-MNIST as it trains, no early stopping",
+        (_grid(1_000, 8_000, (0,), 3),),
+        {**FASHION, "experiment": "epochs", "path": EPOCHS},
+        passes=2,
+    ),
 )
 _SMALL = {"n_validation": 200, "max_epochs": 3}
 _TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000, 4_000), p_train=(0, 0.1), realizations=2)
 SMOKE = (
     *(
         Piece(name, name, (_TINY,), {**_SMALL, **data}, 1)
-        for name, data in (("deformed", DEFORMED), ("fashion", {}))  # MNIST stands in for files that are not shipped
+        for name, data in (  # MNIST stands in for Fashion-MNIST, whose files are not shipped
+            ("deformed", DEFORMED),
+            ("fashion", {}),
+            ("dropconnect", {"mask": "dropconnect"}),
+        )
     ),
-    Piece("epochs", "epochs", (_TINY,), {**_SMALL, "experiment": "epochs", "path": (1, 2, 3)}, 1),
+    *(
+        Piece(name, name, (_TINY,), {**_SMALL, "experiment": "epochs", "path": (1, 2, 3)}, 1)
+        for name in ("epochs", "fashion-epochs")
+    ),
 )
 """Every kind of piece in seconds; no physics."""
 

@@ -9,7 +9,10 @@ import pandas as pd
 
 from pruning_phases import observables
 from pruning_phases.claims.endless import Evidence
+from pruning_phases.claims.engine import DECIDED
 from pruning_phases.claims.studies.endless.pieces import results
+from pruning_phases.claims.table import judge
+from pruning_phases.claims.text import interval
 from pruning_phases.claims.widths import BEYOND, exponents, parameters, there
 from pruning_phases.collapse import (
     BKT,
@@ -22,6 +25,12 @@ from pruning_phases.collapse import (
 )
 from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.results import results as book_results
+
+ON_PLANE = (
+    "eumentia-alpha", "dementia-alpha", "amentia-alpha", "amentia-loss", "amentia-accuracy", "crossing-fixed-p-eval",
+    "crossing-fixed-p-train", "p-c-grows", "crossing-one-point", "accuracy-eumentia", "accuracy-dementia", "accuracy-no-crossing",
+)  # fmt: skip
+"""Claims of the paper about one architecture that averages over passes decide without a fit of the collapse."""
 
 
 def evidence(preset: str = "shipped", store: str | None = None, n_bootstrap: int = 100) -> Evidence:
@@ -60,6 +69,58 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
 
 
+def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
+    """A piece as it trains, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
+    and the exponent of the loss at p_eval = 0.7.
+    """
+    keys = ["p_train", "step"]
+    loss = found.of(variant).groupby([*keys, "realization"])["train_loss"].mean().groupby(keys)
+    planes = found.planes(variant).assign(dementia=lambda plane: plane["phase"] == "dementia")
+    beyond = planes[planes["p_eval"] == BEYOND].set_index(keys)[["alpha", "alpha_error"]]
+    border = found.borders(variant).set_index(keys)[["p_c", "p_c_error"]]
+    table = pd.DataFrame({"train_loss": loss.mean(), "train_loss_error": loss.sem()})
+    table = table.join([planes.groupby(keys)["dementia"].mean(), beyond, border], how="left")
+    return table.rename_axis(["p_train", "epoch"]).reset_index()
+
+
+def late_table(found: Evidence, p_train: float = 0.0) -> pd.DataFrame:
+    """`times_table` at one p_train of Fashion-MNIST and MNIST without early stopping (column data), as far as two sizes are there."""
+    tables = {}
+    for name, variant in (("Fashion-MNIST", "fashion-epochs"), ("MNIST", "epochs")):
+        if found.rows.loc[found.rows["variant"] == variant, "n_train"].nunique() > 1:
+            tables[name] = times_table(found, variant).query("p_train == @p_train")
+    return pd.concat(tables, names=["data"]).reset_index("data")
+
+
+def compared(found: Evidence, variant: str) -> pd.DataFrame:
+    """Verdicts on the paper's claims `ON_PLANE` in a piece and, of the same networks, on MNIST; by statement."""
+    verdicts = {}
+    for name, table in (("here", found.of(variant)), ("MNIST", found.twins(variant))):
+        judged = judge(table[[*RESULT_COLUMNS]], ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")
+        verdicts |= {name: judged["verdict"], f"number {name}": judged.apply(interval, axis=1)}
+    return pd.DataFrame(verdicts).rename_axis("statement")
+
+
+def agreement(both: pd.DataFrame) -> dict[str, int]:
+    """Of a table of `compared`: n_claims, n_same verdicts, n_opposite ones."""
+    decided = both[["here", "MNIST"]].isin(DECIDED).all(axis=1)
+    same = both["here"] == both["MNIST"]
+    return {"n_claims": len(both), "n_same": int(same.sum()), "n_opposite": int((decided & ~same).sum())}
+
+
+def phases_in_words(plane: pd.DataFrame) -> str:
+    """Which of the three phases a plane has, with their shares."""
+    share = plane["phase"].value_counts(normalize=True)
+    there = [f"{name} ({100 * share[name]:.0f} %)" for name in observables.PHASES[:3] if share.get(name, 0) > 0]
+    if not there:
+        return "there is none of the three phases for sure"
+    there[0] = there[0].replace(" %)", " % of the points)")
+    if len(there) == 3:
+        return f"all three phases are there: {', '.join(there)}"
+    lacking = [name for name in observables.PHASES[:3] if share.get(name, 0) == 0]
+    return f"there is {' and '.join(there)}, but no point is {' or '.join(lacking)} for sure"
+
+
 def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
     """The sentence of a verdict, with number, low and high filled in."""
     row = judged[judged["claim"] == slug].iloc[0]
@@ -91,6 +152,11 @@ NU = {
     "not reproduced": "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
     "undecided": "Whether the exponent ν is that of MNIST is open.",
 }
+DROPCONNECT = {
+    "reproduced": "Leaving out connections instead of neurons leaves the border where it is, within two steps of the grid ({number:+.3f}).",
+    "not reproduced": "Leaving out connections instead of neurons moves the border, by {number:+.2f} in p_eval.",
+    "undecided": "Whether leaving out connections instead of neurons moves the border is open.",
+}
 MOVES = {
     "reproduced": "Without early stopping the border of dementia moves in, by {number:.3f} in p_eval per factor e in the epoch.",
     "not reproduced": "The border of dementia does not move in as networks train.",
@@ -101,10 +167,25 @@ LOGARITHMIC = {
     "not reproduced": "It does not do so evenly in the logarithm of the epoch: its pace changes by {number:+.1f} times its mean.",
     "undecided": "Whether it does so as the logarithm of the epoch is open.",
 }
+FASHION_LATE = {
+    "reproduced": "Trained on without early stopping, Fashion-MNIST has dementia as well.",
+    "not reproduced": "Trained on without early stopping, Fashion-MNIST still has no dementia.",
+    "undecided": "Whether Fashion-MNIST has dementia when it is trained on without early stopping is open.",
+}
 LATE = {
     "reproduced": "Dementia appears only when the training loss is nearly zero.",
     "not reproduced": "Dementia does not wait for the training loss to vanish: it is there when that is still {number:.2f} nats.",
     "undecided": "Whether dementia waits for the training loss to vanish is open.",
+}
+LATE_STEPS = {
+    "reproduced": "With equal steps it appears only when the training loss is nearly zero.",
+    "not reproduced": "With equal steps it is there when the training loss is still {number:.2f} nats.",
+    "undecided": "Whether it waits, with equal steps, for the training loss to vanish is open.",
+}
+STEPS = {
+    "reproduced": "Networks that took equally many steps have dementia as well: it is not only that more images mean more steps.",
+    "not reproduced": "Between networks that took equally many steps there is no dementia: more data hurt because they mean more steps.",
+    "undecided": "Whether networks that took equally many steps have dementia as well is open.",
 }
 
 
@@ -117,9 +198,14 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "function": ("one-function", FUNCTION),
         "nu_deformed": ("deformed-nu", NU),
         "nu_fashion": ("fashion-nu", NU),
+        "fashion_late": ("fashion-late", FASHION_LATE),
+        "dropconnect": ("dropconnect-border", DROPCONNECT),
+        "nu_dropconnect": ("dropconnect-nu", NU),
         "moves": ("border-moves-in", MOVES),
         "logarithmic": ("border-logarithmic", LOGARITHMIC),
         "late": ("dementia-late", LATE),
+        "steps": ("dementia-steps", STEPS),
+        "late_steps": ("dementia-late-steps", LATE_STEPS),
     }
     there = set(judged["claim"])
     return {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
