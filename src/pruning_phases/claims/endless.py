@@ -1,8 +1,8 @@
 """Claims on more data, other data and time, and how they are judged.
 
 The rules were written down before the study (`studies.endless`) was computed. Of deformed MNIST a first look had been seen: affine
-deformations alone, one p_train, three realizations; of the others nothing. The paper's own claims are judged by their own rules
-(`claims.dropout`). A number of several realizations has the interval of Student's t.
+deformations alone, one p_train, three realizations; of the others nothing; rules added later say so. The paper's own claims are judged by
+their own rules (`claims.dropout`). A number of several realizations has the interval of Student's t.
 """
 
 from __future__ import annotations
