@@ -260,5 +260,90 @@ def test_the_study_at_smoke_size(tmp_path):
     assert (rows["noise_std"][rows["p_eval"] > 0] > 0).all()
     study.phases_table(found), study.border_table(found), study.remedies(found), study.deviation_table(found)
     assert "rate" in study.drift(found, 0.6)
+    assert set(study.deeper_ratios(found, 3, 4)["layers"]) == {2, 3}
+    study.deeper_borders(found, 3, 4).unstack(0), study.steepness_table(found), study.turning(study.balance(found, 0.2))
+    assert np.isfinite(study.stopping_table(found, (0.0, 0.3, 0.6))["logits"]).all()
+    assert all(study.sentences_of_causes(claims.judge(found)).values())
+    cooled = study.cooling("smoke", tmp_path)
+    assert np.array_equal(cooled["temperature"].unique(), np.float32(2 ** (np.arange(-2, 17) / 2)))
+    single = cooled[np.isclose(cooled["temperature"], 1)].sort_values(["n_train", "p_train", "realization", "p_eval"])
+    raw = found.base.sort_values(["n_train", "p_train", "realization", "p_eval"])
+    assert single["loss"].to_numpy() == pytest.approx(raw["loss"].to_numpy(), rel=1e-5)
+    assert study.price_of_one(study.one_temperature(found, cooled, 0.9))
     with pytest.raises(ConfigError, match="preset = 'paper'"):
         study.evidence("paper")
+
+
+# Causes
+
+
+def with_more(alpha_last=0.05, off=1.0) -> claims.Evidence:
+    """The rows of `made`, and as `more` deeper networks (predictions too large by the factor) and last weights (α larger)."""
+    rows = made()
+    base = rows[rows["learning_rate"] == 1e-3]
+    x = base["n_train"] / 4_000
+    deeper = [base.assign(depth=d, restore="best", predicted=off * base["loss_subset"]) for d in (3, 4)]
+    last = base.assign(restore="last", loss=base["loss"] * x**alpha_last, scale=1.2 * base["scale"])
+    return claims.Evidence(rows, more=pd.concat([*deeper, last], ignore_index=True))
+
+
+def sharpening_results(growth: float, p_train=(0.15, 0.25)) -> pd.DataFrame:
+    """Results whose exponent between neighbouring sizes crosses 0 at p_eval = 0.62 with a slope that grows as N^growth."""
+    rng, tables = np.random.default_rng(0), []
+    p_eval = np.arange(0, 1, 0.05).round(2)
+    for p, r in itertools.product(p_train, range(10)):
+        log_loss = np.zeros(len(p_eval))
+        for n in claims.OCTAVES:
+            if n > claims.OCTAVES[0]:
+                log_loss = log_loss + np.log(2) * np.tanh((p_eval - 0.62) * (n / claims.OCTAVES[1]) ** growth) / 2
+            loss = np.exp(log_loss + 1e-3 * rng.standard_normal(len(p_eval)))
+            keys = {"depth": 2, "width": 100, "n_train": n, "p_train": p, "realization": r, "p_eval": p_eval}
+            tables.append(pd.DataFrame(keys | {"eval_pass": 0, "loss": loss, "n_correct": 9_000}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_rules_of_deeper_networks_and_last_weights():
+    good = claims.judge(with_more()).set_index("claim")["verdict"]
+    for slug in ("prediction-deeper", "border-deeper", "stopping-scale", "stopping-border", "stopping-calibrated"):
+        assert good[slug] == "reproduced", slug
+    bad = claims.judge(with_more(alpha_last=-0.05, off=1.3)).set_index("claim")["verdict"]
+    for slug in ("prediction-deeper", "stopping-border"):
+        assert bad[slug] == "not reproduced", slug
+    without = claims.judge(claims.Evidence(made())).set_index("claim")["verdict"]
+    assert set(without[["prediction-deeper", "border-deeper", "stopping-scale", "no-sharpening"]]) == {"undecided"}
+
+
+@pytest.mark.parametrize(("growth", "verdict"), [(0.0, "reproduced"), (1 / 6, "not reproduced")])
+def test_a_border_that_gets_sharper_is_told_from_one_that_does_not(growth, verdict):
+    evidence = claims.Evidence(made(), reference=sharpening_results(growth))
+    judged = claims.judge(evidence)
+    one = judged.set_index("claim").loc["no-sharpening"]
+    assert (one["number"], one["verdict"]) == (pytest.approx(growth, abs=0.03), verdict)
+    table = study.steepness_table(evidence)
+    assert table["exponent"].to_numpy() == pytest.approx(growth, abs=0.05)
+    assert ("not excluded" in study.sentences_of_causes(judged)["sharp"]) == (growth > 0)
+
+
+def test_two_terms_add_up_to_the_exponent_of_a_gaussian_margin():
+    rows = made()
+    x = rows["n_train"] / 4_000
+    rows["margin_std"] = 20 * x**0.2
+    rows["margin"] = rows["margin_std"] * (1.5 - 2 * rows["p_eval"] + 0.2 * np.log(x) * (1 - rows["p_eval"]))
+    rows["loss"] = theory.margin_loss(rows["margin"].to_numpy(), rows["margin_std"].to_numpy())
+    table = study.balance(claims.Evidence(rows), 0.05).pivot(index="p_eval", columns="quantity", values="mean")
+    assert table["both"].to_numpy() == pytest.approx(table["α measured"].to_numpy(), abs=0.01)
+    assert table["spread"].to_numpy() == pytest.approx(0.2, abs=0.02)
+    assert (table["ratio"] < 0).all()
+    assert "two terms of opposite sign cancel" in study.turning(study.balance(claims.Evidence(rows), 0.05))
+
+
+def test_tables_of_causes_on_networks_that_are_all_alike():
+    evidence = with_more(off=1.1)
+    ratios = study.deeper_ratios(evidence, 3, 4)
+    assert ratios[ratios["layers"] > 2]["mean"].to_numpy() == pytest.approx(1.1)
+    borders = study.deeper_borders(evidence, 3, 4)
+    assert borders.loc[3, "difference"].to_numpy() == pytest.approx(0, abs=1e-6)
+    assert borders.loc[(4, 0.0), "measured"] == pytest.approx(0.5, abs=0.01)
+    table = study.stopping_table(evidence, (0.3, 0.6))
+    assert table["logits"].to_numpy() == pytest.approx(1.2)
+    assert (table["α, last"] - table["α, best"]).to_numpy() == pytest.approx(0.05)

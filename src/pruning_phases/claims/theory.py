@@ -320,18 +320,9 @@ _RULES = (
     ("free-remedy", "Temperature scaling alone is worth more than the best dropout rate alone.", (0.0, 1.0), partial(remedy, p_eval=0.7),
      "calibrated loss for p_train = 0 over the raw loss at the best p_train, p_eval = 0.7, largest N", "The sign of the difference.", USE),
 )  # fmt: skip
-_PENDING = (
-    "prediction-deeper",
-    "border-deeper",
-    "no-sharpening",
-    "stopping-scale",
-    "stopping-border",
-    "stopping-calibrated",
-)  # their networks are being measured
 CLAIMS = tuple(
     Claim(slug, words, true_for, measure, "why more data hurt", statistic, reason, figure)
     for slug, words, true_for, measure, statistic, reason, figure in _RULES
-    if slug not in _PENDING
 )
 
 

@@ -123,9 +123,7 @@ def public_jumps(evidence: Evidence, chain: str) -> Finding:
         each.append(distance.max())
     places = listed(table.loc[table["realization"] == 0, "value"].round(4))
     value = _mean(each, float(table["step"].max()) / 2)
-    return Finding(
-        Estimate(value.number, max(0.0, value.low), value.high), f"found at λ = {places}"
-    )  # no distance is below 0
+    return Finding(value._replace(low=max(0.0, value.low)), f"found at λ = {places}")  # no distance is below 0
 
 
 def public_curve(evidence: Evidence, chain: str) -> Finding:

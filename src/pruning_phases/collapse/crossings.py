@@ -159,14 +159,12 @@ def crossing_drift(
         )
     table, samples = table[use], samples[:, use]
     centre = np.log(table["n_mean"].to_numpy() / 1000.0)
-    weight = (
-        1.0 / np.maximum(table["p_star_error"].to_numpy(), 1e-3 * np.ptp(data.p)) ** 2
-    )  # no crossing is known better than the grid allows
+    # No crossing is known better than the grid allows.
+    weight = 1.0 / np.maximum(table["p_star_error"].to_numpy(), 1e-3 * np.ptp(data.p)) ** 2
 
     def line(p_star: np.ndarray) -> np.ndarray:
-        fitted = weighted_line(
-            centre, p_star, np.where(np.isfinite(p_star), weight, 0.0)
-        )  # 0: a resample without this crossing
+        # 0: a resample without this crossing
+        fitted = weighted_line(centre, p_star, np.where(np.isfinite(p_star), weight, 0.0))
         return np.stack((fitted.slope, fitted.level - fitted.slope * fitted.centre))
 
     slope, intercept = line(table["p_star"].to_numpy()).tolist()

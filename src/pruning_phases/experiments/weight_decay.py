@@ -19,9 +19,8 @@ from pruning_phases.config import ConfigError, Training
 from pruning_phases.engine import Parameters, State, train
 from pruning_phases.experiments import Group, Step, records_of
 
-PATH = tuple(
-    round(0.01 * k, 2) for k in (*range(11), *range(9, -1, -1))
-)  # where `path` is empty: up to 0.1 and down; frozen
+PATH = tuple(round(0.01 * k, 2) for k in (*range(11), *range(9, -1, -1)))
+"""Where `path` is empty: up to 0.1 and down; frozen."""
 
 
 def penalties(training: Training) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ def network_schematic(
     ax: Axes | None = None,
     dropped: Sequence[tuple[int, int]] = (),
     sizes: Sequence[int] = (7, 6, 6, 5),
+    labels: bool = True,
 ) -> Axes:
     """A fully connected network, left to right; dropped neurons are crossed out and lose all their connections.
 
@@ -30,6 +31,7 @@ def network_schematic(
         ax: axes to draw on (None: a new figure).
         dropped: (layer, neuron) pairs to remove, layer 1 being the first hidden one; inputs and outputs cannot be.
         sizes: neurons drawn in the input, the hidden layers and the output.
+        labels: name the layers.
 
     Raises:
         ValueError: fewer than three layers, or a dropped neuron that is not a hidden one.
@@ -72,11 +74,12 @@ def network_schematic(
         if layer < len(sizes) - 1 and len(y) > 1:
             middle = (y[(len(y) + 1) // 2 - 1] + y[(len(y) + 1) // 2]) / 2
             ax.plot([layer * gap] * 3, middle + np.array([-0.22, 0, 0.22]), ".", color="black", markersize=4, zorder=3)
-    bottom = min(y[-1] for y in heights) - 0.6
-    hidden = (f"hidden\nlayer {layer}" for layer in range(1, len(sizes) - 1))
-    names = [f"{MNIST.n_pixels}\npixels", *hidden, f"{MNIST.n_classes}\ndigits"]
-    for layer, name in enumerate(names):
-        ax.text(layer * gap, bottom, name, ha="center", va="top")
+    if labels:
+        bottom = min(y[-1] for y in heights) - 0.6
+        hidden = (f"hidden\nlayer {layer}" for layer in range(1, len(sizes) - 1))
+        names = [f"{MNIST.n_pixels}\npixels", *hidden, f"{MNIST.n_classes}\ndigits"]
+        for layer, name in enumerate(names):
+            ax.text(layer * gap, bottom, name, ha="center", va="top")
     ax.set_aspect("equal")
     ax.axis("off")
     return ax

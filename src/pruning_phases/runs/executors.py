@@ -126,9 +126,8 @@ def is_worker_lost(error: BaseException) -> bool:
     if isinstance(error, (BrokenExecutor, CancelledError)):
         return True
     kind = type(error)
-    if kind.__module__.startswith(
-        "submitit"
-    ):  # FailedJobError, an error of the work, is a kind of UncompletedJobError there
+    if kind.__module__.startswith("submitit"):
+        # FailedJobError, an error of the work, is a kind of UncompletedJobError there
         return kind.__name__ == "UncompletedJobError" or "UncompletedJobError" in str(error)  # the latter: out of time
     return kind.__module__.startswith("distributed") and kind.__name__ in ("KilledWorker", "FutureCancelledError")
 

@@ -141,9 +141,8 @@ def plan(
         batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free, GPU_NETWORKS_PER_BATCH)
     else:
         batches = _split(groups)
-        if (
-            workers and further_epochs(sweep.training) != 0
-        ):  # dozens of short trainings with few networks each: realizations together
+        if workers and further_epochs(sweep.training) != 0:
+            # dozens of short trainings with few networks each: realizations together
             most = min(NETWORKS_PER_BATCH, -(-len(missing) // workers))
             batches = _joined(batches, sweep.training, math.inf, most)
     jobs += [Job(tuple(batch), sweep.evaluation, _steps(lacking, batch)) for batch in batches]

@@ -94,9 +94,8 @@ class Progress:
         with contextlib.suppress(OSError):
             descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(
-                    descriptor, f"{now} pid={os.getpid()} {line}\n".encode()
-                )  # one write: lines of processes never mix
+                # One write: lines of processes never mix.
+                os.write(descriptor, f"{now} pid={os.getpid()} {line}\n".encode())
             finally:
                 os.close(descriptor)
 

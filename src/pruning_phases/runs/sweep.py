@@ -58,9 +58,8 @@ def run(
     todo = plan(sweep, store, device, shard, choice.processes)
     if not todo.jobs:
         return 0
-    prepare(
-        data_folder(), sweep.training.dataset
-    )  # a missing or damaged file, and a read-only store, show here, before any work
+    # A missing or damaged file, and a read-only store, show here, before any work.
+    prepare(data_folder(), sweep.training.dataset)
     store.check_writable()
     if todo.retrained:
         warnings.warn(why_again(todo, sweep, store), StoreWarning, stacklevel=2)

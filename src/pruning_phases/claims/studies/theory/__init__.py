@@ -1,5 +1,14 @@
 """Why more data hurt: confidence and margins of kept networks, measured and predicted; made once by ``make theory``."""
 
+from pruning_phases.claims.studies.theory.causes import (
+    balance,
+    deeper_borders,
+    deeper_ratios,
+    sentences_of_causes,
+    steepness_table,
+    stopping_table,
+    turning,
+)
 from pruning_phases.claims.studies.theory.study import cooling, evidence, ship
 from pruning_phases.claims.studies.theory.tables import (
     PARTS,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pruning_phases import streams, theory
 from pruning_phases.claims.studies import pieces
-from pruning_phases.claims.theory import N_MIN, Evidence
+from pruning_phases.claims.theory import N_MIN, OCTAVES, Evidence
 from pruning_phases.config import ConfigError, Network, Sweep, Training, preset
 from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, noisy_logits
@@ -22,6 +22,7 @@ from pruning_phases.outputs import check_table, write_durably
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs import sweep as sweeps
 from pruning_phases.runs import weights
+from pruning_phases.runs.results import results
 from pruning_phases.runs.store import Store, default_store
 
 SHIPPED = REPOSITORY / "data" / "theory.parquet"
@@ -34,6 +35,7 @@ SUBSET, SUBSET_PASSES = 300, 16  # test images for which the loss is predicted, 
 SMOKE_SUBSET = 20
 DRAWS = 40
 TEMPERATURES = tuple(2 ** (k / 2) for k in range(-2, 17))
+LINES = (0.05, 0.1, 0.15, 0.2, 0.25)  # p_train with forty realizations in the book's own results
 _SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)
 _P_TRAIN = (0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
@@ -239,8 +241,10 @@ def evidence(
     Raises ConfigError for another preset, StoreError if a table is missing or not the one of its manifest.
     """
     path = _tables(preset, store, path)
-    rows = pieces.load(path, "theory")[0]
-    return Evidence(rows, N_MIN if preset == "shipped" else int(rows["n_train"].min()))
+    rows, more = (pieces.load(one, "theory")[0] for one in (path, path.with_name(MORE.name)))
+    if preset == "smoke":
+        return Evidence(rows, int(rows["n_train"].min()), more)
+    return Evidence(rows, N_MIN, more, results(depth=2, width=100, n_train=OCTAVES, p_train=LINES))
 
 
 def cooling(

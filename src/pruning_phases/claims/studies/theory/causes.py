@@ -1,0 +1,172 @@
+"""Tables and sentences on the causes: depth, the two terms of α, early stopping, how sharp the border is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases import theory
+from pruning_phases.claims.studies.theory.tables import chosen
+from pruning_phases.claims.theory import LINE, NEAR, OCTAVES, Evidence, sharpening, steepness
+from pruning_phases.observables.statistics import mean_and_error
+
+TREND, RATIO, BOTH, MEASURED = "spread", "ratio", "both", "α measured"
+STEP = 1e-3  # of ln s and of t, for derivatives of a smooth function
+
+
+def by_depth(evidence: Evidence, *depths: int) -> dict[int, pd.DataFrame]:
+    """Rows of two and of more hidden layers, for the p_train, N and realizations that the latter have."""
+    more = evidence.layers(*depths)
+    keys = ["n_train", "p_train", "realization"]
+    shared = pd.concat(more.values())[keys].drop_duplicates()
+    return {2: evidence.base.merge(shared, on=keys)} | more
+
+
+def deeper_borders(evidence: Evidence, *depths: int) -> pd.DataFrame:
+    """Measured and predicted p_c by p_train and number of hidden layers, mean over realizations, on the same images and sizes."""
+    found = {}
+    for depth, rows in by_depth(evidence, *depths).items():
+        both = [evidence.borders(column, rows).mean(axis=1, skipna=False) for column in ("loss_subset", "predicted")]
+        found[depth] = pd.DataFrame(dict(zip(("measured", "predicted"), both, strict=True)))
+    table = pd.concat(found, names=["hidden layers"])
+    return table.assign(difference=table["predicted"] - table["measured"])
+
+
+def deeper_ratios(evidence: Evidence, *depths: int) -> pd.DataFrame:
+    """Predicted over measured loss by number of hidden layers and p_eval, mean over p_train and N: layers, p_eval, mean, sem."""
+    tables = []
+    for depth, rows in by_depth(evidence, *depths).items():
+        ratio = (
+            (rows["predicted"] / rows["loss_subset"]).groupby([rows["p_eval"], rows["realization"]]).mean().unstack()
+        )
+        mean, sem, _ = mean_and_error(ratio)
+        tables.append(pd.DataFrame({"layers": depth, "p_eval": ratio.index, "mean": mean, "sem": sem}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def balance(evidence: Evidence, p_train: float) -> pd.DataFrame:
+    """The terms of α = (∂ ln L/∂ ln s) γ + (∂ ln L/∂t) dt/d ln N on one line, for a Gaussian margin: p_eval, quantity, mean, sem.
+
+    L(m, s) is `theory.margin_loss`, t = m/s; derivatives at the mean of ln s and t over N. Beside them their sum and the measured α.
+    """
+    rows = evidence.base[np.isclose(evidence.base["p_train"], p_train)]
+    rows = rows[rows["n_train"] >= evidence.n_min]
+    rows = rows.assign(ratio=rows["margin"] / rows["margin_std"], ln_s=np.log(rows["margin_std"]))
+    group = rows.groupby(["p_eval", "realization"])
+    ln_s, t = group["ln_s"].mean(), group["ratio"].mean()
+
+    def log_loss(up: float, on: float) -> np.ndarray:
+        s, ratio = np.exp(ln_s + up).to_numpy(float), (t + on).to_numpy(float)
+        return np.log(theory.margin_loss(ratio * s, s))
+
+    by_spread = (log_loss(STEP, 0) - log_loss(-STEP, 0)) / (2 * STEP)
+    by_ratio = (log_loss(0, STEP) - log_loss(0, -STEP)) / (2 * STEP)
+    x = np.log(rows["n_train"]) - np.log(rows["n_train"]).groupby([rows["p_eval"], rows["realization"]]).transform(
+        "mean"
+    )
+    keys = [rows["p_eval"], rows["realization"]]
+
+    def slope(y: pd.Series) -> pd.Series:
+        return (x * y).groupby(keys).sum() / (x**2).groupby(keys).sum()
+
+    terms = {TREND: by_spread * slope(rows["ln_s"]), RATIO: by_ratio * slope(rows["ratio"])}
+    terms |= {BOTH: terms[TREND] + terms[RATIO], MEASURED: slope(np.log(rows["loss"].astype(float)))}
+    tables = []
+    for name, values in terms.items():
+        table = values.unstack("realization")
+        mean, sem, _ = mean_and_error(table)
+        tables.append(pd.DataFrame({"p_eval": table.index, "quantity": name, "mean": mean, "sem": sem}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def turning(table: pd.DataFrame) -> str:
+    """Which of the terms of `balance` changes sign where α does."""
+    lines = table.pivot(index="p_eval", columns="quantity", values="mean")
+    alpha = lines[MEASURED].to_numpy()
+    up = np.flatnonzero((alpha[:-1] < 0) & (alpha[1:] >= 0))
+    if not len(up):
+        return "On this line α does not change sign."
+    p_c = np.interp(0, alpha[up[-1] : up[-1] + 2], lines.index[up[-1] : up[-1] + 2])
+    at = {name: np.interp(p_c, lines.index, lines[name]) for name in (TREND, RATIO, BOTH)}
+    near = lines[np.abs(lines.index - p_c) <= NEAR]
+    changing = [words for name, words in ((TREND, "spread"), (RATIO, "ratio")) if np.ptp(np.sign(near[name])) > 0]
+    which = (
+        "Neither term changes sign there: two terms of opposite sign cancel"
+        if not changing
+        else f"The term of the {' and that of the '.join(changing)} changes sign about there"
+    )
+    return (
+        f"α is 0 at the rate {p_c:.2f}. {which}, {at[TREND]:+.2f} of the spread and {at[RATIO]:+.2f} of the ratio; "
+        f"their sum, {at[BOTH]:+.2f}, is off by what a Gaussian margin misses."
+    )
+
+
+def stopping_table(evidence: Evidence, p_eval: tuple[float, ...]) -> pd.DataFrame:
+    """Last weights over best by p_eval, geometric mean over p_train, N and realizations; and α of both, mean over p_train."""
+    rows = evidence.last[evidence.last["p_eval"].isin(p_eval)]
+    columns = {"loss": "loss", "loss_calibrated": "loss, calibrated", "temperature": "temperature", "scale": "logits"}
+    columns |= {"margin_std": "spread of the margin", "noise_std": "noise of the masks", "error": "errors"}
+    found = {}
+    for column, words in columns.items():
+        with np.errstate(invalid="ignore", divide="ignore"):  # no noise without masks
+            ratio = np.log(rows[column].astype(float) / rows[f"{column}_best"])
+        found[words] = np.exp(ratio.groupby(rows["p_eval"]).mean())
+    for column, words in (("loss_best", "α, best"), ("loss", "α, last")):
+        found[words] = evidence.slopes(column, rows).mean(axis=1).groupby("p_eval").mean()
+    return pd.DataFrame(found)
+
+
+def steepness_table(evidence: Evidence) -> pd.DataFrame:
+    """The steepness of the border between neighbouring N by p_train, and the exponent of its growth with the ends of its interval."""
+    lines = evidence.reference["p_train"].unique() if len(evidence.reference) else ()
+    found = {}
+    for p in sorted(lines):
+        grows = sharpening(evidence.reference, (p,))
+        slopes = steepness(evidence.reference, p)[0]
+        found[p] = dict(zip(OCTAVES[1:], slopes, strict=True))
+        found[p] |= {"exponent": grows.number, "from": grows.low, "to": grows.high}
+    return pd.DataFrame(found, dtype=float).T.rename_axis(LINE[0])
+
+
+def sentences_of_causes(judged: pd.DataFrame) -> dict[str, str]:
+    """Sentences on depth, early stopping and sharpness, by the verdicts."""
+    row = judged.set_index("claim")
+    number, finding, low, high = (row[name] for name in ("number", "finding", "low", "high"))
+    sharp = f"{number['no-sharpening']:.3f} (from {low['no-sharpening']:.3f} to {high['no-sharpening']:.3f}) on the lines kept for the test"
+    there = low["no-sharpening"] <= 1 / 6 <= high["no-sharpening"]
+    out = f"the {1 / 6:.3f} of an algebraic transition with ν = 6 is {'excluded' if not there else 'not excluded'}"
+    but = f"; but {out}"
+    if np.isnan(number["no-sharpening"]):
+        sharp, but = "there are no results with many realizations", ""
+    alpha, typical = finding["stopping-border"], f"a median of {number['prediction-deeper']:.1%}"
+    logits, calibrated = np.exp(number["stopping-scale"]), np.exp(number["stopping-calibrated"]) - 1
+    return {
+        "deeper": chosen(
+            judged, "prediction-deeper",
+            f"With three and four hidden layers the loss is predicted as well as asked for, to {typical}; ",
+            f"With three and four hidden layers the loss is predicted less well, to {typical}; ",
+            f"With three and four hidden layers the loss is predicted to {typical}; ",
+        ) + chosen(
+            judged, "border-deeper",
+            f"the border everywhere within {number['border-deeper']:.3f}.",
+            f"the border is missed by up to {number['border-deeper']:.3f}.",
+            f"for the border the verdict is open (off by: {finding['border-deeper']}).",
+        ),
+        "sharp": chosen(
+            judged, "no-sharpening",
+            f"The border does not get sharper: {sharp}; {out}. At this width it is a crossover.",
+            f"The border gets {'sharper' if number['no-sharpening'] > 0 else 'softer'}: {sharp}; {out}.",
+            f"By our rule it is undecided whether the border gets sharper: {sharp}{but}.",
+        ),
+        "stopping": f"Beyond the best epoch logits go on to a factor of {logits:.2f}. " + chosen(
+            judged, "stopping-border",
+            f"More data then hurt more ({alpha}): early stopping holds dementia back.",
+            f"More data do not hurt more for it ({alpha}).",
+            f"Whether more data then hurt more is undecided ({alpha}).",
+        ) + " " + chosen(
+            judged, "stopping-calibrated",
+            f"Calibrated losses of both agree ({calibrated:+.1%}): what is added there is confidence.",
+            f"Calibrated losses of both differ ({calibrated:+.1%}).",
+            f"Calibrated losses of both differ by {calibrated:+.1%}; its error is too large for the rule to decide.",
+        ),
+    }  # fmt: skip
