@@ -227,7 +227,7 @@ def test_the_study_at_smoke_size(tmp_path):
     store = tmp_path / "store"
     rows = study.results("smoke", store)
     assert set(rows["variant"]) == {"deformed", "fashion", "dropconnect", "epochs", "fashion-epochs"}
-    steps = {"deformed": 1, "fashion": 1, "dropconnect": 1, "epochs": 3, "fashion-epochs": 3}
+    steps = {"deformed": 1, "fashion": 1, "dropconnect": 1, "epochs": 4, "fashion-epochs": 4}
     assert rows.groupby("variant")["step"].nunique().to_dict() == steps
     assert rows.loc[rows["step"] > 0, "train_loss"].notna().all()
     path = tmp_path / "endless.parquet"

@@ -91,7 +91,7 @@ SMOKE = (
         )
     ),
     *(
-        Piece(name, name, (_TINY,), {**_SMALL, "experiment": "epochs", "path": (1, 2, 3)}, 1)
+        Piece(name, name, (_TINY,), {**_SMALL, "max_epochs": 8, "experiment": "epochs", "path": (1, 2, 4, 8)}, 1)
         for name in ("epochs", "fashion-epochs")
     ),
 )

@@ -167,6 +167,10 @@ LOGARITHMIC = {
     "not reproduced": "It does not do so evenly in the logarithm of the epoch: its pace changes by {number:+.1f} times its mean.",
     "undecided": "Whether it does so as the logarithm of the epoch is open.",
 }
+NU_OTHER = {
+    **NU,
+    "no fit": "There is no scaling regime under this protocol, so that there is no ν to compare with that of MNIST.",
+}
 FASHION_LATE = {
     "reproduced": "Trained on without early stopping, Fashion-MNIST has dementia as well.",
     "not reproduced": "Trained on without early stopping, Fashion-MNIST still has no dementia.",
@@ -197,10 +201,10 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "ends": ("rise-ends", ENDS),
         "function": ("one-function", FUNCTION),
         "nu_deformed": ("deformed-nu", NU),
-        "nu_fashion": ("fashion-nu", NU),
+        "nu_fashion": ("fashion-nu", NU_OTHER),
         "fashion_late": ("fashion-late", FASHION_LATE),
         "dropconnect": ("dropconnect-border", DROPCONNECT),
-        "nu_dropconnect": ("dropconnect-nu", NU),
+        "nu_dropconnect": ("dropconnect-nu", NU_OTHER),
         "moves": ("border-moves-in", MOVES),
         "logarithmic": ("border-logarithmic", LOGARITHMIC),
         "late": ("dementia-late", LATE),
