@@ -55,7 +55,7 @@ def _find_chi_squared(app: Sphinx, document: nodes.document) -> None:
 
 def _write_addresses(app: Sphinx, error: Exception | None) -> None:
     """Pages ``fig/NAME.html`` that lead to the figure of that name, wherever it is in this version of the book."""
-    if error is not None or app.builder.format != "html":
+    if error is not None or app.builder.name != "html":
         return
     folder = Path(app.outdir) / FIGURES
     folder.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def _write_addresses(app: Sphinx, error: Exception | None) -> None:
 
 def _write_texts(app: Sphinx, error: Exception | None) -> None:
     """The paragraphs of every page for the page of the search, which cannot fetch them where the book is opened as files."""
-    if error is not None or app.builder.format != "html":
+    if error is not None or app.builder.name != "html":
         return
     texts = {}
     for page in app.env.found_docs:
