@@ -15,7 +15,7 @@
     const readout = live.readout("temperature"), output = h("output", {}), legend = h("div", { class: "pp-legend-slot" }), keys = h("div", {});
     const map = h("div", { class: "pp-plot pp-tall", tabindex: 0, role: "application", "data-plot": "map", "aria-label": "Plane at this temperature. Arrow keys choose a point." });
     const curve = h("div", { class: "pp-plot pp-tall", role: "img", "data-plot": "curve" });
-    const slider = live.slider(ln_t.first, top, ln_t.step / 32, 0, (value) => set({ lnT: value }));
+    const slider = live.slider(ln_t.first, top + 1e-6, ln_t.step / 32, 0, (value) => set({ lnT: value }));
     const which = live.select([["one", "one for all"], ["fitted", "fitted at each point and N"]], (value) => set({ fitted: value === "fitted" }));
     const colour = live.select([["alpha", "exponent α"], ...sizes.map(({ n }, k) => [k, `loss at N = ${live.size(n)}`])], (value) => set({ shown: value }));
     root.append(
