@@ -87,6 +87,20 @@ def test_where_dementia_ends():
     assert never["verdict"].tolist() == ["undecided"]
 
 
+def test_border_over_successive_sizes():
+    """With α = 0.4 (p_eval − 0.6 − drift ln(N / 64 000)) the border of a window lies at its mean ln N."""
+    table = study.windows(claims.Evidence(made(drift=-0.04, p_train=(0.1,)), MNIST))
+    expected = 0.6 - 0.04 * np.log(table["n_train"] / 64_000)
+    assert table["last"].tolist() == [8 * n for n in SIZES[:5]]
+    assert (abs(table["p_c"] - expected) < 4 * table["p_c_error"] + 0.003).all()
+    words = study.border_in_words(table)
+    assert "moves towards less pruning" in words
+    assert "for 4\u2009000 to 32\u2009000 images" in words
+    assert "for 64\u2009000 to 512\u2009000 images" in words
+    assert "stays in place" in study.border_in_words(study.windows(claims.Evidence(made(p_train=(0.1,)), MNIST)))
+    assert "too few sizes" in study.border_in_words(table[:2])
+
+
 @pytest.mark.parametrize(("power", "verdict"), [(1.0, "reproduced"), (0.0, "not reproduced"), (2.0, "not reproduced")])
 def test_power_of_the_number_of_parameters(power, verdict):
     """α = 0.4 (p_eval − 0.6 − 0.1 ln(N / P^a)), up to a constant, at two widths."""
@@ -149,10 +163,10 @@ def test_tables_figures_and_sentences(at_rest):
     assert {name for name, *_ in study.transition_table(found, n_bootstrap=5).index} == {"deformed", "mnist"}
     with pytest.raises(ValueError, match="no points"):
         plotting.trend_curves(rows[:0], "n_train", "width")
-    table = claims.judge(at_rest)
+    table, borders = claims.judge(at_rest), study.windows(at_rest)
     for verdict in ("reproduced", "not reproduced", "undecided", "no fit"):
         assert all(study.sentences(table.assign(verdict=verdict)).values())
-        assert "512\u2009000 deformed digits" in study.front(table.assign(verdict=verdict), 512_000)
+        assert "512\u2009000 deformed digits" in study.front(table.assign(verdict=verdict), 512_000, borders)
 
 
 def test_tables_of_networks_as_they_train():

@@ -82,8 +82,9 @@ class Evidence:
         return self._made[variant]
 
     def lines(self, variant: str) -> dict[float, CollapseData]:
-        """All points of the lines of a piece."""
+        """All points of the lines of a piece; sizes of one realization, which have no error, are left out."""
         rows = self.of(variant)
+        rows = rows[rows.groupby(["p_train", "n_train"])["realization"].transform("nunique") > 1]
         shape = {name: int(rows[name].iloc[0]) for name in ("depth", "width")}
         return collapse_lines(rows, sorted(rows["p_train"].unique()), spacing=None, **shape)
 

@@ -12,6 +12,7 @@ from pruning_phases.claims.studies.endless.pieces import (
 )
 from pruning_phases.claims.studies.endless.tables import (
     agreement,
+    border_in_words,
     compared,
     evidence,
     front,
@@ -25,5 +26,6 @@ from pruning_phases.claims.studies.endless.tables import (
     width_crossings,
     width_exponents,
     widths_table,
+    windows,
 )
 from pruning_phases.claims.text import verdict_table

@@ -69,6 +69,37 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
 
 
+def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
+    """Where the loss is level over `length` successive sizes (`observables.boundary`), by width and p_train.
+
+    Columns: width, p_train, first and last size, n_train (their geometric mean), p_c, p_c_error. Windows without a border are left out.
+    """
+    tables = []
+    for variant in there(found):
+        rows = found.of(variant)
+        rows = rows[rows.groupby(["p_train", "n_train"])["realization"].transform("nunique") > 1]
+        sizes = sorted(rows["n_train"].unique())
+        for first, last in zip(sizes, sizes[length - 1 :], strict=False):
+            some = rows.loc[rows["n_train"].between(first, last), [*RESULT_COLUMNS]]
+            alpha = observables.exponents(observables.averages(some, "loss"))
+            tables.append(observables.boundary(alpha).assign(first=first, last=last, n_train=np.sqrt(first * last)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 100) -> str:
+    """How far the border of `windows` moves from the smallest sizes to the largest that share none with them."""
+    line = borders[(borders["p_train"] == p_train) & (borders["width"] == width)]
+    line = line[(line["first"] == line["first"].min()) | (line["first"] > line["last"].min())]
+    if len(line) < 2:
+        return f"too few sizes have a border at a training dropout of {p_train:g} to say how it moves"
+    a, b = line.iloc[0], line.iloc[-1]
+    shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
+    moved = f"moves towards {'more' if shift > 0 else 'less'} pruning" if abs(shift) > 2 * error else "stays in place"
+    said = [f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,} to {at['last']:,} images" for at in (a, b)]
+    border = f"at a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}"
+    return border.replace(",000", "\u2009000")
+
+
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
     """A piece as it trains, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
     and the exponent of the loss at p_eval = 0.7.
@@ -215,17 +246,18 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
     return {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
 
 
-def front(judged: pd.DataFrame, largest: int) -> str:
-    """The answer for the front page."""
+def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
+    """The answer for the front page: N up to `largest`, with the border of `windows`."""
+    moved = border_in_words(borders)
     verdict = judged.set_index("claim")["verdict"]
     until = f"with up to {largest:,} deformed digits".replace(",", "\u2009")
     ends = verdict["rise-ends"] == "reproduced"
     beyond = "; where images far outnumber parameters, dementia ends" if ends else ""
     if verdict["crossing-rests"] == "reproduced":
-        return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}."
+        return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}: {moved}."
     if verdict["crossing-rests"] == "not reproduced":
-        return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}."
-    return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}."
+        return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}: {moved}."
+    return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}: {moved}."
 
 
 def predictions(judged: pd.DataFrame) -> str:
