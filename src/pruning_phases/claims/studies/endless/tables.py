@@ -95,7 +95,7 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
     a, b = line.iloc[0], line.iloc[-1]
     shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
     moved = f"moves towards {'more' if shift > 0 else 'less'} pruning" if abs(shift) > 2 * error else "stays in place"
-    said = [f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,} to {at['last']:,} images" for at in (a, b)]
+    said = [f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,.0f} to {at['last']:,.0f} images" for at in (a, b)]
     border = f"at a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}"
     return border.replace(",000", "\u2009000")
 
