@@ -83,6 +83,12 @@ def test_where_dementia_ends():
     assert found["verdict"].tolist() == ["reproduced"] * 3
     table = widths.peak_table(claims.Evidence(pd.concat([few, more]), MNIST))
     assert table.groupby("width")["n_peak"].mean()[50] == pytest.approx(64_000, rel=0.5)
+    both = claims.Evidence(pd.concat([few, more]), MNIST)
+    ends = study.ends_table(both)
+    assert (ends["fall"] > 2 * ends["fall_error"]).all()
+    assert ends.loc[50, "per_parameter"] == pytest.approx(64_000 / widths.parameters(50), rel=0.5)
+    assert study.ends_in_words(ends).count("falls from there on") == 2
+    assert "512\u2009000 images, the last size" in study.ends_in_words(study.ends_table(claims.Evidence(made(), MNIST)))
     never = judged(made(), "end-by-parameters")
     assert never["verdict"].tolist() == ["undecided"]
 

@@ -14,6 +14,8 @@ from pruning_phases.claims.studies.endless.tables import (
     agreement,
     border_in_words,
     compared,
+    ends_in_words,
+    ends_table,
     evidence,
     front,
     late_table,

@@ -13,7 +13,7 @@ from pruning_phases.claims.engine import DECIDED
 from pruning_phases.claims.studies.endless.pieces import results
 from pruning_phases.claims.table import judge
 from pruning_phases.claims.text import interval
-from pruning_phases.claims.widths import BEYOND, exponents, parameters, there
+from pruning_phases.claims.widths import BEYOND, exponents, losses_beyond, parameters, there
 from pruning_phases.collapse import (
     BKT,
     collapse_lines,
@@ -95,9 +95,43 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
     a, b = line.iloc[0], line.iloc[-1]
     shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
     moved = f"moves towards {'more' if shift > 0 else 'less'} pruning" if abs(shift) > 2 * error else "stays in place"
-    said = [f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,.0f} to {at['last']:,.0f} images" for at in (a, b)]
+    said = [
+        f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,.0f} to {at['last']:,.0f} images" for at in (a, b)
+    ]
     border = f"at a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}"
     return border.replace(",000", "\u2009000")
+
+
+def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
+    """Where the loss at p_eval = `BEYOND` is largest, by width (`widths.losses_beyond`), and how far it falls from there to the last size.
+
+    Columns: width (index), n_largest (of the mean over realizations), per_parameter (that over the number of parameters), n_last,
+    fall (ln L there less ln L at the last size, paired), fall_error.
+    """
+    rows = {}
+    for variant, width in there(found).items():
+        losses = losses_beyond(found, variant, p_train)
+        largest, last = losses.mean(axis=1).idxmax(), losses.index[-1]
+        fall = losses.loc[largest] - losses.loc[last]
+        rows[width] = (largest, largest / parameters(width), last, fall.mean(), fall.sem() if largest != last else 0.0)
+    names = ["n_largest", "per_parameter", "n_last", "fall", "fall_error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("width").sort_index()
+
+
+def ends_in_words(ends: pd.DataFrame) -> str:
+    """What `ends_table` says, width by width."""
+    said = []
+    for row in ends.reset_index().to_dict("records"):
+        where = f"with {row['n_largest']:,.0f} images".replace(",", "\u2009")
+        if row["n_largest"] == row["n_last"]:
+            said.append(f"at width {row['width']} it is largest {where}, the last size")
+        elif row["fall"] > 2 * row["fall_error"]:
+            said.append(
+                f"at width {row['width']} it is largest {where}, {row['per_parameter']:.1f} for each parameter, and falls from there on"
+            )
+        else:
+            said.append(f"at width {row['width']} it is largest {where}, but does not fall by two errors from there on")
+    return f"{'; '.join(said)}."
 
 
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
