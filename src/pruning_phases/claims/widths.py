@@ -99,7 +99,7 @@ def exponents(evidence: Evidence, p_train: float = 0.1) -> pd.DataFrame:
         losses = losses.dropna()
         for a, b in itertools.pairwise(losses.columns):
             alpha = ((losses[b] - losses[a]) / np.log(b / a)).rename("alpha").reset_index()
-            tables.append(alpha.assign(n_train=np.sqrt(a * b), width=width, parameters=parameters(width)))
+            tables.append(alpha.assign(n_train=np.sqrt(float(a) * b), width=width, parameters=parameters(width)))
     if not tables:
         raise Undecidable(f"no networks at p_train = {p_train:g}")
     return pd.concat(tables, ignore_index=True)

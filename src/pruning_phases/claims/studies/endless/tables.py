@@ -72,7 +72,7 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
 def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
     """Where the loss is level over `length` successive sizes (`observables.boundary`), by width and p_train.
 
-    Columns: width, p_train, first and last size, n_train (their geometric mean), p_c, p_c_error. Windows without a border are left out.
+    Columns: width, p_train, first and last size, n_mean (their geometric mean), p_c, p_c_error. Windows without a border are left out.
     """
     tables = []
     for variant in there(found):
@@ -82,7 +82,9 @@ def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
         for first, last in zip(sizes, sizes[length - 1 :], strict=False):
             some = rows.loc[rows["n_train"].between(first, last), [*RESULT_COLUMNS]]
             alpha = observables.exponents(observables.averages(some, "loss"))
-            tables.append(observables.boundary(alpha).assign(first=first, last=last, n_train=np.sqrt(first * last)))
+            tables.append(
+                observables.boundary(alpha).assign(first=first, last=last, n_mean=np.sqrt(float(first) * last))
+            )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -94,7 +96,11 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
         return f"too few sizes have a border at a training dropout of {p_train:g} to say how it moves"
     a, b = line.iloc[0], line.iloc[-1]
     shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
-    moved = f"moves towards {'more' if shift > 0 else 'less'} pruning" if abs(shift) > 2 * error else "stays in place"
+    moved = (
+        f"moves towards {'more' if shift > 0 else 'less'} pruning"
+        if abs(shift) > 2 * error
+        else "moves by less than two errors"
+    )
     said = [
         f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,.0f} to {at['last']:,.0f} images" for at in (a, b)
     ]
@@ -131,7 +137,8 @@ def ends_in_words(ends: pd.DataFrame) -> str:
             )
         else:
             said.append(f"at width {row['width']} it is largest {where}, but does not fall by two errors from there on")
-    return f"{'; '.join(said)}."
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
