@@ -111,14 +111,17 @@ def test_border_over_successive_sizes():
 @pytest.mark.parametrize(("power", "verdict"), [(1.0, "reproduced"), (0.0, "not reproduced"), (2.0, "not reproduced")])
 def test_power_of_the_number_of_parameters(power, verdict):
     """α = 0.4 (p_eval − 0.6 − 0.1 ln(N / P^a)), up to a constant, at two widths."""
-    shift = 0.1 * power * np.log(widths.parameters(100) / widths.parameters(25))
-    rows = pd.concat([made(drift=0.1), made("width-25", width=25, crossing=0.6 + shift, p_train=(0.1,), drift=0.1)])
+    shift = 0.1 * power * np.log(widths.parameters(100) / widths.parameters(50))
+    rows = pd.concat([made(drift=0.1), made("width-50", width=50, crossing=0.6 + shift, p_train=(0.1,), drift=0.1)])
     found = judged(rows, "one-function").iloc[0]
     assert found["verdict"] == verdict
     assert found["low"] - 0.05 < power < found["high"] + 0.05
     table = study.width_exponents(claims.Evidence(rows, MNIST))
-    assert table.groupby("width").size().to_dict() == {25: len(SIZES) - 1, 100: len(SIZES) - 1}
+    assert table.groupby("width").size().to_dict() == {50: len(SIZES) - 1, 100: len(SIZES) - 1}
+    pairs = widths.power_table(claims.Evidence(rows, MNIST))
+    assert pairs.loc["50 and 100", "power"] == pytest.approx(power, abs=3 * pairs["error"].iloc[0] + 0.05)
     assert judged(made(), "one-function")["verdict"].tolist() == ["undecided"]
+    assert widths.power_table(claims.Evidence(made(), MNIST)).empty
 
 
 def test_number_of_parameters():

@@ -26,8 +26,9 @@ P_EVAL = (0.4, 0.5, 0.6, 0.7, 0.8)
 """Where exponents of different widths are compared: from well inside eumentia to well inside dementia."""
 POWERS = (-1.0, 3.0)
 """Of the number of parameters, that are tried."""
-DEGREE = 3
-"""Of the polynomial in ln(N / P^a) that stands for one function."""
+N_POWERS = 81
+MIN_SHARED = 3
+"""Points of a width inside the sizes of another, for them to be compared."""
 
 
 def losses_beyond(evidence: Evidence, variant: str, p_train: float | None = None) -> pd.DataFrame:
@@ -106,34 +107,60 @@ def exponents(evidence: Evidence, p_train: float = 0.1) -> pd.DataFrame:
 
 
 def closest_power(table: pd.DataFrame) -> float:
-    """Power a for which the exponents of all widths are closest to one function of N / P^a for every p_eval.
+    """Power a for which the exponents of all widths are closest to one function of N / P^a.
 
-    Least squares of a polynomial of degree `DEGREE` in ln(N / P^a) for every p_eval, over a in `POWERS`: the vertex of the parabola through
-    the best of a grid and its neighbours. NaN at an end of the range.
+    Mean square of the differences between the points of a width and the curve of another (straight from point to point) where that is
+    defined, over all p_eval and ordered pairs of widths, on a grid of a in `POWERS`. NaN where it is least at an end of the range, or where
+    less than `MIN_SHARED` points of a pair can be compared.
 
     Args:
         table: columns parameters, p_eval, n_train, alpha.
     """
-    grid, misfit = np.linspace(*POWERS, 81), 0.0
-    for _, group in table.groupby("p_eval"):
-        x = np.log(group["n_train"].to_numpy()) - grid[:, None] * np.log(group["parameters"].to_numpy())
-        x = (x - x.mean(1, keepdims=True)) / np.ptp(x, axis=1, keepdims=True)
-        basis, alpha = np.linalg.qr(x[..., None] ** np.arange(DEGREE + 1))[0], group["alpha"].to_numpy()
-        misfit += alpha @ alpha - ((alpha @ basis) ** 2).sum(1)  # what is left after projection
+    grid = np.linspace(*POWERS, N_POWERS)
+    curves = table.pivot_table(index=["parameters", "n_train"], columns="p_eval", values="alpha")
+    curves = {p: curve.droplevel(0) for p, curve in curves.groupby(level=0)}
+    misfit = np.zeros(len(grid))
+    for (p, own), (q, other) in itertools.permutations(curves.items(), 2):
+        x, y = np.log(own.index.to_numpy()), np.log(other.index.to_numpy())
+        for k, a in enumerate(grid):
+            at = x - a * np.log(p / q)
+            inside = (at >= y[0]) & (at <= y[-1])
+            shared = [np.interp(at[inside], y, other[p_eval]) - own.loc[inside, p_eval] for p_eval in own]
+            misfit[k] += np.mean(np.square(shared)) if inside.sum() >= MIN_SHARED else np.inf
     k = int(np.argmin(misfit))
-    if not 0 < k < len(grid) - 1:
-        return np.nan
-    left, best, right = misfit[k - 1 : k + 2]
-    return float(grid[k] + (grid[1] - grid[0]) / 2 * (left - right) / (left - 2 * best + right))
+    return float(grid[k]) if 0 < k < len(grid) - 1 and np.isfinite(misfit[k - 1 : k + 2]).all() else np.nan
+
+
+def powers(table: pd.DataFrame) -> list[float]:
+    """`closest_power` of every realization that all widths of a table of `exponents` have."""
+    common = table.groupby("realization")["width"].nunique() == table["width"].nunique()
+    return [closest_power(table[table["realization"] == r]) for r in common.index[common]]
 
 
 def one_function(evidence: Evidence) -> Finding:
-    """`closest_power` of every realization that all widths have."""
+    """Mean of `powers` over all widths. (At first: least squares of one cubic through all; its minimum lay where widths do not overlap.)"""
     table = exponents(evidence)
     table = table[table["p_eval"].isin(P_EVAL)]
     if table["width"].nunique() < 2:
         raise Undecidable("there is one width alone")
-    common = table.groupby("realization")["width"].nunique() == table["width"].nunique()
-    powers = [closest_power(table[table["realization"] == r]) for r in common.index[common]]
     widths = ", ".join(map(str, sorted(table["width"].unique())))
-    return Finding(mean_of(powers, "no power fits best inside the range that is tried"), f"widths {widths}")
+    return Finding(
+        mean_of(
+            powers(table),
+            "no power fits best inside the range that is tried",
+            (POWERS[1] - POWERS[0]) / (N_POWERS - 1) / 2,
+        ),
+        f"widths {widths}",
+    )
+
+
+def power_table(evidence: Evidence) -> pd.DataFrame:
+    """The power of `closest_power` for neighbouring widths alone: widths (index), power, error, realizations; empty for one width."""
+    table = exponents(evidence)
+    table, rows = table[table["p_eval"].isin(P_EVAL)], {}
+    for pair in itertools.pairwise(sorted(table["width"].unique())):
+        found = pd.Series(powers(table[table["width"].isin(pair)]), dtype=float)
+        rows[f"{pair[0]} and {pair[1]}"] = (found.mean(skipna=False), found.sem(skipna=False), len(found))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["power", "error", "realizations"]).rename_axis(
+        "widths"
+    )

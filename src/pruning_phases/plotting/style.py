@@ -123,10 +123,12 @@ def panels(
 
 
 class _PlainLogLocator(LogLocator):
-    """Ticks at 1, 2, 5 of every decade, fewer where the axis spans many, more where it spans little."""
+    """Ticks at 1, 2, 5 of every decade, fewer where the axis spans many or long numbers lie side by side, more where it spans little."""
 
     def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
         span = vmax / vmin if 0 < vmin < vmax else 1.0
+        if vmax >= 1e5 and self.axis is not None and self.axis.axis_name == "x":
+            span *= 12
         self.set_params(
             subs=(1, 1.5, 2, 3, 4, 5, 7) if span < 5 else (1, 2, 5) if span < 25 else (1, 3) if span < 300 else (1,)
         )
