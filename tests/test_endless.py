@@ -105,7 +105,7 @@ def test_border_over_successive_sizes():
     assert "for 4\u2009000 to 32\u2009000 images" in words
     assert "for 64\u2009000 to 512\u2009000 images" in words
     assert "less than two errors" in study.border_in_words(study.windows(claims.Evidence(made(p_train=(0.1,)), MNIST)))
-    assert "too few sizes" in study.border_in_words(table[:2])
+    assert "Too few sizes" in study.border_in_words(table[:2])
 
 
 @pytest.mark.parametrize(("power", "verdict"), [(1.0, "reproduced"), (0.0, "not reproduced"), (2.0, "not reproduced")])

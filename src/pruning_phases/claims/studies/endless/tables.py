@@ -93,7 +93,7 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
     line = borders[(borders["p_train"] == p_train) & (borders["width"] == width)]
     line = line[(line["first"] == line["first"].min()) | (line["first"] > line["last"].min())]
     if len(line) < 2:
-        return f"too few sizes have a border at a training dropout of {p_train:g} to say how it moves"
+        return f"Too few sizes have a border at a training dropout of {p_train:g} to say how it moves."
     a, b = line.iloc[0], line.iloc[-1]
     shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
     moved = (
@@ -104,7 +104,7 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
     said = [
         f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,.0f} to {at['last']:,.0f} images" for at in (a, b)
     ]
-    border = f"at a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}"
+    border = f"At a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}."
     return border.replace(",000", "\u2009000")
 
 
@@ -290,15 +290,16 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
 def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
     """The answer for the front page: N up to `largest`, with the border of `windows`."""
     moved = border_in_words(borders)
+    moved = moved[:1].lower() + moved[1:]
     verdict = judged.set_index("claim")["verdict"]
     until = f"with up to {largest:,} deformed digits".replace(",", "\u2009")
     ends = verdict["rise-ends"] == "reproduced"
     beyond = "; where images far outnumber parameters, dementia ends" if ends else ""
     if verdict["crossing-rests"] == "reproduced":
-        return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}: {moved}."
+        return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}: {moved}"
     if verdict["crossing-rests"] == "not reproduced":
-        return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}: {moved}."
-    return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}: {moved}."
+        return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}: {moved}"
+    return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}: {moved}"
 
 
 def predictions(judged: pd.DataFrame) -> str:
