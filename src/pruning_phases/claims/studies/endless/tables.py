@@ -194,9 +194,9 @@ def phases_in_words(plane: pd.DataFrame) -> str:
 
 
 def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
-    """The sentence of a verdict, with number, low and high filled in."""
+    """The sentence of a verdict, with number, low and high filled in; size is that of the number."""
     row = judged[judged["claim"] == slug].iloc[0]
-    return sentences.get(row["verdict"], sentences["undecided"]).format(**row)
+    return sentences.get(row["verdict"], sentences["undecided"]).format(**row, size=abs(row["number"]))
 
 
 REST = {
@@ -230,7 +230,7 @@ DROPCONNECT = {
     "undecided": "Whether leaving out connections instead of neurons moves the border is open.",
 }
 MOVES = {
-    "reproduced": "Without early stopping the border of dementia moves in, by {number:.3f} in p_eval per factor e in the epoch.",
+    "reproduced": "Without early stopping the border of dementia moves in, by {size:.3f} in p_eval per factor e in the epoch.",
     "not reproduced": "The border of dementia does not move in as networks train.",
     "undecided": "Whether the border of dementia moves in as networks train is open.",
 }
