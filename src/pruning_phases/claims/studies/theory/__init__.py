@@ -26,7 +26,6 @@ from pruning_phases.claims.studies.theory.tables import (
     phases_table,
     price_of_one,
     rates_table,
-    recovered,
     remedies,
     sentences,
     steps_table,

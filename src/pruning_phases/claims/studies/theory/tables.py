@@ -189,13 +189,6 @@ def remedies(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(found).sort_index(axis=1)
 
 
-def recovered(evidence: Evidence) -> pd.Series:
-    """Share of the way from the raw loss without dropout in training to the best raw loss that calibration alone goes, by p_eval."""
-    table = remedies(evidence)
-    raw, best = table["loss at p_train = 0", "raw"], table["loss there", "raw"]
-    return (raw - table["loss at p_train = 0", "calibrated"]) / (raw - best).where(raw > best)
-
-
 def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> str:
     """One of three sentences by the verdict on a claim."""
     verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
