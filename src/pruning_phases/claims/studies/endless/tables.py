@@ -230,7 +230,7 @@ DROPCONNECT = {
     "undecided": "Whether leaving out connections instead of neurons moves the border is open.",
 }
 MOVES = {
-    "reproduced": "Without early stopping the border of dementia moves in, by {size:.3f} in p_eval per factor e in the epoch.",
+    "reproduced": "Without early stopping the border of dementia moves in, by {size:.3f} in evaluation dropout per factor e in the epoch.",
     "not reproduced": "The border of dementia does not move in as networks train.",
     "undecided": "Whether the border of dementia moves in as networks train is open.",
 }
@@ -309,7 +309,7 @@ def predictions(judged: pd.DataFrame) -> str:
     if known.empty:
         return "Up to 64 000 images too few neighbouring sizes cross for a law that could be asked about larger ones."
     each = ", ".join(f"{names[row.claim]} {row.number:.3f}" for row in known.itertuples())
-    return f"Fitted to sizes up to 64 000, the laws miss the crossings beyond by: {each} (in p_eval; median over the rates)."
+    return f"Fitted to sizes up to 64 000, the laws miss the crossings beyond by: {each} (in evaluation dropout; median over the rates)."
 
 
 def transition_table(
