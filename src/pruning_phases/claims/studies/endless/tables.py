@@ -72,7 +72,7 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
 def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
     """Where the loss is level over `length` successive sizes (`observables.boundary`), by width and p_train.
 
-    Columns: width, p_train, first and last size, n_mean (their geometric mean), p_c, p_c_error. Windows without a border are left out.
+    Columns: width, p_train, first and last size, n_mean (their geometric mean), p_c, p_c_error: NaN for a window without a border.
     """
     tables = []
     for variant in there(found):
@@ -82,15 +82,15 @@ def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
         for first, last in zip(sizes, sizes[length - 1 :], strict=False):
             some = rows.loc[rows["n_train"].between(first, last), [*RESULT_COLUMNS]]
             alpha = observables.exponents(observables.averages(some, "loss"))
-            tables.append(
-                observables.boundary(alpha).assign(first=first, last=last, n_mean=np.sqrt(float(first) * last))
-            )
+            lines = alpha[["width", "p_train"]].drop_duplicates()
+            lines = lines.merge(observables.boundary(alpha)[["width", "p_train", "p_c", "p_c_error"]], how="left")
+            tables.append(lines.assign(first=first, last=last, n_mean=np.sqrt(float(first) * last)))
     return pd.concat(tables, ignore_index=True)
 
 
 def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 100) -> str:
     """How far the border of `windows` moves from the smallest sizes to the largest that share none with them."""
-    line = borders[(borders["p_train"] == p_train) & (borders["width"] == width)]
+    line = borders[(borders["p_train"] == p_train) & (borders["width"] == width)].dropna(subset="p_c")
     line = line[(line["first"] == line["first"].min()) | (line["first"] > line["last"].min())]
     if len(line) < 2:
         return f"Too few sizes have a border at a training dropout of {p_train:g} to say how it moves."
