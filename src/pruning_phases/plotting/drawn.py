@@ -36,7 +36,7 @@ def drawn(figure: Figure) -> pd.DataFrame:
 
 def _title(ax: Axes, number: int) -> str:
     words = (ax.get_title(loc=place) for place in ("left", "center", "right"))
-    return " ".join(word for word in words if word).replace("\n", ", ") or str(number)
+    return next((word.replace("\n", ", ") for word in words if word), str(number))
 
 
 def _name(artist: object) -> str | None:
