@@ -38,7 +38,7 @@ from pruning_phases_book.live.figure import LiveFigure, plain
 from pruning_phases_book.live.mask import mask_payload
 from pruning_phases_book.live.networks import BORDER, quantised, save_networks
 from pruning_phases_book.live.phase import phase_payload
-from pruning_phases_book.live.temperature import temperature_payload
+from pruning_phases_book.live.temperature import integers, temperature_payload
 
 
 @pytest.fixture(scope="module")
@@ -618,9 +618,14 @@ def test_the_plane_at_a_temperature_is_that_of_python(cooled_study):
     data = temperature_payload(found, cooled)
     ln_t = data["ln_t"]["first"] + data["ln_t"]["step"] * np.arange(data["ln_t"]["n"])
     places = [*np.random.default_rng(0).uniform(ln_t[0], ln_t[-1], 5), 0.0, ln_t[-1], None]
-    body = "return data.places.map((lnT) => live.cooling.plane(data, lnT))"
+    body = "const all = live.cooling.unpacked(data); return data.places.map((lnT) => live.cooling.plane(all, lnT))"
     shown = evaluate("cooling.js", body, data | {"places": places})
-    curves = CubicHermiteSpline(ln_t, np.array(data["loss"]), np.array(data["slope"]), axis=-1)
+    shape = (len(data["p_train"]), len(data["p_eval"]), len(data["sizes"]), len(ln_t))
+    loss, slope = (
+        np.frombuffer(base64.b64decode(data[name]), kind).reshape(shape) * data["units"][name]
+        for name, kind in (("loss", "<i2"), ("slope", "<i1"))
+    )
+    curves = CubicHermiteSpline(ln_t, loss, slope, axis=-1)
     sizes = np.array([size["n"] for size in data["sizes"]])
     large = sizes >= found.n_min
     for place, one in zip(places, shown, strict=True):
@@ -634,6 +639,8 @@ def test_the_plane_at_a_temperature_is_that_of_python(cooled_study):
     for column, one in (("loss", shown[5]), ("loss_calibrated", shown[7])):
         page = theory_study.exponent_plane(found, column)["alpha"]
         assert np.array(one["alpha"]).ravel() == pytest.approx(page, abs=2e-4), "of the payload's rounding"
+    with pytest.raises(ValueError, match="larger unit"):
+        integers(np.array([1.3]), 0.01, np.int8)
 
 
 def test_losses_between_measured_temperatures_are_good_to_a_per_mille(cooled_study):

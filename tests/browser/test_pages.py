@@ -18,7 +18,7 @@ pytestmark = pytest.mark.book
 CONTENTS = yaml.safe_load((REPOSITORY / "book" / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [CONTENTS["root"], *(chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"])]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
-MB = {CONTENTS["root"]: 3.0, "sections/12_play": 5.0, "sections/21_overconfidence": 4.5}
+MB = {CONTENTS["root"]: 3.0, "sections/12_play": 5.0}
 """What the front page and the one with live figures may weigh; every other page, 4 MB: figures drawn as vectors."""
 
 WIDER = """() => [...document.querySelectorAll("body *")]

@@ -274,9 +274,6 @@
   live.title = (text) => ({ text, x: 0, xref: "paper", xanchor: "left", y: 1, yanchor: "top", pad: { t: 14 }, font: { size: 12.5 } });
   live.plot = (node, traces, layout) => Plotly.react(node, traces, layout, live.config);
 
-  /* Base64 of little-endian numbers. */
-  live.decode = (text, type) => new type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-
   /* Runs `work` once in the next frame however often it was asked for. */
   live.soon = (work) => {
     let asked = false;

@@ -4,6 +4,18 @@
   const root = typeof window === "undefined" ? globalThis : window;
   const live = (root.pruningPhases ??= {});
 
+  const decode = (text, type) => new type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+
+  /* The data with loss and slope as numbers, by [p_train][p_eval][N][T]. */
+  const unpacked = (data) => {
+    const n = data.ln_t.n, cells = data.p_train.map(() => data.p_eval.map(() => data.sizes.map(() => null)));
+    const table = (whole, unit) => {
+      let at = 0;
+      return cells.map((line) => line.map((sizes) => sizes.map(() => Array.from(whole.subarray(at, (at += n)), (v) => v * unit))));
+    };
+    return { ...data, loss: table(decode(data.loss, Int16Array), data.units.loss), slope: table(decode(data.slope, Int8Array), data.units.slope) };
+  };
+
   /* ln L at ln T: the cubic that has the measured values and slopes at both neighbours; beyond the ends, the ends. */
   const between = (loss, slope, { first, step, n }, lnT) => {
     const at = Math.min(n - 1, Math.max(0, (lnT - first) / step)), k = Math.min(n - 2, Math.floor(at)), u = at - k, v = 1 - u;
@@ -34,5 +46,5 @@
     return { alpha, border: alpha.map((line) => border(data.p_eval, line)) };
   };
 
-  live.cooling = { between, losses, exponent, border, plane };
+  live.cooling = { unpacked, between, losses, exponent, border, plane };
 })();

@@ -5,7 +5,8 @@
   const P_TRAIN = "training dropout <i>p</i><sub>train</sub>", P_EVAL = "evaluation dropout <i>p</i><sub>eval</sub>";
   const LOSS_RANGE = [0.03, 10]; // nats, of the colours
 
-  const draw = (root, data) => {
+  const draw = (root, packed) => {
+    const data = cooling.unpacked(packed);
     const { p_train, p_eval, sizes, colors, ln_t } = data, top = ln_t.first + (ln_t.n - 1) * ln_t.step;
     const points = p_train.flatMap((_, i) => p_eval.map((_, j) => [i, j])), [left, bottom] = [data.edges.p_train, data.edges.p_eval];
     const raw = cooling.plane(data, 0);

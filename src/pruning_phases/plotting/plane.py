@@ -51,7 +51,7 @@ def _map(
     x, y, grid = _grid(table, column)
     ax = axes_or_new(ax)
     values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
-    image = ax.pcolormesh(x, y, values, edgecolors="face", linewidth=0.7, **colors)
+    image = ax.pcolormesh(x, y, values, edgecolors="face", linewidth=0.7, rasterized=True, **colors)
     if label:
         ax.figure.colorbar(image, ax=ax, label=label, extend=extend)
     return _label(ax)

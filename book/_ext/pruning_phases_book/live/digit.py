@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from pruning_phases.engine import predict
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
 from pruning_phases_book.live import palette
-from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+from pruning_phases_book.live.figure import LiveFigure, encoded, plain, rendered
 from pruning_phases_book.live.networks import BORDER, SIDE, LiveNetworks, load_networks
 
 ALT = (
@@ -24,11 +23,6 @@ ALT = (
 )
 # (index of the network, p_eval): points of the plane to begin with, in all three phases and near their border
 ANCHORS = ((1, 0.1), (2, 0.7), (0, 0.8), (1, 0.8), (2, 0.95), (3, 0.1))
-
-
-def encoded(values: np.ndarray) -> str:
-    """The little-endian bytes of an array in base64."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()).decode()
 
 
 def phases_at(results: pd.DataFrame, p_train: Sequence[float], p_eval: Sequence[float]) -> list[list[str | None]]:

@@ -108,6 +108,11 @@ def _small(picture: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def encoded(values: np.ndarray) -> str:
+    """The little-endian bytes of an array in base64."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()).decode()
+
+
 def plain(values: np.ndarray, digits: int | None = None, decimals: int | None = None) -> list:
     """An array as nested lists of numbers rounded to significant digits or decimals; None where it is not finite."""
     values = np.asarray(values, dtype=float)

@@ -10,10 +10,11 @@ from pruning_phases.claims.theory import Evidence
 from pruning_phases.plotting import boundary_line, exponent_map, panels
 from pruning_phases.plotting.plane import cell_edges
 from pruning_phases_book.live import palette
-from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+from pruning_phases_book.live.figure import LiveFigure, encoded, plain, rendered
 
 LIMIT = 0.4  # end of the colour scale of alpha, as on the page
 SHOWN = (1, 4)
+LOSS_UNIT, SLOPE_UNIT = 2e-4, 1 / 64  # of ln L, in 16 bits, and of d ln L/d ln T, in 8
 ALT = (
     "Two maps of the exponent alpha over training dropout (horizontal) and evaluation dropout (vertical), with the logits as they are and "
     "divided by 4: with the smaller logits the border of dementia lies much higher."
@@ -22,6 +23,8 @@ ALT = (
 
 def temperature_payload(found: Evidence, cooled: pd.DataFrame) -> dict[str, object]:
     """Mean over realizations of ln L and d ln L/d ln T by [p_train][p_eval][N][T], ln L calibrated and ln T fitted by [p_train][p_eval][N].
+
+    The first two are packed (`integers`), as they are most of the page.
 
     `cooled`: as `studies.theory.cooling` returns it, at temperatures whose logarithms are equally spaced. Exponents are slopes of these
     means in ln N over N ≥ `n_min`; both are linear in ln L, so that they are the means of the realizations' exponents.
@@ -39,13 +42,24 @@ def temperature_payload(found: Evidence, cooled: pd.DataFrame) -> dict[str, obje
         "sizes": palette.sizes(axes[2]),
         "n_min": found.n_min,
         "ln_t": {"first": float(np.log(axes[3][0])), "step": float(np.log(axes[3][1] / axes[3][0])), "n": shape[3]},
-        "loss": plain(table["loss"].to_numpy().reshape(shape), decimals=4),
-        "slope": plain(table["slope"].to_numpy().reshape(shape), decimals=4),
+        "loss": integers(table["loss"].to_numpy(), LOSS_UNIT, np.int16),
+        "slope": integers(table["slope"].to_numpy(), SLOPE_UNIT, np.int8),
+        "units": {"loss": LOSS_UNIT, "slope": SLOPE_UNIT},
         "fitted": plain(fitted["loss_calibrated"].to_numpy().reshape(shape[:3]), decimals=4),
         "ln_t_fitted": plain(fitted["temperature"].to_numpy().reshape(shape[:3]), decimals=3),
         "alpha_limit": LIMIT,
         "colors": palette.scales(),
     }
+
+
+def integers(values: np.ndarray, unit: float, kind: type[np.signedinteger]) -> str:
+    """Numbers in whole units, `encoded`. Raises ValueError for one that is too large for `kind`."""
+    whole = np.round(values / unit)
+    if not (np.abs(whole) <= np.iinfo(kind).max).all():
+        raise ValueError(
+            f"{np.abs(values).max():g} is more than {np.iinfo(kind).max} times {unit:g}: choose a larger unit"
+        )
+    return encoded(whole.astype(kind))
 
 
 def temperature_figure(found: Evidence, cooled: pd.DataFrame) -> LiveFigure:
