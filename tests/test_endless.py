@@ -156,6 +156,15 @@ def test_other_masks(crossing, same):
     assert found.loc["dropconnect-dementia", "number"] == pytest.approx(0.4 * (0.7 - crossing), abs=0.01)
 
 
+def test_a_size_of_one_realization_is_left_out():
+    rows = made()
+    few = rows[(rows["n_train"] < SIZES[-1]) | (rows["realization"] == 0)]
+    assert claims.Evidence(few, MNIST).of("deformed")["n_train"].max() == SIZES[-2]
+    found = judged(few, "rise-ends").iloc[0]
+    assert found["verdict"] == "undecided"
+    assert "no networks beyond" in found["finding"]
+
+
 def test_what_is_not_there_is_undecided_and_says_so():
     found = judged(made("fashion"), "crossing-rests", "border-moves-in", "a-limit")
     assert (found["verdict"] == "undecided").all()

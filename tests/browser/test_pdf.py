@@ -36,10 +36,13 @@ def test_contents_name_the_page_of_every_chapter(pages):
     numbers = [int(number) for _, number in entries]
     assert len(numbers) > 15
     assert numbers == sorted(numbers)
-    for title, number in entries[:-1]:  # in the text of the references their labels come before the title
+    for title, number in entries:
         words = title.split()  # the first chapter of a part has the caption of the part before its title
         titles = [" ".join(words[k:]) for k in range(len(words))]
-        assert pages[int(number) - 1].startswith(tuple(titles)), f"{title} is not on page {number}"
+        page = pages[int(number) - 1]
+        if title == entries[-1][0]:  # in the text of the references their labels come before the title
+            page = page[page.find(words[-1]) :]
+        assert page.startswith(tuple(titles)), f"{title} is not on page {number}"
 
 
 def test_every_figure_is_printed_with_its_caption(pages):

@@ -62,8 +62,9 @@ class Evidence:
     _made: dict = field(default_factory=dict, repr=False)
 
     def of(self, variant: str) -> pd.DataFrame:
-        """Rows of a piece. Raises Undecidable if it is not there."""
+        """Rows of a piece, without sizes that have one realization and so no error. Raises Undecidable if there are none."""
         rows = self.rows[self.rows["variant"] == variant]
+        rows = rows[rows.groupby(["p_train", "n_train"])["realization"].transform("nunique") > 1]
         if rows.empty:
             raise Undecidable(f"no networks of {variant} are there")
         return rows
@@ -82,9 +83,8 @@ class Evidence:
         return self._made[variant]
 
     def lines(self, variant: str) -> dict[float, CollapseData]:
-        """All points of the lines of a piece; sizes of one realization, which have no error, are left out."""
+        """All points of the lines of a piece."""
         rows = self.of(variant)
-        rows = rows[rows.groupby(["p_train", "n_train"])["realization"].transform("nunique") > 1]
         shape = {name: int(rows[name].iloc[0]) for name in ("depth", "width")}
         return collapse_lines(rows, sorted(rows["p_train"].unique()), spacing=None, **shape)
 

@@ -77,7 +77,6 @@ def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
     tables = []
     for variant in there(found):
         rows = found.of(variant)
-        rows = rows[rows.groupby(["p_train", "n_train"])["realization"].transform("nunique") > 1]
         sizes = sorted(rows["n_train"].unique())
         for first, last in zip(sizes, sizes[length - 1 :], strict=False):
             some = rows.loc[rows["n_train"].between(first, last), [*RESULT_COLUMNS]]
@@ -86,6 +85,11 @@ def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
             lines = lines.merge(observables.boundary(alpha)[["width", "p_train", "p_c", "p_c_error"]], how="left")
             tables.append(lines.assign(first=first, last=last, n_mean=np.sqrt(float(first) * last)))
     return pd.concat(tables, ignore_index=True)
+
+
+def _count(n: float) -> str:
+    """A number of images with thin spaces."""
+    return f"{n:,.0f}".replace(",", "\u2009")
 
 
 def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 100) -> str:
@@ -102,10 +106,10 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
         else "moves by less than two errors"
     )
     said = [
-        f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {at['first']:,.0f} to {at['last']:,.0f} images" for at in (a, b)
+        f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {_count(at['first'])} to {_count(at['last'])} images"
+        for at in (a, b)
     ]
-    border = f"At a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}."
-    return border.replace(",000", "\u2009000")
+    return f"At a training dropout of {p_train:g} the border of dementia {moved}, from {said[0]} to {said[1]}."
 
 
 def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
@@ -128,7 +132,7 @@ def ends_in_words(ends: pd.DataFrame) -> str:
     """What `ends_table` says, width by width."""
     said = []
     for row in ends.reset_index().to_dict("records"):
-        where = f"with {row['n_largest']:,.0f} images".replace(",", "\u2009")
+        where = f"with {_count(row['n_largest'])} images"
         if row["n_largest"] == row["n_last"]:
             said.append(f"at width {row['width']} it is largest {where}, the last size")
         elif row["fall"] > 2 * row["fall_error"]:
@@ -292,7 +296,7 @@ def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
     moved = border_in_words(borders)
     moved = moved[:1].lower() + moved[1:]
     verdict = judged.set_index("claim")["verdict"]
-    until = f"with up to {largest:,} deformed digits".replace(",", "\u2009")
+    until = f"with up to {_count(largest)} deformed digits"
     ends = verdict["rise-ends"] == "reproduced"
     beyond = "; where images far outnumber parameters, dementia ends" if ends else ""
     if verdict["crossing-rests"] == "reproduced":
