@@ -77,6 +77,24 @@ def test_laws_are_asked_about_sizes_they_have_not_seen(at_rest):
     assert "drift in ln N 0" in study.predictions(claims.judge(at_rest, ["predicts-drift"]))
 
 
+def test_exponents_that_turn_are_judged_on_realizations_not_seen():
+    level, ending = made(), made(end=64_000)
+    unseen = ["hurts-more", "hurts-less"]
+    assert (judged(level, *unseen)["number"].abs() < 0.01).all()
+    found = judged(ending, *unseen)
+    # from 64 000 on the loss falls by 0.06 for every factor e: half of ln 4 before 128 000, all after
+    assert found["number"].tolist() == pytest.approx([-0.03, -0.03], abs=0.005)
+    assert found.loc["hurts-less", "verdict"] == "reproduced"
+    assert "5 realizations" in found.loc["hurts-less", "finding"]
+    first = ending[ending["realization"] < widths.UNSEEN]
+    assert (judged(first, *unseen)["verdict"] == "undecided").all()
+    other = pd.concat([ending, ending.assign(variant="large-batch")])
+    assert "8 realizations" in judged(other, "hurts-less-large-batch")["finding"].iloc[0]
+    lacking = judged(ending[ending["n_train"] != 256_000], "hurts-less").iloc[0]
+    assert lacking["verdict"] == "undecided"
+    assert "256000" in lacking["finding"]
+
+
 def test_where_dementia_ends():
     few = made("width-50", width=50, p_train=(0.1,), end=64_000)
     more = made(width=100, end=64_000 * widths.parameters(100) / widths.parameters(50))
