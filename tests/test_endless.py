@@ -86,6 +86,14 @@ def test_exponents_that_turn_are_judged_on_realizations_not_seen():
     assert found["number"].tolist() == pytest.approx([-0.03, -0.03], abs=0.005)
     assert found.loc["hurts-less", "verdict"] == "reproduced"
     assert "5 realizations" in found.loc["hurts-less", "finding"]
+    both = claims.judge(
+        claims.Evidence(ending, MNIST), [f"{slug}{kind}" for slug in unseen for kind in ("", "-large-batch")]
+    )
+    assert study.turns(both) == (
+        "Towards as many images as parameters more data do not hurt more; beyond they hurt less again. With the other learning rate and "
+        "mini-batches: whether more data hurt more towards as many images as parameters is open; whether they hurt less again beyond is "
+        "open."
+    )
     first = ending[ending["realization"] < widths.UNSEEN]
     assert (judged(first, *unseen)["verdict"] == "undecided").all()
     other = pd.concat([ending, ending.assign(variant="large-batch")])
@@ -277,13 +285,13 @@ def test_planes_are_compared_with_the_same_networks():
 def test_the_study_at_smoke_size(tmp_path):
     store = tmp_path / "store"
     rows = study.results("smoke", store)
-    assert set(rows["variant"]) == {"deformed", "fashion", "dropconnect", "epochs", "fashion-epochs"}
-    steps = {"deformed": 1, "fashion": 1, "dropconnect": 1, "epochs": 4, "fashion-epochs": 4}
+    assert set(rows["variant"]) == {"deformed", "large-batch", "fashion", "dropconnect", "epochs", "fashion-epochs"}
+    steps = {"deformed": 1, "large-batch": 1, "fashion": 1, "dropconnect": 1, "epochs": 4, "fashion-epochs": 4}
     assert rows.groupby("variant")["step"].nunique().to_dict() == steps
     assert rows.loc[rows["step"] > 0, "train_loss"].notna().all()
     path = tmp_path / "endless.parquet"
     manifest = study.ship(Store(store), study.SMOKE, path)
-    assert manifest["networks"] == manifest["networks_of_study"] == 5 * 16
+    assert manifest["networks"] == manifest["networks_of_study"] == 6 * 16
     pd.testing.assert_frame_equal(study.load(path)[0], rows)
     with pytest.raises(StoreError, match="are missing"):
         study.ship(Store(store), path=tmp_path / "all.parquet")
