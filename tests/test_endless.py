@@ -114,6 +114,9 @@ def test_where_dementia_ends():
     ends = study.ends_table(both)
     assert (ends["fall"] > 2 * ends["fall_error"]).all()
     assert ends.loc[50, "per_parameter"] == pytest.approx(64_000 / widths.parameters(50), rel=0.5)
+    assert ends["alpha_half"].to_numpy() == pytest.approx(
+        0.04, abs=0.01
+    )  # 0.4 (0.7 − 0.6), before the end at both widths
     assert study.ends_in_words(ends).count("falls from there on") == 2
     assert "512\u2009000 images, the last size" in study.ends_in_words(study.ends_table(claims.Evidence(made(), MNIST)))
     never = judged(made(), "end-by-parameters")

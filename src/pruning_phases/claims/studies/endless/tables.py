@@ -117,15 +117,26 @@ def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     """Where the loss at p_eval = `BEYOND` is largest, by width (`widths.losses_beyond`), and how far it falls from there to the last size.
 
     Columns: width (index), n_largest (of the mean over realizations), per_parameter (that over the number of parameters), n_last,
-    fall (ln L there less ln L at the last size, paired), fall_error.
+    fall (ln L there less ln L at the last size, paired), fall_error; alpha_half, alpha_half_error: the exponent between the two
+    neighbouring sizes closest to half as many images as parameters.
     """
+    near = width_exponents(found, p_train=p_train).set_index("width")
     rows = {}
     for variant, width in there(found).items():
         losses = losses_beyond(found, variant, p_train)
         largest, last = losses.mean(axis=1).idxmax(), losses.index[-1]
         fall = losses.loc[largest] - losses.loc[last]
-        rows[width] = (largest, largest / parameters(width), last, fall.mean(), fall.sem() if largest != last else 0.0)
-    names = ["n_largest", "per_parameter", "n_last", "fall", "fall_error"]
+        distance = np.log(near.loc[[width], "images_per_parameter"] * 2).abs().to_numpy()
+        half = near.loc[[width], ["mean", "sem"]].iloc[distance.argmin()]
+        rows[width] = (
+            largest,
+            largest / parameters(width),
+            last,
+            fall.mean(),
+            fall.sem() if largest != last else 0.0,
+            *half,
+        )
+    names = ["n_largest", "per_parameter", "n_last", "fall", "fall_error", "alpha_half", "alpha_half_error"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("width").sort_index()
 
 
