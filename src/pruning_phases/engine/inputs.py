@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from pruning_phases.datasets import scaled
+from pruning_phases.engine import kernels
 from pruning_phases.engine.parameters import Parameters
 from pruning_phases.engine.samples import Samples
 
@@ -50,13 +51,12 @@ class AllInputs:
 class LitInputs(AllInputs):
     """Only the columns `lit`. begun: initial parameters [M, 1, …]; firsts: a network of each realization, [R]."""
 
-    def __init__(
-        self, begun: Parameters, lit: torch.Tensor, firsts: torch.Tensor, pixels: torch.Tensor, validation: torch.Tensor
-    ) -> None:
+    def __init__(self, begun: Parameters, lit: torch.Tensor, firsts: torch.Tensor, samples: Samples) -> None:
         self.begun, self.lit = begun.weights[0], lit.nonzero().flatten()
         dark = (~lit).nonzero().flatten()
         first = self.begun[firsts][..., dark].contiguous()
-        self.offset = first @ scaled(pixels[validation[..., None], dark], first.dtype).mT[:, None]
+        images = scaled(samples.pixels[samples.validation[..., None], dark], first.dtype)
+        self.offset = kernels.product(first, images.mT[:, None], samples.training.precision == "bf16")
 
     def pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """The columns `lit`."""
@@ -152,4 +152,4 @@ def inputs(
             return living
     if not alike or moving:
         return AllInputs()
-    return LitInputs(begun, lit, firsts, pixels, samples.validation)
+    return LitInputs(begun, lit, firsts, samples)
