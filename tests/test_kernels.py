@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,3 +204,88 @@ def test_what_bf16_networks_answer_in_evaluation_is_rounded_too(mnist, mask):
         (Network(2, 40, 500, 0.0, 0),), parameters, dataclasses.replace(training, precision="float32"), grid, few
     )
     assert 1e-6 < abs(float32.item() - loss.item()) < 1e-2
+
+
+def words_of(path: Path) -> list[str]:
+    """Attributes and strings of a module that ask for a GPU; what is said to users and readers is left out."""
+    tree = ast.parse(path.read_text())
+    asked = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return [name for name in asked if "cuda" in name] + [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"cuda:?\d*", node.value)
+    ]
+
+
+def test_no_other_module_asks_whether_it_computes_on_a_gpu():
+    root = Path(kernels.__file__).parents[1]
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if words_of(path)}
+    assert found == {"engine/kernels.py"}
+
+
+class Traced(kernels.Graph):
+    """A graph without a GPU: what happens during its capture is undone, as if it had been recorded alone; a replay does it."""
+
+    captures = replays = 0
+
+    def _capture(self):
+        Traced.captures += 1
+        Traced.present = self
+        return super()._capture()
+
+    def replay(self):
+        Traced.replays += 1
+        self.function(*self.places)
+
+
+@contextlib.contextmanager
+def recording(graph):
+    saved = [tensor.clone() for tensor in graph.state()]
+    yield
+    for tensor, value in zip(graph.state(), saved, strict=True):
+        tensor.copy_(value)
+
+
+class Stream:
+    def wait_stream(self, other):
+        assert isinstance(other, Stream)
+
+
+def test_every_branch_for_a_gpu_trains_the_same_networks_on_a_cpu(mnist, monkeypatch):
+    """Graphs with their warm-up, elementwise Adam, products and columns in the GPU's way."""
+    training = dataclasses.replace(TRAINING, precision="float64")
+    names = [Network(2, 25, 200, p, r) for p in (0.0, 0.5) for r in (0, 1)]
+    grid = Evaluation(p_eval=(0.0, 0.5), passes=1)
+    cpu = train(names, training, mnist, l2=0.01), train(names, training, mnist)
+    monkeypatch.setattr(kernels, "is_gpu", lambda device: True)
+    monkeypatch.setattr(kernels, "Graph", Traced)
+    fakes = {"Stream": Stream, "current_stream": Stream, "stream": lambda stream: contextlib.nullcontext(),
+             "CUDAGraph": lambda: Traced.present, "graph": recording}  # fmt: skip
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    gpu = train(names, training, mnist, l2=0.01), train(names, training, mnist)
+    assert (Traced.captures, Traced.replays) == (4, 16)  # two sizes of mini-batch; two epochs of four steps
+    for ours, theirs in zip(gpu, cpu, strict=True):
+        for a, b in zip(ours.parameters.tensors, theirs.parameters.tensors, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+        losses = [evaluate(one.networks, one.parameters, training, grid, mnist)[0] for one in (ours, theirs)]
+        np.testing.assert_allclose(*losses, rtol=1e-9)
+
+
+def test_names_of_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5, 9))
+    assert [kernels.n_gpus(name) for name in ("auto", "cuda", "cuda:2", "cpu")] == [3, 3, 1, 0]
+    assert [kernels.gpu_memory(name, 7) for name in ("cuda:1", "cpu")] == [5, 0]
+    assert [kernels.this_machine(name) for name in ("auto", "cpu", "cuda:1")] == ["cuda", "cpu", "cuda:1"]
+    assert kernels.gpu_names(2) == ["cuda:0", "cuda:1"]
+    with pytest.raises(ConfigError, match="'cuda:3' is not possible: 3 GPUs"):
+        kernels.n_gpus("cuda:3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [kernels.n_gpus(name) for name in ("auto", "cpu")] == [0, 0]
+    assert kernels.gpu_memory("cuda", 7) == 7
+    assert kernels.this_machine("auto") == "cpu"
+    for wrong in ("gpu", "cuda:", "cuda:x", "CPU"):
+        with pytest.raises(ConfigError, match="give auto, cpu, cuda or cuda:N"):
+            kernels.checked_device(wrong)

@@ -8,13 +8,13 @@ from pruning_phases.claims import precision as claims
 from pruning_phases.claims.studies import precision as study
 from pruning_phases.config import preset
 
-REALIZATIONS = 8
+SIZES, REALIZATIONS = study.PIECES[0].grids[0].n_train, 8
 
 
 def made(seed, *, shift=0.0, moved=0.0, chaos=0.01):
     """Curves with alpha = 0.8 (p_eval − 0.6 − moved), noise of the realization, chaos drawn with `seed`; all times exp(shift)."""
     axes = {
-        "depth": [2], "width": [100], "n_train": study.PIECES[0].grids[0].n_train, "p_train": (0, 0.1, 0.2), "realization": range(REALIZATIONS),
+        "depth": [2], "width": [100], "n_train": SIZES, "p_train": (0, 0.1, 0.2), "realization": range(REALIZATIONS),
         "p_eval": np.round(np.arange(0, 1, 0.025), 3), "eval_pass": [0],
     }  # fmt: skip
     table = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)

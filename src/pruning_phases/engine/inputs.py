@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from pruning_phases.datasets import scaled
@@ -60,9 +59,7 @@ class LitInputs(AllInputs):
 
     def pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """The columns `lit`."""
-        if pixels.is_cuda:
-            return pixels[:, self.lit]
-        return torch.from_numpy(np.take(pixels.numpy(), self.lit.numpy(), axis=1))  # five times as fast
+        return kernels.columns(pixels, self.lit)
 
     def reduced(self, parameters: Parameters) -> Parameters:
         """The columns `lit` of the first weights."""
