@@ -50,7 +50,7 @@ PIECES = (
     Piece("deformed", "deformed MNIST", (_grid(4_000, 512_000, LINES, 6),), DEFORMED),
     Piece("width-25", "deformed MNIST, width 25", (_grid(4_000, 512_000, MIDDLE, 6, 25),), DEFORMED),
     Piece("width-50", "deformed MNIST, width 50", (_grid(4_000, 512_000, MIDDLE, 6, 50),), DEFORMED),
-    Piece("width-200", "deformed MNIST, width 200", (_grid(4_000, 128_000, MIDDLE, 3, 200),), DEFORMED),
+    Piece("width-200", "deformed MNIST, width 200", (_grid(4_000, 256_000, MIDDLE, 3, 200),), DEFORMED),
     Piece(
         "large-batch",
         "deformed MNIST, learning rate 0.003 and mini-batches of 512",
