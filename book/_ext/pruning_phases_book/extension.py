@@ -61,13 +61,14 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def in_print(text: str) -> str:
-    """Numbers as Python writes them, as they are printed: -0.21 as −0.21, 5e-06 as 5·10⁻⁶."""
+    """Numbers as Python writes them, as they are printed: -0.21 as −0.21, 5e-06 as 5·10⁻⁶; words for what results do not hold."""
     text = re.sub(
         r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]\d+)\b",
         lambda found: f"{found[1]}·10{str(int(found[2])).translate(_RAISED)}",
         text,
     )
-    return re.sub(r"(?<![\w.)\-–])-(?=\d)", "−", text)
+    text = re.sub(r"(?<![\w.)\-–])-(?=\d)", "−", text)
+    return re.sub(r"\bnan\b", "(no value)", text)
 
 
 def _print_numbers(app: Sphinx, doctree: nodes.document, page: str) -> None:
