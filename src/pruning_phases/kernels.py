@@ -5,8 +5,6 @@ Matplotlib, IPython and Python follow variables and files of the user: a backend
 them reaches these kernels; what says where Python finds its modules does.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import sys

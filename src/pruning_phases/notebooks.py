@@ -7,8 +7,6 @@ beside the output, so that two runs of a notebook are the same bytes. A run that
 ``<stem>.failed.ipynb``, with the error in it; the book does not read it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import datetime

@@ -11,8 +11,6 @@ Values are written in YAML with the scalars of YAML 1.2: ``0500`` is 500, ``1:30
 and ``~``. (PyYAML alone follows YAML 1.1, where the first three are 320, 90 and true, and ``None`` is text.)
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import difflib

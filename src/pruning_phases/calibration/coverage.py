@@ -8,8 +8,6 @@ The results that the book shows are made once, by
 provenance file beside each.
 """
 
-from __future__ import annotations
-
 import io
 import platform
 import time

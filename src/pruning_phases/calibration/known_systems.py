@@ -9,8 +9,6 @@ Both return one curve per realization, like the networks: a realization is an in
 or an independent Markov chain (XY).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 Used by the tests, the docs and the book's page on whether the method works.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

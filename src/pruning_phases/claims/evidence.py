@@ -1,7 +1,5 @@
 """What the claims are judged by, each part computed once and only if a claim asks for it."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import cached_property
 
@@ -83,7 +81,7 @@ class Evidence:
         self._drifts: dict[float, Drifting | None] = {}
 
     @cached_property
-    def in_regime(self) -> InRegime:
+    def in_regime(self) -> "InRegime":
         """The same results in the scaling regime."""
         return InRegime(self)
 

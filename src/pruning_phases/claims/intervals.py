@@ -7,10 +7,8 @@
 - A share of points that pass a test at two standard deviations has as its ends the shares at one and at three.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import stats
@@ -39,13 +37,13 @@ class Estimate(NamedTuple):
     low: float | np.ndarray
     high: float | np.ndarray
 
-    def __neg__(self) -> Estimate:
+    def __neg__(self) -> Self:
         return Estimate(-self.number, -self.high, -self.low)
 
-    def __sub__(self, other: Estimate) -> Estimate:
+    def __sub__(self, other: Self) -> Self:
         return Estimate(self.number - other.number, self.low - other.high, self.high - other.low)
 
-    def __abs__(self) -> Estimate:
+    def __abs__(self) -> Self:
         ends = np.abs(self.low), np.abs(self.high)
         straddles = (np.asarray(self.low) < 0) & (np.asarray(self.high) > 0)
         return Estimate(np.abs(self.number), np.where(straddles, 0.0, np.minimum(*ends)), np.maximum(*ends))

@@ -1,7 +1,5 @@
 """The table of verdicts: every claim judged on a table of results, in the scaling regime and over all N."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 
@@ -70,7 +68,7 @@ def judge_evidence(whole: Evidence, claims: Iterable[str] | None = None) -> pd.D
             finding, verdict = judge_claim(claim, evidence, used=partial(evidence.used, claim.slug in OF_LINES))
             values = (*finding.estimate, verdict, finding.note)
             row |= {f"{name}{ending}": value for name, value in zip(JUDGED, values, strict=True)}
-        if claim.first is not None:
+        if claim.first:
             _, verdict = judge_claim(claim, whole, first=True)
         row["verdict_first"] = "undecided" if claim.first and verdict == "no fit" else verdict
         rows.append(row)

@@ -1,7 +1,5 @@
 """The table of verdicts to read in a terminal, or by a program."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

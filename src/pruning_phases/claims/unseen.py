@@ -1,7 +1,5 @@
 """Rules that changed after results had been seen, tried on results that were not used to choose them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a table of verdicts says, in sentences that its results choose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

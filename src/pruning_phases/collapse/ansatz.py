@@ -9,8 +9,6 @@ may also transform the observable before it is compared, y_scaled = (y - offset(
 Shapes: ``n_train`` and the parameters are broadcast against each other by the caller.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple

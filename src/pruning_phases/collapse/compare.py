@@ -1,7 +1,5 @@
 """Which ansatz? The same points judged by chi-squared, prediction of the largest N and likelihood; scans of fits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

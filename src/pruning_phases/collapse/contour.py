@@ -1,7 +1,5 @@
 """Extent of the region chi-squared <= level around a minimum."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Do the crossings converge? Three laws for p*(N), compared by prediction and carried on to larger N."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

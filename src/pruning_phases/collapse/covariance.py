@@ -1,7 +1,5 @@
 """Covariance of the points of a collapse, estimated from few realizations."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pruning_phases.collapse.data import CollapseData

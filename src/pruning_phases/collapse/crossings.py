@@ -1,7 +1,5 @@
 """Pairwise crossings p*(N_i, N_j) of the points of a collapse, where they begin, and their drift with N."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal

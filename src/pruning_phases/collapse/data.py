@@ -1,8 +1,7 @@
 """The points of one data collapse, with the realizations they are averages of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -87,7 +86,7 @@ class CollapseData:
         p_window: Window | None = None,
         n_window: Window | None = None,
         **selection: object,
-    ) -> CollapseData:
+    ) -> Self:
         """Means and standard errors from per-realization curves ``realizations[realization, point]``.
 
         The windows (see `window`) are applied before anything is required of the points.
@@ -117,19 +116,19 @@ class CollapseData:
         """Distinct N, ascending."""
         return np.unique(self.n_train)
 
-    def select(self, keep: np.ndarray, **selection: object) -> CollapseData:
+    def select(self, keep: np.ndarray, **selection: object) -> Self:
         """The points where ``keep`` is true."""
         r = None if self.realizations is None else self.realizations[:, keep]
         points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y")}
         sigma = None if self.sigma is None else self.sigma[keep]
         return replace(self, **points, sigma=sigma, realizations=r, selection={**self.selection, **selection})
 
-    def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
+    def window(self, p: Window | None = None, n: Window | None = None) -> Self:
         """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
         keep, chosen = _inside(self.p, self.n_train, p, n)
         return self.select(keep, **chosen)
 
-    def spaced(self, ratio: float) -> CollapseData:
+    def spaced(self, ratio: float) -> Self:
         """The points of sizes that are at least a factor ``ratio`` apart, taken from the largest size downwards.
 
         The chi-squared of neighbours (Eqs. 14-17) needs them apart: where several sizes have almost the same x, as all have at a

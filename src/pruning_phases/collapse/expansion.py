@@ -3,8 +3,6 @@
 Shape legend: n points, P = (J + 1)(K + 1) coefficients, m parameter sets (rows), B resamples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Fit of a data collapse: minimum, 1.3 x contour, bootstrap over realizations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -6,11 +6,9 @@ shift h(N) that depends on at most one further parameter:
     p*(N) = p_c + a h(N; nu).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -134,7 +132,7 @@ class Crossings:
         return np.sqrt(np.diag(self.covariance))
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, n_resamples: int = 500) -> Crossings:
+    def from_table(cls, table: pd.DataFrame, n_resamples: int = 500) -> Self:
         """The significant crossings of a table from `pair_crossings`, their errors taken as independent and Gaussian.
 
         Raises:

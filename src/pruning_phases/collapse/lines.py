@@ -1,7 +1,5 @@
 """Collapses along a line of the plane: one fit at every p_train, in windows that follow the crossing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 

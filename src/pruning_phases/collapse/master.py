@@ -4,8 +4,6 @@ The chi-squared of Eqs. (14)-(17) compares neighbours and never writes the scali
 B-spline in x, which gives two independent judgements of an ansatz on the same points.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

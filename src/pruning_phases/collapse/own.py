@@ -1,7 +1,5 @@
 """The collapse of any system that has a size and a control parameter: its points from a text table, and both forms fitted to them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

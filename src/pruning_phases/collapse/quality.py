@@ -3,8 +3,6 @@
 Shape legend: n points, S distinct sizes, m parameter sets (rows).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

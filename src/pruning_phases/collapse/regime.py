@@ -5,8 +5,6 @@ another question. The rule looks at crossings and at how a fit moves when its sm
 fit is or at the value of its exponent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

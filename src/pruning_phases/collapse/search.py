@@ -1,7 +1,5 @@
 """Search of the reduced chi-squared: grid, minima, refits of resamples, profiles, and the optimiser under all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple

@@ -12,8 +12,6 @@ Whatever is read is first compared with the checksum of the upstream files, each
 data set whose uncompressed files have no known checksum, the compressed ones are kept and read.
 """
 
-from __future__ import annotations
-
 import functools
 import gzip
 import hashlib

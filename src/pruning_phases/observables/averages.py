@@ -1,7 +1,5 @@
 """Averages over realizations and passes, with standard errors over realizations."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -16,8 +16,6 @@ without measuring U: an image that is right with probability q adds v = q (1 - q
 v (1 - 6 v), between -v / 2 and v, to the fourth, so that ``|U - 3| = |kappa_4| / kappa_2^2 <= 1 / kappa_2`` (`accuracy_variance`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Where curves cross: sign changes of one curve, crossings of curves of different N, the boundary alpha = 0, the edge of learning."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from typing import NamedTuple
 

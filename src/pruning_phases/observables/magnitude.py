@@ -4,8 +4,6 @@ Tables have one row for each variant, width, realization and step. Places are re
 are left), one realization at a time, so that their errors are those between realizations.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """From results to phases and their border in one call; what is in each phase, as a table to read."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The exponent alpha of the loss in the training-set size (Eq. 4) and the phase it implies."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import stats

@@ -1,7 +1,5 @@
 """Errors and lines, each in one place: s / sqrt(R), the bootstrap over realizations, the jackknife, the weighted straight line."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ last bit, numbers as Python objects. Such keys are brought to the store's form (
 decimals), so that no point is doubled and no row lost. Text, missing values and repeated rows are refused by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

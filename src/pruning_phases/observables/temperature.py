@@ -4,8 +4,6 @@ Shapes: C classes, E cases (values of p_eval), B samples. Source: Guo, Pleiss, S
 ICML 2017 (arXiv:1706.04599).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 TOLERANCE = 1e-6  # of 1/T, relative

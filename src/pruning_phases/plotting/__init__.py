@@ -1,5 +1,7 @@
 """One function per kind of figure: data in, axes out. Nothing is saved and no global style is set.
 
+Every `ax` is the axes to draw on; None, or none given: those of a new figure.
+
 Colours mean the same everywhere: the sign of alpha (blue: eumentia, orange: dementia, grey: amentia), and one shade per
 training-set size, darker for more data. Both families keep their order in greyscale and for colour-blind readers.
 """

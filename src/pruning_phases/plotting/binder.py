@@ -1,7 +1,5 @@
 """Figures of the accuracy's fluctuations: Binder cumulant, variance by source, crossings of curves."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +8,7 @@ from pruning_phases.observables import ENSEMBLES
 from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import Look, size_label, size_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 SOURCES = {
     "between": (Look("#c0392b", "o", "between networks"), "-"),
@@ -20,14 +18,13 @@ SOURCES = {
 """Of the accuracy's variance: look and line."""
 
 
-@styled
+@on_axes
 def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | None = None, legend: bool = True) -> Axes:
     """Binder cumulant against p_eval: for every N a curve in a band of one standard error; dotted: 3, a Gaussian.
 
     Args:
         pooled: table from `observables.pooled_binder` by n_train and p_eval.
         ensemble: "passes" or "networks".
-        ax: axes to draw on (None: a new figure).
         legend: list the sizes.
 
     Raises:
@@ -38,7 +35,6 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
     columns = ("n_train", "p_eval", "ensemble", "binder", "binder_error")
     pooled = checked(pooled, columns, "the table of pooled cumulants", may_be_empty=True)
     part = pooled[pooled["ensemble"] == ensemble].sort_values("p_eval")
-    ax = axes_or_new(ax)
     if part.empty:
         ax.text(0.5, 0.6, "too few samples in these results", ha="center", transform=ax.transAxes)
     ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
@@ -55,13 +51,12 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
     return ax
 
 
-@styled
+@on_axes
 def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The accuracy's standard deviation by source against p_eval, at the largest N: passes, networks, and counting 10 000 images.
 
     Args:
         variance: table from `observables.accuracy_variance`, one architecture and p_train.
-        ax: axes to draw on (None: a new figure).
 
     Raises:
         ValueError: several p_train or architectures.
@@ -70,7 +65,6 @@ def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     _one(variance, ("depth", "width", "p_train"))
     n_train = int(variance["n_train"].max())
     part = variance[variance["n_train"] == n_train].sort_values("p_eval")
-    ax = axes_or_new(ax)
     for column, (look, line) in SOURCES.items():
         deviation = np.sqrt(part[column].clip(lower=0)).replace(0, np.nan)
         ax.plot(part["p_eval"], deviation, color=look.color, marker=look.marker, linestyle=line, label=look.label)
@@ -80,7 +74,7 @@ def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def crossing_strip(
     crossings: pd.DataFrame,
     ax: Axes | None = None,
@@ -93,7 +87,6 @@ def crossing_strip(
 
     Args:
         crossings: table from `observables.crossings`, one architecture and p_train.
-        ax: axes to draw on (None: a new figure).
         z: crossings of at least this significance are filled, the others (noise) open.
         color: of the markers.
         marker: of the points.
@@ -105,7 +98,6 @@ def crossing_strip(
     columns = (*PLANE[:3], "n_small", "n_large", "p_star", "p_star_error", "significance")
     crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True)
     _one(crossings, ("depth", "width", "p_train"))
-    ax = axes_or_new(ax)
     for sure in (False, True):
         part = crossings[(crossings["significance"] >= z) == sure]
         ax.errorbar(

@@ -1,16 +1,14 @@
 """What each choice of the protocol moves."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.claims.studies.sensitivity import ANCHORS
 from pruning_phases.plotting.series import MARKERS, Look, ordered_looks
-from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, legend_below, styled
+from pruning_phases.plotting.style import PHASE_COLORS, legend_below, on_axes
 
 
-@styled
+@on_axes
 def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None, names: bool = True) -> Axes:
     """Differences from the base with their intervals, one row per choice, one marker per point of the plane.
 
@@ -19,7 +17,6 @@ def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None
     Args:
         shifts: table from `sensitivity.shifts`.
         quantity: "p_c" or "alpha".
-        ax: axes to draw on (None: a new figure).
         names: write the choices beside their rows.
 
     Raises:
@@ -27,7 +24,6 @@ def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None
     """
     if quantity not in ("p_c", "alpha"):
         raise ValueError(f"unknown quantity {quantity!r}; choose 'p_c' or 'alpha'")
-    ax = axes_or_new(ax)
     choices = list(dict.fromkeys(shifts["words"]))
     chosen = shifts[shifts["quantity"] == quantity]
     points = chosen.groupby(["p_train", "p_eval"], sort=True, dropna=False)

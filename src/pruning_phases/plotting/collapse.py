@@ -1,7 +1,5 @@
 """Figures of one fit: curves, crossing, collapse, landscape."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +14,7 @@ from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse
 from pruning_phases.plotting.exponents import nu_and_quality
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import error_curves, size_label, size_looks
-from pruning_phases.plotting.style import SEQUENTIAL_CMAP, axes_or_new, legend_below, log_axis, panels, styled
+from pruning_phases.plotting.style import SEQUENTIAL_CMAP, legend_below, log_axis, on_axes, panels, styled
 
 LOSS = r"test loss $\langle L\rangle$ (nats)"
 X_LABELS = {"BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$", "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$"}
@@ -37,16 +35,14 @@ def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
     return replace(d, y=y, sigma=sigma, realizations=None), fit.ansatz.x(d.p, d.n_train, *fit.parameters)
 
 
-@styled
+@on_axes
 def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = False) -> Axes:
     """The observable against the scaling variable at the fitted parameters.
 
     Args:
         fit: result of `fit_collapse`.
-        ax: axes to draw on (None: a new figure).
         legend: list the sizes.
     """
-    ax = axes_or_new(ax)
     _size_curves(ax, *_scaled(fit), False)
     ax.set(xlabel=X_LABELS.get(fit.ansatz.label, "scaling variable $x$"), ylabel=LOSS)
     if legend:
@@ -54,7 +50,7 @@ def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = Fal
     return ax
 
 
-@styled
+@on_axes
 def crossing_and_collapse(
     fit: CollapseFit,
     ax: Axes | None = None,
@@ -68,14 +64,12 @@ def crossing_and_collapse(
 
     Args:
         fit: result of `fit_collapse`.
-        ax: axes to draw on (None: a new figure).
         data: points to draw if they should be more than those fitted; the window fitted is then bracketed below.
         legend: list the sizes.
         xlabel: of the horizontal axis.
         ylabel: of the vertical axis.
         log: logarithmic vertical axes.
     """
-    ax = axes_or_new(ax)
     shown = fit.data if data is None else data
     _size_curves(ax, shown, shown.p, True)
     if fit.status in ("ok", "split"):  # an open contour is no error bar, and would grey the whole panel
@@ -122,7 +116,7 @@ def _below_level(ax: Axes, fit: CollapseFit, axes: tuple[np.ndarray, np.ndarray]
         ax.contour(*axes, np.ma.masked_array(values, here), **line)
 
 
-@styled
+@on_axes
 def landscape_map(
     fit: CollapseFit, ax: Axes | None = None, n_grid: int = 121, reference: float | None = None, whole: bool = True
 ) -> Axes:
@@ -134,7 +128,6 @@ def landscape_map(
 
     Args:
         fit: result of `fit_collapse`.
-        ax: axes to draw on (None: a new figure).
         n_grid: points of the grid along each axis.
         reference: value of nu to mark, for example 1/2.
         whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
@@ -144,7 +137,6 @@ def landscape_map(
     """
     if {"p_c", "nu"} & set(fit.fixed):
         raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
-    ax = axes_or_new(ax)
     nu_low = max(min(0.3, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
     p_range, nu_range = np.array(fit.bounds["p_c"]), np.array([nu_low, fit.bounds["nu"][1]])
     if not whole:

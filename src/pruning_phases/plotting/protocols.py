@@ -1,7 +1,5 @@
 """Many protocols at once: verdicts on statements, and a quantity of the transition against the learning rate."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 
@@ -11,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
 from pruning_phases.plotting.series import Look, error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, panels, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes, panels, styled
 
 VERDICT_STYLES = {
     "reproduced": ("#0b4f6c", "✓"),
@@ -107,7 +105,7 @@ def _written(claim: str) -> str:
     return claim
 
 
-@styled
+@on_axes
 def against_learning_rate(
     transitions: pd.DataFrame, quantity: str, ax: Axes | None = None, *, legend: bool = True
 ) -> Axes:
@@ -117,7 +115,6 @@ def against_learning_rate(
         transitions: columns learning_rate, weights, p_train and the quantity with its error (drift_error) or contour (p_c_low, p_c_high);
             lines without a number are left out.
         quantity: a key of `LABELS`.
-        ax: axes to draw on (None: a new figure).
         legend: put one below.
 
     Raises:
@@ -125,7 +122,6 @@ def against_learning_rate(
     """
     if quantity not in LABELS:
         raise ValueError(f"unknown quantity {quantity!r}; choose one of {', '.join(LABELS)}")
-    ax = axes_or_new(ax)
     if quantity in REFERENCES:
         ax.axhline(REFERENCES[quantity], color="black", linewidth=1, zorder=0)
     looks = ordered_looks(transitions["p_train"])

@@ -1,7 +1,5 @@
 """How the phase boundaries depend on depth and width."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -13,7 +11,7 @@ from matplotlib.ticker import MultipleLocator
 from pruning_phases.observables.tables import checked
 from pruning_phases.plotting.plane import beyond, boundary_line, exponent_map
 from pruning_phases.plotting.series import error_curves, ordered_looks
-from pruning_phases.plotting.style import LETTERS, PANEL_WIDTH, axes_or_new, legend_below, own_fonts_first, styled
+from pruning_phases.plotting.style import LETTERS, PANEL_WIDTH, legend_below, on_axes, own_fonts_first, styled
 
 Shape = tuple[int, int]
 """Depth and width of a network."""
@@ -67,13 +65,12 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
     return figure
 
 
-@styled
+@on_axes
 def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The eumentia-dementia boundary against the number of hidden layers, one curve per p_train.
 
     Args:
         boundary: table from `observables.boundary` with one width.
-        ax: axes to draw on (None: a new figure).
 
     Raises:
         ValueError: several widths.
@@ -82,7 +79,6 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
     if boundary["width"].nunique() > 1:
         raise ValueError("width varies; select one width")
-    ax = axes_or_new(ax)
     looks = ordered_looks(boundary["p_train"])
     error_curves(ax, boundary, "depth", "p_c", "p_c_error", looks, "p_train", capsize=2)
     ax.set_xticks(sorted(boundary["depth"].unique()))
@@ -95,7 +91,7 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     return ax
 
 
-@styled
+@on_axes
 def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How far in p_train the unpruned accuracy takes to fall: the sharpness of the edge of learning against width.
 
@@ -103,7 +99,6 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Args:
         edges: table from `observables.learning_edge` with one depth and one n_train.
-        ax: axes to draw on (None: a new figure).
 
     Raises:
         ValueError: several depths or training-set sizes.
@@ -113,7 +108,6 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     varying = [column for column in ("depth", "n_train") if edges[column].nunique() > 1]
     if varying:
         raise ValueError(f"{', '.join(varying)} varies; select one value of it")
-    ax = axes_or_new(ax)
     edges = edges.sort_values("width")
     width = edges["width"].to_numpy(dtype=float)
     ax.bar(width, edges["spacing"], 0.3 * width, color="#dddddd", label="spacing of $p_\\mathrm{train}$")

@@ -1,7 +1,5 @@
 """Figures on why more data hurt: what is predicted beside what is measured."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,10 +8,10 @@ from matplotlib.colors import LogNorm
 from pruning_phases.observables.tables import checked
 from pruning_phases.plotting.plane import _map
 from pruning_phases.plotting.series import size_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 
-@styled
+@on_axes
 def ratio_map(table: pd.DataFrame, ax: Axes | None = None, label: str = "predicted / measured loss") -> Axes:
     """Column `ratio` over the plane, half to double. Raises ValueError for missing columns or several rows at one point."""
     table = checked(table, ("ratio",), "the table to draw")
@@ -27,11 +25,10 @@ def ratio_map(table: pd.DataFrame, ax: Axes | None = None, label: str = "predict
     return ax
 
 
-@styled
+@on_axes
 def measured_and_predicted(rows: pd.DataFrame, predicted: str, measured: str = "loss", ax: Axes | None = None) -> Axes:
     """One point for each row, coloured by N, with the line of equality; both columns are losses in nats."""
     rows = checked(rows, (predicted, measured, "n_train"), "the table to draw")
-    ax = axes_or_new(ax)
     for size, look in size_looks(rows["n_train"]).items():
         part = rows[rows["n_train"] == size]
         ax.plot(part[predicted], part[measured], ".", color=look.color, markersize=3, alpha=0.6, label=look.label)

@@ -1,7 +1,5 @@
 """Quantities against a rate, a size or time: one curve for each value of something else."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import pandas as pd
@@ -10,7 +8,7 @@ from matplotlib.axes import Axes
 from pruning_phases.observables.tables import checked
 from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
 from pruning_phases.plotting.series import Look, error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 RATES = {"p_eval": P_EVAL, "p_train": P_TRAIN}
 SIZE = "training-set size $N$"
@@ -28,7 +26,7 @@ def _looks(values: pd.Series) -> dict[object, Look]:
     }
 
 
-@styled
+@on_axes
 def trend_curves(
     table: pd.DataFrame,
     x: str,
@@ -51,7 +49,6 @@ def trend_curves(
         table: one row for each point, with the columns x, y, error and by.
         x: column across: "p_eval", "p_train", or a size or time, whose axis is logarithmic.
         by: column that tells the curves apart: numbers, or names in their order.
-        ax: axes to draw on (None: a new figure).
         ylabel: of the vertical axis.
         title: of the legend.
         y: column up.
@@ -71,7 +68,7 @@ def trend_curves(
         checked(table, (x, by, y, error), "the table to draw"),
         {"color": "#555555", "ls": ":", "lw": 1.2, "zorder": 0},
     )
-    ax, looks = axes_or_new(ax), _looks(table[by])
+    looks = _looks(table[by])
     error_curves(ax, table, x, y, error, looks, by, elinewidth=1)
     if x not in RATES:
         log_axis(ax.xaxis)

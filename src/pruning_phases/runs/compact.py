@@ -1,7 +1,5 @@
 """Parts of a store joined into one file with its manifest: how results are shipped."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Which batches a sweep still needs, from what its store has."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import heapq

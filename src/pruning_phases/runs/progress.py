@@ -4,8 +4,6 @@ The bar counts expected work in FLOP (`cost`: how many epochs networks like thes
 an epoch), so that the time left, which tqdm extrapolates from what is finished, weighs long batches as long ones.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import os

@@ -8,8 +8,6 @@ it is done, and every loss in a file is finite. A compact file is read like a pa
 so a sweep can go on from published results.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Measures of the lines of fixed p_train: what crossings and collapses say about the transition."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

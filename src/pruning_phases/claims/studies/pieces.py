@@ -1,7 +1,5 @@
 """What studies share that are made of pieces: pieces computed in order, those that lack networks named, the table with its manifest."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

@@ -1,7 +1,5 @@
 """A study: variants of the training protocol on one grid, the networks they need, their table, and the shipped copy of it."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import time

@@ -1,7 +1,5 @@
 """What each protocol says: verdicts on the paper's claims, and the transition at every training dropout."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial

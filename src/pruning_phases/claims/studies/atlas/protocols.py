@@ -1,7 +1,5 @@
 """The protocols of the atlas and the grid on which each is trained."""
 
-from __future__ import annotations
-
 import itertools
 
 import pandas as pd

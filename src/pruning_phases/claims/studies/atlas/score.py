@@ -6,8 +6,6 @@ about what they did: a protocol may come first for other reasons than theirs, an
 (early stopping, initial weights, sizes N) may matter as much.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The atlas to read: statements across protocols, drifts across an axis, and sentences that the results choose."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Tables and sentences for the pages on more data, other data and time."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import numpy as np

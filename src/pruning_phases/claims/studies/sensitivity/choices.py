@@ -1,7 +1,5 @@
 """What is varied: one changed choice each, and the grid that they and the base are computed on."""
 
-from __future__ import annotations
-
 from pruning_phases.claims.studies.study import BASE, Study, Variant
 from pruning_phases.config import Sweep, preset
 

@@ -1,7 +1,5 @@
 """Which conclusions survive every choice: rules on the estimates, and the tables that show them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,17 +32,22 @@ class At:
         return Finding(Estimate(row.value, row.value - row.half_width, row.value + row.half_width))
 
 
+def conclusion(slug: str, words: str, sign: tuple[float, float], at: At) -> Claim:
+    """A claim about the sign of one quantity."""
+    return Claim(slug, "", "", words, "", sign, "The sign is the claim.", at)
+
+
 CONCLUSIONS = (
-    Claim("eumentia", "more data help at (0.2, 0.2)", NEGATIVE, At("alpha", 0.2, 0.2)),
-    Claim("eumentia_far", "more data help at (0.7, 0.7)", NEGATIVE, At("alpha", 0.7, 0.7)),
-    Claim("dementia", "more data hurt at (0, 0.9)", POSITIVE, At("alpha", 0.0, 0.9)),
-    Claim("dementia_0.1", "some p_eval has dementia at p_train = 0.1", POSITIVE, At("alpha_max", 0.1)),
-    Claim("dementia_0.2", "some p_eval has dementia at p_train = 0.2", POSITIVE, At("alpha_max", 0.2)),
-    Claim("dementia_0.3", "some p_eval has dementia at p_train = 0.3", POSITIVE, At("alpha_max", 0.3)),
-    Claim("no_dementia", "no p_eval has dementia at p_train = 0.7", NEGATIVE, At("alpha_max", 0.7)),
-    Claim("rise", "the border rises from p_train = 0 to 0.1", POSITIVE, At("rise", 0.1)),
-    Claim("rise_on", "the border rises from p_train = 0.1 to 0.3", POSITIVE, At("rise", 0.3)),
-    Claim("amentia", "nothing is learned at p_train = 0.975", NEGATIVE, At("learned", 0.975)),
+    conclusion("eumentia", "more data help at (0.2, 0.2)", NEGATIVE, At("alpha", 0.2, 0.2)),
+    conclusion("eumentia_far", "more data help at (0.7, 0.7)", NEGATIVE, At("alpha", 0.7, 0.7)),
+    conclusion("dementia", "more data hurt at (0, 0.9)", POSITIVE, At("alpha", 0.0, 0.9)),
+    conclusion("dementia_0.1", "some p_eval has dementia at p_train = 0.1", POSITIVE, At("alpha_max", 0.1)),
+    conclusion("dementia_0.2", "some p_eval has dementia at p_train = 0.2", POSITIVE, At("alpha_max", 0.2)),
+    conclusion("dementia_0.3", "some p_eval has dementia at p_train = 0.3", POSITIVE, At("alpha_max", 0.3)),
+    conclusion("no_dementia", "no p_eval has dementia at p_train = 0.7", NEGATIVE, At("alpha_max", 0.7)),
+    conclusion("rise", "the border rises from p_train = 0 to 0.1", POSITIVE, At("rise", 0.1)),
+    conclusion("rise_on", "the border rises from p_train = 0.1 to 0.3", POSITIVE, At("rise", 0.3)),
+    conclusion("amentia", "nothing is learned at p_train = 0.975", NEGATIVE, At("learned", 0.975)),
 )
 """Statements of the book, each the sign of one quantity."""
 WORDS = {"reproduced": "holds", "undecided": "undecided", "not reproduced": "fails"}

@@ -1,7 +1,5 @@
 """What is compared: exponents, borders and what rests on them, with paired errors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The study carried out: networks trained and kept, their logits under pruning measured and predicted; one table."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable

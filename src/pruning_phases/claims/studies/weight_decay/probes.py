@@ -1,7 +1,5 @@
 """What the kept weights of a chain say: the landscape around networks under a penalty, neurons that dropout has silenced."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import torch

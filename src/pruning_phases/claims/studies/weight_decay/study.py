@@ -1,7 +1,5 @@
 """The study carried out: chains trained, branches followed, escapes timed; one table, from which the evidence is made."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 
