@@ -84,8 +84,7 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[lis
 
     time_limit: seconds for the whole notebook; None: no limit.
 
-    Raises:
-        RunError: If a cell fails, the kernel dies or the time is over; the last output of that cell then is the error.
+    Raises RunError: if a cell fails, the kernel dies or the time is over; the last output of that cell then is the error.
     """
     begun = time.monotonic()
 

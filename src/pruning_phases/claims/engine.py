@@ -149,8 +149,7 @@ def require_half(n_counted: int, left_out: Mapping[float, str], error: type[Unde
 
     Fewer than half of the rates would be a selection: a claim about a sweep must not rest on the rates that happened to work.
 
-    Raises:
-        NoFit (or `error`): fewer than half of the rates count.
+    Raises NoFit (or `error`): fewer than half of the rates count.
     """
     by_reason: dict[str, list[float]] = {}
     for rate, reason in left_out.items():

@@ -60,8 +60,7 @@ def around(value: np.ndarray, error: np.ndarray, n_realizations: np.ndarray | in
 def mean_of(values: Iterable[float], missing: str, half_step: float = 0.0) -> Estimate:
     """Mean of realizations with its interval, wider by half a step of what they were read off; no interval (NaN) of a single one.
 
-    Raises:
-        Undecidable: there are none, or one is not finite; `missing` says what that means.
+    Raises Undecidable: there are none, or one is not finite; `missing` says what that means.
     """
     values = np.asarray(list(values), dtype=float)
     if not len(values) or not np.isfinite(values).all():
@@ -80,8 +79,7 @@ def of_samples(number: float, samples: np.ndarray) -> Estimate:
 def combine(estimate: Estimate, how: Callable[[np.ndarray], float]) -> Estimate:
     """A monotone function of many numbers (min, max, median, mean), applied to numbers, lower ends and upper ends.
 
-    Raises:
-        Undecidable: there are no numbers.
+    Raises Undecidable: there are no numbers.
     """
     if not np.size(estimate.number):
         raise Undecidable("no point of the results belongs to this claim")

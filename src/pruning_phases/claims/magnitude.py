@@ -105,8 +105,7 @@ def width_points(rows: pd.DataFrame, control: str = "density") -> CollapseData:
     y = (A − 1/10)/(A₀ − 1/10), A₀ the accuracy before pruning, p = ln of `CONTROL_PARAMETERS`, size = width. The variance of one
     realization is that over realizations, averaged over `NEIGHBOURS` steps, and that of a count of test images.
 
-    Raises:
-        ValueError: as `CollapseData`: fewer than two widths with two networks each.
+    Raises ValueError: as `CollapseData`: fewer than two widths with two networks each.
     """
     base = rows[rows["variant"] == "base"]
     base = base[base.groupby("width")["realization"].transform("nunique") > 1]
@@ -128,8 +127,7 @@ def width_points(rows: pd.DataFrame, control: str = "density") -> CollapseData:
 def width_collapse(points: CollapseData, n_bootstrap: int = 200) -> tuple[CollapseFit, Regime]:
     """Algebraic collapse x = (p − p_c) w^(1/ν) in the scaling regime of the points.
 
-    Raises:
-        NoFit: there is no regime, it is not stable, or the minimum lies on the edge of the search.
+    Raises NoFit: there is no regime, it is not stable, or the minimum lies on the edge of the search.
     """
     regime = scaling_regime(points, Algebraic(), half_widths=windows_of(points))
     if regime is None:

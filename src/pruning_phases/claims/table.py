@@ -46,15 +46,11 @@ def judge_evidence(whole: Evidence, claims: Iterable[str] | None = None) -> pd.D
         whole: the evidence over all N.
         claims: slugs of `CLAIMS`; None: all.
 
-    Returns:
-        One row per claim with the columns `COLUMNS`: claim (slug), section of the paper, words, statistic, rule (range
-        for which the claim is true), reason (of the range), changed (see `Claim`), then in the scaling regime number with its 95 %
-        interval low, high (NaN where there is none), verdict (one of `VERDICTS`), finding (detail, or why there is no verdict), the
-        same over all N with the ending _all, verdict_first (over all N, by the rules as first written down, which knew no "no fit"), n_min
-        (smallest size of the plane in the regime, the same in all rows; NaN without a regime) and figure (notebook).
-
-    Raises:
-        ConfigError: an unknown claim.
+    Returns one row per claim with the columns `COLUMNS`: claim (slug), section of the paper, words, statistic, rule (range for which the
+    claim is true), reason (of the range), changed (see `Claim`), then in the scaling regime number with its 95 % interval low, high (NaN
+    where there is none), verdict (one of `VERDICTS`), finding (detail, or why there is no verdict), the same over all N with the ending
+    _all, verdict_first (over all N, by the rules as first written down, which knew no "no fit"), n_min (smallest size of the plane in the
+    regime, the same in all rows; NaN without a regime) and figure (notebook). Raises ConfigError: an unknown claim.
     """
     try:
         n_min = float(whole.in_regime.sizes[0])

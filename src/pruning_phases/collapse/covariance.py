@@ -21,8 +21,7 @@ def shrunk_covariance(data: CollapseData) -> tuple[np.ndarray, float]:
     Points that different realizations contribute to are correlated through those that they share; where a left-out
     realization has no value, its deviation counts as zero.
 
-    Raises:
-        ValueError: no realizations or no errors, fewer than three realizations.
+    Raises ValueError: no realizations or no errors, fewer than three realizations.
     """
     if data.realizations is None or data.sigma is None:
         raise ValueError("a covariance needs realizations and errors; without, use covariance='diagonal'")

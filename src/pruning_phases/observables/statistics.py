@@ -13,8 +13,7 @@ def standard_error(samples: ArrayLike) -> np.ndarray:
 
     NaN entries are missing; NaN where fewer than two samples are left.
 
-    Raises:
-        ValueError: no array of numbers.
+    Raises ValueError: no array of numbers.
     """
     return mean_and_error(samples)[1]
 
@@ -61,8 +60,7 @@ def jackknife_error(estimates: ArrayLike) -> np.ndarray:
     Args:
         estimates: (R, ...) estimates, each without one realization, or one group of realizations.
 
-    Returns:
-        (...) standard errors.
+    Returns (...) standard errors.
     """
     estimates = np.asarray(estimates, dtype=float)
     n = len(estimates)

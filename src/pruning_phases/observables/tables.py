@@ -26,8 +26,7 @@ VALUES = ("loss", "n_correct", "mean", "sem", "alpha", "alpha_error", "p_c", "p_
 def result_rows(results: pd.DataFrame) -> pd.DataFrame:
     """A tidy results table with its keys in the store's form (`checked`), one row per network, p_eval and eval_pass.
 
-    Raises:
-        ValueError: see `checked`.
+    Raises ValueError: see `checked`.
     """
     return checked(results, RESULT_COLUMNS, "the results table", unique=RESULT_KEY)
 
@@ -48,9 +47,8 @@ def checked(
         unique: key columns that may not repeat.
         may_be_empty: accept a table without rows.
 
-    Raises:
-        ValueError: no table, no rows, missing or repeated columns; text or other things for numbers; keys that are missing, infinite or
-            (of `INTEGERS`) not whole; rows that repeat `unique`.
+    Raises ValueError: no table, no rows, missing or repeated columns; text or other things for numbers; keys that are missing, infinite
+    or (of `INTEGERS`) not whole; rows that repeat `unique`.
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"{name} must be a pandas DataFrame, got {type(table).__name__}")
@@ -88,8 +86,7 @@ def checked(
 def array(name: str, values: ArrayLike) -> np.ndarray:
     """`values` as a float64 array.
 
-    Raises:
-        ValueError: None, text, or an array with masked entries: a mask would be lost, and the values under it taken for data.
+    Raises ValueError: none, text, or an array with masked entries: a mask would be lost, and the values under it taken for data.
     """
     if values is None:
         raise ValueError(f"{name} is None; give an array of numbers")
@@ -106,8 +103,7 @@ def array(name: str, values: ArrayLike) -> np.ndarray:
 def nearest_rate(table: pd.DataFrame, column: str, rate: float) -> float:
     """The value of `column`, p_train or p_eval, that is nearest to `rate`.
 
-    Raises:
-        ValueError: `rate` is no dropout rate, or the table has no such column or no rows.
+    Raises ValueError: `rate` is no dropout rate, or the table has no such column or no rows.
     """
     if not 0 <= rate < 1:
         raise ValueError(f"{column} = {rate} is not possible: give a number in [0, 1)")

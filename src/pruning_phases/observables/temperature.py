@@ -37,8 +37,7 @@ def inverse_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60)
     Newton steps, halved towards the bracket where they leave it. 0 where logits say nothing of the labels (the loss is then ln C); infinite
     where every sample is answered right (any larger β is better).
 
-    Raises:
-        ValueError: the logits are not finite.
+    Raises ValueError: the logits are not finite.
     """
     if not np.isfinite(logits).all():
         raise ValueError("some logits are not finite; leave out networks whose training failed")

@@ -25,10 +25,8 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
     Args:
         pooled: table from `observables.pooled_binder` by n_train and p_eval.
         ensemble: "passes" or "networks".
-        legend: list the sizes.
 
-    Raises:
-        ValueError: unknown ensemble.
+    Raises ValueError: unknown ensemble.
     """
     if ensemble not in ENSEMBLES:
         raise ValueError(f"unknown ensemble {ensemble!r}; choose from {', '.join(ENSEMBLES)}")
@@ -58,8 +56,7 @@ def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         variance: table from `observables.accuracy_variance`, one architecture and p_train.
 
-    Raises:
-        ValueError: several p_train or architectures.
+    Raises ValueError: several p_train or architectures.
     """
     variance = checked(variance, (*POINT, "between", "within", "counting"), "the table of variances")
     _one(variance, ("depth", "width", "p_train"))
@@ -88,12 +85,8 @@ def crossing_strip(
     Args:
         crossings: table from `observables.crossings`, one architecture and p_train.
         z: crossings of at least this significance are filled, the others (noise) open.
-        color: of the markers.
-        marker: of the points.
-        label: for a legend.
 
-    Raises:
-        ValueError: several p_train or architectures.
+    Raises ValueError: several p_train or architectures.
     """
     columns = (*PLANE[:3], "n_small", "n_large", "p_star", "p_star_error", "significance")
     crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True)

@@ -19,8 +19,7 @@ def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None
         quantity: "p_c" or "alpha".
         names: write the choices beside their rows.
 
-    Raises:
-        ValueError: unknown quantity.
+    Raises ValueError: unknown quantity.
     """
     if quantity not in ("p_c", "alpha"):
         raise ValueError(f"unknown quantity {quantity!r}; choose 'p_c' or 'alpha'")

@@ -41,7 +41,6 @@ def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = Fal
 
     Args:
         fit: result of `fit_collapse`.
-        legend: list the sizes.
     """
     _size_curves(ax, *_scaled(fit), False)
     ax.set(xlabel=X_LABELS.get(fit.ansatz.label, "scaling variable $x$"), ylabel=LOSS)
@@ -65,9 +64,6 @@ def crossing_and_collapse(
     Args:
         fit: result of `fit_collapse`.
         data: points to draw if they should be more than those fitted; the window fitted is then bracketed below.
-        legend: list the sizes.
-        xlabel: of the horizontal axis.
-        ylabel: of the vertical axis.
         log: logarithmic vertical axes.
     """
     shown = fit.data if data is None else data
@@ -128,12 +124,10 @@ def landscape_map(
 
     Args:
         fit: result of `fit_collapse`.
-        n_grid: points of the grid along each axis.
         reference: value of nu to mark, for example 1/2.
         whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
 
-    Raises:
-        ValueError: p_c or nu was held fixed in the fit.
+    Raises ValueError: p_c or nu was held fixed in the fit.
     """
     if {"p_c", "nu"} & set(fit.fixed):
         raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
@@ -201,8 +195,7 @@ def transition_figure(
         line: all points of that line, to draw its curves beyond the window that is fitted.
         reference: value of nu to mark.
 
-    Raises:
-        ValueError: no fit at this p_train.
+    Raises ValueError: no fit at this p_train.
     """
     if p_train not in fits or p_train not in everything:
         raise ValueError(f"no fit at p_train = {p_train:g}; there are fits at {', '.join(f'{p:g}' for p in fits)}")
@@ -229,8 +222,7 @@ def gallery(
         lines: all points, to draw curves beyond the window that is fitted.
         reference: value of nu to mark.
 
-    Raises:
-        ValueError: no fits.
+    Raises ValueError: no fits.
     """
     if not fits:
         raise ValueError("no fits to draw; choose p_train values that the results hold")
@@ -251,7 +243,6 @@ def known_system(
         data: all points, by observable.
         names: label of each observable.
         window: of the control parameter, fitted.
-        xlabel: of the horizontal axis.
     """
     figure, axes = panels(len(data))
     for ax, (key, points) in zip(axes, data.items(), strict=True):
@@ -265,7 +256,6 @@ def own_panels(fits: Mapping[str, CollapseFit], points: CollapseData, xlabel: st
 
     Args:
         fits: results of `fit_collapse` by name of the form.
-        points: all points.
         xlabel: the control parameter.
         ylabel: the observable.
     """

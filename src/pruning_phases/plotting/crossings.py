@@ -67,8 +67,7 @@ def crossing_hypotheses(table: pd.DataFrame, fits: Sequence[CrossingFit], ax: Ax
         table: from `pair_crossings`, of one p_train, which a column p_train would name.
         fits: of the same crossings, from `fit_crossings`.
 
-    Raises:
-        ValueError: no fits; crossings of several p_train.
+    Raises ValueError: no fits; crossings of several p_train.
     """
     if not fits:
         raise ValueError("no fits to draw; pass those of fit_crossings")
@@ -105,10 +104,8 @@ def hypothesis_panels(lines: Mapping[float, CollapseData], n_bootstrap: int = 20
 
     Args:
         lines: all points by p_train.
-        n_bootstrap: resamples of the realizations.
 
-    Raises:
-        ValueError: no lines.
+    Raises ValueError: no lines.
     """
     if not lines:
         raise ValueError("no lines to draw; choose p_train values that the results hold")

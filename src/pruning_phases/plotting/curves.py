@@ -31,13 +31,10 @@ def size_curves(
     Args:
         averages: table from `observables.averages` in which only n_train and `x` vary.
         x: the rate on the horizontal axis.
-        ylabel: of the vertical axis.
         log: logarithmic vertical axis.
         guessing: draw a dotted line at this value (ln 10 for the loss, 0.1 for the accuracy of guessing).
-        legend: list the sizes.
 
-    Raises:
-        ValueError: `x` is not a rate, no rows, or another column varies.
+    Raises ValueError: `x` is not a rate, no rows, or another column varies.
     """
     if x not in LABELS:
         raise ValueError(f"x = {x!r}; choose one of {', '.join(LABELS)}")
@@ -72,8 +69,7 @@ def scaling_fits(
             the colour of their phase.
         guessing: draw the loss of guessing, ln 10, as a dotted line.
 
-    Raises:
-        ValueError: a point of `classified` has no averages.
+    Raises ValueError: a point of `classified` has no averages.
     """
     averages_loss = checked(averages_loss, AVERAGE_COLUMNS, "the table of averages")
     classified = checked(classified, (*PLANE, "alpha", "alpha_error", "amplitude"), "the table of points")

@@ -21,10 +21,8 @@ def digit_answers(
         images: (n, 28, 28) or (n, 784) grey values in 0..1.
         labels: (n,) true classes, boxed in the figure.
         frequencies: (n, 10) fractions of the masks under which the network answered each class; rows sum to 1.
-        title: above the panel.
 
-    Raises:
-        ValueError: shapes that do not agree, or rows that do not sum to 1.
+    Raises ValueError: shapes that do not agree, or rows that do not sum to 1.
     """
     images, labels, frequencies = np.asarray(images), np.asarray(labels), np.asarray(frequencies)
     n = len(labels)

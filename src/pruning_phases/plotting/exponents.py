@@ -101,7 +101,6 @@ def scan_curves(table: pd.DataFrame, x: str, ax: Axes | None = None, column: str
         table: from `scan_l0` or `scan_windows`; rows without a fit are left out.
         x: column on the horizontal axis, which is logarithmic; texts and windows are placed evenly.
         column: "nu" or "p_c".
-        xlabel: of the horizontal axis.
     """
     rows = table[table[column].notna()]
     numeric = pd.api.types.is_numeric_dtype(rows[x])
@@ -130,8 +129,6 @@ def comparison_strip(
     Args:
         table: from `compare_lines`.
         criterion: "chi_squared", "prediction_error" or "log_likelihood".
-        ylabel: of the vertical axis.
-        legend: name the ansätze.
     """
     step = np.min(np.diff(np.unique(table["p_train"]))) if table["p_train"].nunique() > 1 else 0.1
     groups = [(label, g) for label, g in table.groupby("ansatz", sort=False) if g[criterion].notna().any()]

@@ -34,8 +34,7 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
     Args:
         record: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured.
 
-    Raises:
-        ValueError: none of the names is in the record.
+    Raises ValueError: none of the names is in the record.
     """
     each = record.get("per_core", {})
     one = {name: record[name] for name in CONTESTANTS if name in record}
@@ -68,8 +67,7 @@ def speed_curve(points: Sequence[Mapping[str, float]], name: str, ax: Axes | Non
         points: mappings with value and flop_per_s.
         name: what is varied: networks, width, depth or n_train.
 
-    Raises:
-        ValueError: another name.
+    Raises ValueError: another name.
     """
     if name not in AXIS_LABELS:
         raise ValueError(f"name = {name!r}: choose one of {', '.join(AXIS_LABELS)}")

@@ -31,8 +31,7 @@ def cell_edges(centres: np.ndarray) -> np.ndarray:
 def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Edges in p_train and p_eval, and the values as a frame p_eval x p_train.
 
-    Raises:
-        ValueError: a column is missing, or the table holds more than one value per point of the plane.
+    Raises ValueError: a column is missing, or the table holds more than one value per point of the plane.
     """
     table = checked(table, ("p_train", "p_eval", column), "the table to draw")
     several = [c for c in ("depth", "width", "n_train") if c in table.columns and table[c].nunique() > 1]
@@ -42,9 +41,7 @@ def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.
     return cell_edges(grid.columns.to_numpy(dtype=float)), cell_edges(grid.index.to_numpy(dtype=float)), grid
 
 
-def _map(
-    table: pd.DataFrame, column: str, ax: Axes, label: str | None, extend: str = "neither", **colors
-) -> Axes:
+def _map(table: pd.DataFrame, column: str, ax: Axes, label: str | None, extend: str = "neither", **colors) -> Axes:
     """Cells of one number, as wide as the rates are apart (seaborn's heatmap has cells of one size); `label`: of the colour bar."""
     x, y, grid = _grid(table, column)
     values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
@@ -68,8 +65,7 @@ def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         classified: table from `observables.classify`, one architecture.
 
-    Raises:
-        ValueError: missing columns, or more than one architecture.
+    Raises ValueError: missing columns, or more than one architecture.
     """
     x, y, grid = _grid(checked(classified, ("phase",), "the table to draw").astype({"phase": object}), "phase")
     codes = grid.map(lambda name: PHASES.index(name) if name in PHASES else np.nan).to_numpy(dtype=float)
@@ -137,8 +133,7 @@ def exponent_map(
             panels that are to be compared.
         colorbar: draw the scale beside the axes.
 
-    Raises:
-        ValueError: missing columns, more than one architecture, limit not positive.
+    Raises ValueError: missing columns, more than one architecture, limit not positive.
     """
     exponents = checked(exponents, ("alpha",), "the table to draw")
     alpha = exponents["alpha"].to_numpy(dtype=float)
@@ -164,8 +159,7 @@ def accuracy_map(averages_accuracy: pd.DataFrame, n_train: int | None = None, ax
         averages_accuracy: table from `observables.averages(results, "accuracy")`, one architecture.
         n_train: which size (None: the largest).
 
-    Raises:
-        ValueError: missing columns, more than one architecture, a size the table does not hold.
+    Raises ValueError: missing columns, more than one architecture, a size the table does not hold.
     """
     averages_accuracy = checked(averages_accuracy, (*POINT, "mean"), "the table of average accuracies")
     sizes = sorted(averages_accuracy["n_train"].unique())
@@ -184,8 +178,7 @@ def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         exponents: table from `observables.exponents`, one architecture.
 
-    Raises:
-        ValueError: missing columns or more than one architecture.
+    Raises ValueError: missing columns or more than one architecture.
     """
     label = r"power-law fit, $\chi^2$/d.o.f."
     return _map(exponents, "chi2_reduced", ax, label, "both", cmap="Greys", norm=LogNorm(0.1, 1000))
@@ -199,8 +192,7 @@ def boundary_line(boundary: pd.DataFrame, ax: Axes | None = None, rates: Iterabl
         boundary: table from `observables.boundary`, one architecture.
         rates: all p_train that were examined; the line is broken at those without a boundary (None: never broken).
 
-    Raises:
-        ValueError: more than one architecture.
+    Raises ValueError: more than one architecture.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
     boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)

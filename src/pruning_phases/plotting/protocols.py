@@ -44,12 +44,10 @@ def statement_map(
 
     Args:
         judged: columns claim, variant, learning_rate, batch_size, weights and verdict, a key of `VERDICT_STYLES`.
-        ax: axes to draw on (None: a new figure as wide as the page).
         counted: claims written in bold.
         framed: variants whose column gets a frame.
 
-    Raises:
-        ValueError: a verdict without a style.
+    Raises ValueError: a verdict without a style.
     """
     if unknown := set(judged["verdict"]) - set(VERDICT_STYLES):
         raise ValueError(f"unknown verdicts {sorted(map(str, unknown))}; known are {', '.join(VERDICT_STYLES)}")
@@ -115,10 +113,8 @@ def against_learning_rate(
         transitions: columns learning_rate, weights, p_train and the quantity with its error (drift_error) or contour (p_c_low, p_c_high);
             lines without a number are left out.
         quantity: a key of `LABELS`.
-        legend: put one below.
 
-    Raises:
-        ValueError: unknown quantity.
+    Raises ValueError: unknown quantity.
     """
     if quantity not in LABELS:
         raise ValueError(f"unknown quantity {quantity!r}; choose one of {', '.join(LABELS)}")

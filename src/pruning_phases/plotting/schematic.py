@@ -30,8 +30,7 @@ def network_schematic(
         sizes: neurons drawn in the input, the hidden layers and the output.
         labels: name the layers.
 
-    Raises:
-        ValueError: fewer than three layers, or a dropped neuron that is not a hidden one.
+    Raises ValueError: fewer than three layers, or a dropped neuron that is not a hidden one.
     """
     if len(sizes) < 3 or min(sizes) < 1:
         raise ValueError(f"sizes = {tuple(sizes)}: give input, at least one hidden layer and output, each at least 1")

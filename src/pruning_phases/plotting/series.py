@@ -82,8 +82,6 @@ def error_curves(
 
     Args:
         table: one row for each point.
-        x: column across.
-        y: column up.
         error: column of standard errors, columns of the two ends of an interval, or None.
         looks: by value of `by`, in the order of the legend; values without rows are left out.
         by: column that tells the curves apart.

@@ -35,8 +35,7 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
         depth: of the row of widths.
         width: of the row of depths; architectures with neither fill further rows.
 
-    Raises:
-        ValueError: missing columns.
+    Raises ValueError: missing columns.
     """
     plane = checked(plane, ("depth", "width", "p_train", "p_eval", "alpha"), "the table to draw")
     rows = _rows(sorted(set(zip(plane["depth"], plane["width"], strict=True))), depth, width)
@@ -72,8 +71,7 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     Args:
         boundary: table from `observables.boundary` with one width.
 
-    Raises:
-        ValueError: several widths.
+    Raises ValueError: several widths.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
     boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
@@ -100,8 +98,7 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         edges: table from `observables.learning_edge` with one depth and one n_train.
 
-    Raises:
-        ValueError: several depths or training-set sizes.
+    Raises ValueError: several depths or training-set sizes.
     """
     columns = ("depth", "width", "n_train", "spacing", "edge_width", "edge_width_error")
     edges = checked(edges, columns, "the table of edges", may_be_empty=True)

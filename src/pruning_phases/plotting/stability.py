@@ -38,8 +38,7 @@ def stability_grid(
         chosen: the regime, to be framed.
         parameter: label of the control parameter.
 
-    Raises:
-        ValueError: rows of several ansätze.
+    Raises ValueError: rows of several ansätze.
     """
     if table["ansatz"].nunique() > 1:
         raise ValueError(f"one map shows one ansatz, got {', '.join(table['ansatz'].unique())}")

@@ -112,11 +112,7 @@ def panels(
         width: of a panel, inches; a single panel is made 1.4 times as wide.
         letters: put (a), (b), ... at the upper left when there is more than one panel.
 
-    Returns:
-        The figure and the list of its n axes.
-
-    Raises:
-        ValueError: n or columns below 1.
+    Returns the figure and the list of its n axes. Raises ValueError: n or columns below 1.
     """
     if n < 1 or columns < 1:
         raise ValueError(f"panels(n={n}, columns={columns}): both must be at least 1")

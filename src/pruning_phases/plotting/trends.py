@@ -49,18 +49,12 @@ def trend_curves(
         table: one row for each point, with the columns x, y, error and by.
         x: column across: "p_eval", "p_train", or a size or time, whose axis is logarithmic.
         by: column that tells the curves apart: numbers, or names in their order.
-        ylabel: of the vertical axis.
-        title: of the legend.
-        y: column up.
         error: column of its standard error.
-        xlabel: of the horizontal axis, unless that is a rate.
         log: logarithmic vertical axis. Without, curves against a rate have a line at 0.
         mark: draw a vertical line here.
         level: draw a horizontal line here.
-        legend: list the values of `by`.
 
-    Raises:
-        ValueError: no rows, or a column is missing.
+    Raises ValueError: no rows, or a column is missing.
     """
     if table.empty:
         raise ValueError("no points to draw")

@@ -36,8 +36,7 @@ def counting(
         edges: count minima on the edge too (in first rules).
         any_rate: one rate that counts is enough (in first rules).
 
-    Raises:
-        NoFit: fewer than half of the rates count, or with `any_rate` none.
+    Raises NoFit: fewer than half of the rates count, or with `any_rate` none.
     """
     counted, left_out = {}, {}
     for rate in rates:

@@ -102,12 +102,9 @@ def run(
 def collect(store: Store, base: Sweep, variants: Sequence[Variant]) -> pd.DataFrame:
     """Results of every variant that has networks of its own, the passes of each network averaged.
 
-    Returns:
-        A results table (`observables.RESULT_COLUMNS`, and whatever else the store holds of every network and p_eval) with the columns
-        variant and epochs (of the network's training) added. There is one pass, 0; its loss and n_correct are the means over the passes.
-
-    Raises:
-        StoreError: networks are missing.
+    Returns A results table (`observables.RESULT_COLUMNS`, and whatever else the store holds of every network and p_eval) with the columns
+    variant and epochs (of the network's training) added. There is one pass, 0; its loss and n_correct are the means over the passes.
+    Raises StoreError: networks are missing.
     """
     tables = []
     for variant in (variant for variant in variants if variant.rows == variant.name):
@@ -167,8 +164,7 @@ class Study:
             executor: where networks are trained, see `executors`.
             overrides: fields of the sweep (`Sweep.override`), None meaning the grid's own; not with "shipped".
 
-        Raises:
-            ConfigError: unknown preset or variant, an impossible value, an override of the shipped results.
+        Raises ConfigError: unknown preset or variant, an impossible value, an override of the shipped results.
         """
         chosen = choose(variants, self.variants)
         given = {name: value for name, value in overrides.items() if value is not None}
@@ -245,8 +241,7 @@ class Study:
             output: the table; None: the shipped one. An earlier file is renamed.
             report: gets lines on what is done.
 
-        Returns:
-            The manifest. Raises as `run` and `ship`; an impossible output is refused before any work.
+        Returns the manifest. Raises as `run` and `ship`; an impossible output is refused before any work.
         """
         output = output or self.shipped
         check_table(output)

@@ -63,19 +63,13 @@ def survey(rows: pd.DataFrame, claims: Iterable[str] | None = CLAIMS, *, n_boots
     Args:
         rows: from `ATLAS.results` or `collect`.
         claims: slugs; default `CLAIMS`, those that the grid can decide; None: all.
-        n_bootstrap: resamples of every fit and drift.
 
-    Returns:
-        Transitions, one row per protocol and p_train: variant, `AXES`, p_train, drift, drift_error (shift of p* when N grows by a factor
-        e; NaN: fewer than three pairs cross significantly), n_min, half_width (of the regime), status (of the BKT-like fit: "ok", "open",
-        "edge", "split", or "no fit", "no transition"), closed (its contour), p_c, nu with p_c_low ... nu_high (the contour),
-        chi_squared, and nu_algebraic, nu_algebraic_low, nu_algebraic_high, chi_squared_algebraic. A parameter whose minimum lies on
-        the edge of the search is NaN: it is not measured. Verdicts, the tables of `claims.judge` one below the other, with the columns
-        variant and `AXES` in front.
-
-    Raises:
-        ConfigError: an unknown claim.
-        ValueError: an unknown protocol.
+    Returns transitions, one row per protocol and p_train: variant, `AXES`, p_train, drift, drift_error (shift of p* when N grows by a
+    factor e; NaN: fewer than three pairs cross significantly), n_min, half_width (of the regime), status (of the BKT-like fit: "ok",
+    "open", "edge", "split", or "no fit", "no transition"), closed (its contour), p_c, nu with p_c_low ... nu_high (the contour),
+    chi_squared, and nu_algebraic, nu_algebraic_low, nu_algebraic_high, chi_squared_algebraic. A parameter whose minimum lies on the edge
+    of the search is NaN: it is not measured. Verdicts, the tables of `claims.judge` one below the other, with the columns variant and
+    `AXES` in front. Raises ConfigError: an unknown claim. Raises ValueError: an unknown protocol.
     """
     axes, there = axes_table(), rows["variant"].unique()
     if unknown := sorted(set(there) - set(axes.index)):

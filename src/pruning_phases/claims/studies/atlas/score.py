@@ -45,12 +45,8 @@ def ranking(judged: pd.DataFrame, transitions: pd.DataFrame) -> pd.DataFrame:
         judged: verdicts of `survey`.
         transitions: transitions of `survey`.
 
-    Returns:
-        Indexed by variant: rank (equal if all three are equal), the columns `AXES`, reproduced, not reproduced (numbers of
-        statements), of (statements judged), drift_sigma.
-
-    Raises:
-        ValueError: `judged` holds none of the statements.
+    Returns a table indexed by variant: rank (equal if all three are equal), the columns `AXES`, reproduced, not reproduced (numbers of
+    statements), of (statements judged), drift_sigma. Raises ValueError: `judged` holds none of the statements.
     """
     counted = judged[judged["claim"].isin(STATEMENTS)]
     if counted.empty:

@@ -322,7 +322,6 @@ def transition_table(
     Args:
         found: the tables.
         variants: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
-        n_bootstrap: resamples of the realizations.
     """
     rates, tables = None, {}
     for variant in variants:

@@ -66,9 +66,8 @@ def judge(estimates: pd.DataFrame, conclusions: Sequence[Claim] = CONCLUSIONS) -
     The interval of the quantity is that of the level that `estimates` was made with. A quantity that does not exist leaves its conclusion
     undecided.
 
-    Returns:
-        One row per conclusion and variant: conclusion, statement, variant, words, value, half_width, verdict (one of `VERDICTS`).
-        Conclusions about points that the grid lacks are left out.
+    Returns one row per conclusion and variant: conclusion, statement, variant, words, value, half_width, verdict (one of `VERDICTS`).
+    Conclusions about points that the grid lacks are left out.
     """
     rows = []
     for claim in conclusions:
@@ -82,9 +81,8 @@ def judge(estimates: pd.DataFrame, conclusions: Sequence[Claim] = CONCLUSIONS) -
 def survival(judged: pd.DataFrame) -> pd.DataFrame:
     """One line for each conclusion: does it survive every choice?
 
-    Returns:
-        Indexed by statement: base ("value ± half width"), holds, undecided, fails (numbers of variants, the base included),
-        verdict (one of `SURVIVAL`), except (if it holds in the base: the choices under which it does not).
+    Returns a table indexed by statement: base ("value ± half width"), holds, undecided, fails (numbers of variants, the base included),
+    verdict (one of `SURVIVAL`), except (if it holds in the base: the choices under which it does not).
     """
     rows = []
     for statement, block in judged.groupby("statement", sort=False):
@@ -108,10 +106,8 @@ def shifts(estimates: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
     Among many comparisons some exceed their own interval by chance, so a column tells which do so for all of them together.
 
-    Returns:
-        Rows of `estimates` with quantity alpha or p_c, variants other than the base, a p_value, and two columns more:
-        beyond (the interval of the difference excludes 0) and certain (so it does after Holm's correction (1979) for the
-        number of rows, at 1 - level).
+    Returns rows of `estimates` with quantity alpha or p_c, variants other than the base, a p_value, and two columns more: beyond (the
+    interval of the difference excludes 0) and certain (so it does after Holm's correction (1979) for the number of rows, at 1 - level).
     """
     rows = estimates[(estimates["variant"] != BASE) & estimates["quantity"].isin(["alpha", "p_c"])]
     rows = rows[rows["p_value"].notna()].sort_values("p_value", kind="stable")

@@ -107,13 +107,9 @@ def estimates(rows: pd.DataFrame, variants: Sequence[Variant] = VARIANTS, level:
         variants: those to compare; variants without rows are left out.
         level: of the intervals of Student's t with R - 1 degrees of freedom.
 
-    Returns:
-        One row per variant and quantity: variant, words, quantity, p_train, p_eval, value, error, difference,
-        difference_error, half_width and difference_half_width (of the intervals), p_value (of no difference),
-        n_realizations.
-
-    Raises:
-        ValueError: no base, gaps in the grid, other realizations than the base, or `level` outside (0, 1).
+    Returns one row per variant and quantity: variant, words, quantity, p_train, p_eval, value, error, difference, difference_error,
+    half_width and difference_half_width (of the intervals), p_value (of no difference), n_realizations. Raises ValueError: no base, gaps
+    in the grid, other realizations than the base, or `level` outside (0, 1).
     """
     if not 0 < level < 1:
         raise ValueError(f"level = {level} must lie inside (0, 1)")
