@@ -77,6 +77,32 @@ def test_laws_are_asked_about_sizes_they_have_not_seen(at_rest):
     assert "drift in ln N 0" in study.predictions(claims.judge(at_rest, ["predicts-drift"]))
 
 
+def test_exponents_that_turn_are_judged_on_realizations_not_seen():
+    level, ending = made(), made(end=64_000)
+    unseen = ["hurts-more", "hurts-less"]
+    assert (judged(level, *unseen)["number"].abs() < 0.01).all()
+    found = judged(ending, *unseen)
+    # from 64 000 on the loss falls by 0.06 for every factor e: half of ln 4 before 128 000, all after
+    assert found["number"].tolist() == pytest.approx([-0.03, -0.03], abs=0.005)
+    assert found.loc["hurts-less", "verdict"] == "reproduced"
+    assert "5 realizations" in found.loc["hurts-less", "finding"]
+    both = claims.judge(
+        claims.Evidence(ending, MNIST), [f"{slug}{kind}" for slug in unseen for kind in ("", "-large-batch")]
+    )
+    assert study.turns(both) == (
+        "Towards as many images as parameters more data do not hurt more; beyond they hurt less again. With the other learning rate and "
+        "mini-batches: whether more data hurt more towards as many images as parameters is open; whether they hurt less again beyond is "
+        "open."
+    )
+    first = ending[ending["realization"] < widths.UNSEEN]
+    assert (judged(first, *unseen)["verdict"] == "undecided").all()
+    other = pd.concat([ending, ending.assign(variant="large-batch")])
+    assert "8 realizations" in judged(other, "hurts-less-large-batch")["finding"].iloc[0]
+    lacking = judged(ending[ending["n_train"] != 256_000], "hurts-less").iloc[0]
+    assert lacking["verdict"] == "undecided"
+    assert "256000" in lacking["finding"]
+
+
 def test_where_dementia_ends():
     few = made("width-50", width=50, p_train=(0.1,), end=64_000)
     more = made(width=100, end=64_000 * widths.parameters(100) / widths.parameters(50))
@@ -88,6 +114,9 @@ def test_where_dementia_ends():
     ends = study.ends_table(both)
     assert (ends["fall"] > 2 * ends["fall_error"]).all()
     assert ends.loc[50, "per_parameter"] == pytest.approx(64_000 / widths.parameters(50), rel=0.5)
+    assert ends["alpha_half"].to_numpy() == pytest.approx(
+        0.04, abs=0.01
+    )  # 0.4 (0.7 − 0.6), before the end at both widths
     assert study.ends_in_words(ends).count("falls from there on") == 2
     assert "512\u2009000 images, the last size" in study.ends_in_words(study.ends_table(claims.Evidence(made(), MNIST)))
     never = judged(made(), "end-by-parameters")
@@ -259,13 +288,13 @@ def test_planes_are_compared_with_the_same_networks():
 def test_the_study_at_smoke_size(tmp_path):
     store = tmp_path / "store"
     rows = study.results("smoke", store)
-    assert set(rows["variant"]) == {"deformed", "fashion", "dropconnect", "epochs", "fashion-epochs"}
-    steps = {"deformed": 1, "fashion": 1, "dropconnect": 1, "epochs": 4, "fashion-epochs": 4}
+    assert set(rows["variant"]) == {"deformed", "large-batch", "fashion", "dropconnect", "epochs", "fashion-epochs"}
+    steps = {"deformed": 1, "large-batch": 1, "fashion": 1, "dropconnect": 1, "epochs": 4, "fashion-epochs": 4}
     assert rows.groupby("variant")["step"].nunique().to_dict() == steps
     assert rows.loc[rows["step"] > 0, "train_loss"].notna().all()
     path = tmp_path / "endless.parquet"
     manifest = study.ship(Store(store), study.SMOKE, path)
-    assert manifest["networks"] == manifest["networks_of_study"] == 5 * 16
+    assert manifest["networks"] == manifest["networks_of_study"] == 6 * 16
     pd.testing.assert_frame_equal(study.load(path)[0], rows)
     with pytest.raises(StoreError, match="are missing"):
         study.ship(Store(store), path=tmp_path / "all.parquet")

@@ -10,11 +10,11 @@ from functools import partial
 import numpy as np
 
 from pruning_phases.claims import evidence as paper
+from pruning_phases.claims import widths
 from pruning_phases.claims.endless_evidence import Evidence
 from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, stack
 from pruning_phases.claims.measures import transition
-from pruning_phases.claims.widths import BEYOND, losses_beyond, one_function, peak_moves
 from pruning_phases.collapse import (
     BKT,
     AlgebraicShift,
@@ -128,7 +128,7 @@ def crossing_returns(evidence: Evidence) -> Finding:
 
 def rise_ends(evidence: Evidence) -> Finding:
     """Exponent of the loss at p_eval = 0.7 between the two largest sizes."""
-    table = losses_beyond(evidence, "deformed")
+    table = widths.losses_beyond(evidence, "deformed")
     last, before = table.index[-1], table.index[-2]
     if last <= max(N_REST):
         raise Undecidable(f"no networks beyond N = {max(N_REST)}")
@@ -147,9 +147,9 @@ def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
 
 
 def alpha_beyond(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
-    """Exponent of the loss at `BEYOND`, at one p_train; of networks seen as they train, at the last epoch."""
+    """Exponent of the loss at `widths.BEYOND`, at one p_train; of networks seen as they train, at the last epoch."""
     planes = evidence.planes(variant)
-    point = planes[(planes["p_train"] == p_train) & (planes["p_eval"] == BEYOND)]
+    point = planes[(planes["p_train"] == p_train) & (planes["p_eval"] == widths.BEYOND)]
     return Finding(combine(paper.alpha(point[point["step"] == planes["step"].max()]), np.mean))
 
 
@@ -207,6 +207,7 @@ MORE, OTHER, TIME = "More data", "Other data", "Time"
 
 # fmt: off
 _AFTER = "Added when a border had been seen after one epoch, before equal steps were looked at."
+_TURN = "Added when three realizations of the book's protocol had been seen, before those were computed on which it is judged."
 _GRID = "One step of the grid in p_eval."
 CLAIMS: tuple[Claim, ...] = (
     Claim("crossing-rests", MORE, "23_data_without_end",
@@ -236,15 +237,29 @@ CLAIMS: tuple[Claim, ...] = (
           "With that, the crossing moves towards larger p_eval again.",
           "crossing of 256 000 and 512 000 less that of 64 000 and 128 000; median over p_train", POSITIVE,
           "The sign is the claim.", crossing_returns),
+    *(
+        Claim(f"{name}{kind}", MORE, "23_data_without_end", words + protocol,
+              f"exponent of the loss at p_eval = {widths.AT} between N = {after[0]} and {after[1]} less that between {before[0]} and "
+              f"{before[1]}, mean over p_train; {which}", sign, f"The sign is the claim. {_TURN}",
+              partial(widths.turn, variant=variant, before=before, after=after, first=first))
+        for kind, variant, protocol, which, first in (
+            ("", "deformed", ".", f"realizations {widths.UNSEEN + 1} and later", widths.UNSEEN),
+            ("-large-batch", "large-batch", ", at learning rate 0.003 and mini-batches of 512 as well.", "all realizations", 0),
+        )
+        for name, words, before, after, sign in (
+            ("hurts-more", "Towards as many images as parameters more data hurt more", widths.SMALL, widths.MIDDLE, POSITIVE),
+            ("hurts-less", "Beyond as many images as parameters more data hurt less again", widths.MIDDLE, widths.LARGE, NEGATIVE),
+        )
+    ),
     Claim("end-by-parameters", MORE, "23_data_without_end",
           "Where dementia ends is a number of images per parameter.",
           "power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows with width (p_train 0.1)",
-          (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", peak_moves),
+          (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", widths.peak_moves),
     Claim("one-function", MORE, "23_data_without_end",
           "At every width the exponent of the loss is the same function of images per parameter.",
           "power a of the number of parameters P with which the exponents of all widths are closest to one function of N / P^a "
           "(p_eval 0.4 to 0.8, p_train 0.1)",
-          (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", one_function),
+          (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", widths.one_function),
     *(
         Claim(f"{variant}-nu", section, figure, words, "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
               "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant=variant))
@@ -291,7 +306,6 @@ CLAIMS: tuple[Claim, ...] = (
           lambda evidence: loss_when_dementia_appears(evidence.equal_steps)),
 )
 # fmt: on
-
 
 judge = partial(judge_all, CLAIMS)
 """`judge_all` on the study's tables."""

@@ -35,6 +35,32 @@ def losses_beyond(evidence: Evidence, variant: str, p_train: float | None = None
     return table.dropna(axis=1)
 
 
+AT, UNSEEN = 0.6, 3
+"""p_eval near the crossing, and the first realization that had not been computed when the rules of `turn` were written."""
+SMALL, MIDDLE, LARGE = (4_000, 32_000), (32_000, 128_000), (128_000, 256_000)
+"""Ranges of N below, around and above the number of parameters of width 100, 90 310."""
+
+
+def turn(evidence: Evidence, variant: str, before: tuple[int, int], after: tuple[int, int], first: int = 0) -> Finding:
+    """Exponent of the loss at p_eval = `AT` between the sizes `after` less that between `before`, of realizations from `first` on.
+
+    Paired in realizations, mean over p_train.
+    """
+    rows = evidence.of(variant)
+    rows = rows[(rows["p_eval"] == AT) & (rows["realization"] >= first) & rows["n_train"].isin([*before, *after])]
+    losses = np.log(rows.pivot_table(index="n_train", columns=["realization", "p_train"], values="loss")).dropna(axis=1)
+    if not {*before, *after} <= set(losses.index):
+        raise Undecidable(f"no networks at N = {sorted({*before, *after} - set(losses.index))}")
+    each = {
+        (a, b): ((losses.loc[b] - losses.loc[a]) / np.log(b / a)).groupby("realization").mean()
+        for a, b in (before, after)
+    }
+    words = ", then ".join(f"{values.mean():+.3f} from {a} to {b}" for (a, b), values in each.items())
+    return Finding(
+        mean_of(each[after] - each[before], "a network diverged"), f"{words}; {len(each[after])} realizations"
+    )
+
+
 def parameters(width: int, depth: int = 2) -> int:
     """Weights and biases of a network."""
     from pruning_phases.engine import size_of  # with torch, which other readers of results do not need

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.endless import BEYOND, Evidence
+from pruning_phases.claims.endless import Evidence
+from pruning_phases.claims.widths import BEYOND
 from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.plotting import panels, trend_curves
 from pruning_phases_book.live import palette

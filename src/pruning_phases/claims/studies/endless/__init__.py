@@ -25,6 +25,7 @@ from pruning_phases.claims.studies.endless.tables import (
     sizes_table,
     times_table,
     transition_table,
+    turns,
     width_crossings,
     width_exponents,
     widths_table,

@@ -84,6 +84,7 @@ SMOKE = (
         Piece(name, name, (_TINY,), {**_SMALL, **data}, 1)
         for name, data in (  # MNIST stands in for Fashion-MNIST, whose files are not shipped
             ("deformed", DEFORMED),
+            ("large-batch", {**DEFORMED, **PROTOCOLS["large_batch"]}),
             ("fashion", {}),
             ("dropconnect", {"mask": "dropconnect"}),
         )

@@ -1,5 +1,6 @@
 """Tables and sentences for the pages on more data, other data and time."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -67,13 +68,13 @@ def width_crossings(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="p_star")
 
 
-def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
-    """Where the loss is level over `length` successive sizes (`observables.boundary`), by width and p_train.
+def windows(found: Evidence, variants: Iterable[str] | None = None, length: int = 4) -> pd.DataFrame:
+    """Where the loss is level over `length` successive sizes (`observables.boundary`) of pieces (None: of all widths), by p_train.
 
-    Columns: width, p_train, first and last size, n_mean (their geometric mean), p_c, p_c_error: NaN for a window without a border.
+    Columns: variant, width, p_train, first and last size, n_mean (their geometric mean), p_c, p_c_error: NaN for a window without a border.
     """
     tables = []
-    for variant in there(found):
+    for variant in there(found) if variants is None else variants:
         rows = found.of(variant)
         sizes = sorted(rows["n_train"].unique())
         for first, last in zip(sizes, sizes[length - 1 :], strict=False):
@@ -81,7 +82,7 @@ def windows(found: Evidence, length: int = 4) -> pd.DataFrame:
             alpha = observables.exponents(observables.averages(some, "loss"))
             lines = alpha[["width", "p_train"]].drop_duplicates()
             lines = lines.merge(observables.boundary(alpha)[["width", "p_train", "p_c", "p_c_error"]], how="left")
-            tables.append(lines.assign(first=first, last=last, n_mean=np.sqrt(float(first) * last)))
+            tables.append(lines.assign(variant=variant, first=first, last=last, n_mean=np.sqrt(float(first) * last)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -114,15 +115,26 @@ def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
     """Where the loss at p_eval = `BEYOND` is largest, by width (`widths.losses_beyond`), and how far it falls from there to the last size.
 
     Columns: width (index), n_largest (of the mean over realizations), per_parameter (that over the number of parameters), n_last,
-    fall (ln L there less ln L at the last size, paired), fall_error.
+    fall (ln L there less ln L at the last size, paired), fall_error; alpha_half, alpha_half_error: the exponent between the two
+    neighbouring sizes closest to half as many images as parameters.
     """
+    near = width_exponents(found, p_train=p_train).set_index("width")
     rows = {}
     for variant, width in there(found).items():
         losses = losses_beyond(found, variant, p_train)
         largest, last = losses.mean(axis=1).idxmax(), losses.index[-1]
         fall = losses.loc[largest] - losses.loc[last]
-        rows[width] = (largest, largest / parameters(width), last, fall.mean(), fall.sem() if largest != last else 0.0)
-    names = ["n_largest", "per_parameter", "n_last", "fall", "fall_error"]
+        distance = np.log(near.loc[[width], "images_per_parameter"] * 2).abs().to_numpy()
+        half = near.loc[[width], ["mean", "sem"]].iloc[distance.argmin()]
+        rows[width] = (
+            largest,
+            largest / parameters(width),
+            last,
+            fall.mean(),
+            fall.sem() if largest != last else 0.0,
+            *half,
+        )
+    names = ["n_largest", "per_parameter", "n_last", "fall", "fall_error", "alpha_half", "alpha_half_error"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("width").sort_index()
 
 
@@ -216,6 +228,16 @@ ENDS = {
     "not reproduced": "Dementia lasts as far as these networks go: more data raise the loss up to the last size.",
     "undecided": "Whether dementia ends there is open.",
 }
+MORE_HURT = {
+    "reproduced": "Towards as many images as parameters more data hurt more",
+    "not reproduced": "Towards as many images as parameters more data do not hurt more",
+    "undecided": "Whether more data hurt more towards as many images as parameters is open",
+}
+LESS_HURT = {
+    "reproduced": "beyond they hurt less again",
+    "not reproduced": "beyond they hurt no less",
+    "undecided": "whether they hurt less again beyond is open",
+}
 FUNCTION = {
     "reproduced": "Whatever the width, what more data do is one function of the number of images per parameter.",
     "not reproduced": "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
@@ -287,6 +309,19 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
     }
     there = set(judged["claim"])
     return {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
+
+
+def turns(judged: pd.DataFrame) -> str:
+    """How much more data hurt around as many images as parameters, under the book's protocol and the other one."""
+    each = {}
+    for kind, protocol in (("", ""), ("-large-batch", "With the other learning rate and mini-batches")):
+        words = (
+            said(judged, f"{slug}{kind}", chosen)
+            for slug, chosen in (("hurts-more", MORE_HURT), ("hurts-less", LESS_HURT))
+        )
+        each[protocol] = "; ".join(words)
+    (_, ours), (other, theirs) = each.items()
+    return f"{ours}. {other}: {theirs[:1].lower()}{theirs[1:]}."
 
 
 def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
