@@ -21,13 +21,13 @@ from pruning_phases.claims.studies.sensitivity import (
     SWEEPS,
     VARIANTS,
     At,
+    conclusion,
     estimates,
     judge,
     shift_table,
     shifts,
     survival,
 )
-from pruning_phases.claims.studies.sensitivity.conclusions import conclusion
 from pruning_phases.claims.studies.study import Study, Variant, choose, collect, run
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.observables import exponents

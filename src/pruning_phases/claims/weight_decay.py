@@ -40,7 +40,7 @@ class Evidence:
         exact: branches of `calibration.follow`: chain, step, l2, train_loss, norm, lowest, curvature.
         escape: of `calibration.escape_times`.
         onsets: λ_c = φ′(0) s_max of the chains with one hidden layer.
-        probes: of networks whose weights were kept (`studies.weight_decay.probes`): chain, realization, step, l2 or rate, train_loss,
+        probes: of networks whose weights were kept (`studies.weight_decay.study`): chain, realization, step, l2 or rate, train_loss,
             lowest and curvature_loss, or silent shares.
     """
 

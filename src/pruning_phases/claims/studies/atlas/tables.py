@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.engine import listed
-from pruning_phases.claims.studies.atlas.protocols import AXES
+from pruning_phases.claims.studies.atlas.survey import AXES
 
 ALWAYS = "under every protocol"
 UNCONTRADICTED = "under some, contradicted under none"

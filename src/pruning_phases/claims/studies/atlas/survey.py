@@ -1,5 +1,6 @@
-"""What each protocol says: verdicts on the paper's claims, and the transition at every training dropout."""
+"""The protocols of the atlas, what each of them says, and which is closest to the paper."""
 
+import itertools
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -13,9 +14,49 @@ from pruning_phases.claims.dropout import CLAIMS as ALL_CLAIMS
 from pruning_phases.claims.engine import known_claims
 from pruning_phases.claims.evidence import Evidence
 from pruning_phases.claims.intervals import NoFit, Undecidable
-from pruning_phases.claims.studies.atlas.protocols import AXES, axes_table
+from pruning_phases.claims.studies.study import Study, Variant
 from pruning_phases.claims.table import judge_evidence
 from pruning_phases.collapse import BKT, Algebraic, CollapseFit
+from pruning_phases.config import Grid, Sweep, preset
+
+LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01)
+BATCH_SIZES = (32, 128, 512)
+WEIGHTS = ("best", "last")
+AXES = ["learning_rate", "batch_size", "weights"]
+"""Columns that tell protocols apart."""
+
+
+def _protocol(learning_rate: float, batch_size: int, weights: str) -> Variant:
+    changed = {"learning_rate": learning_rate, "batch_size": batch_size, "restore": weights}
+    words = f"learning rate {learning_rate:g}, mini-batch {batch_size}, {weights} weights"
+    return Variant(f"lr{learning_rate:g}_b{batch_size}_{weights}", words, changed)
+
+
+PROTOCOLS = tuple(_protocol(*values) for values in itertools.product(LEARNING_RATES, BATCH_SIZES, WEIGHTS))
+"""All combinations of Adam's initial learning rate, images of a mini-batch and weights kept; the rest as in the book."""
+
+BOOK = "lr0.001_b128_best"
+"""The protocol of the rest of the book."""
+
+GRIDS: dict[str, Sweep] = {
+    # four rates with a border in the book's protocol, sizes from where neighbouring curves begin to cross
+    "reference": Sweep(
+        grids=(Grid(n_train=(2_000, 4_000, 8_000, 16_000, 32_000), p_train=(0, 0.1, 0.2, 0.4), realizations=8),),
+        evaluation=preset("reference").evaluation,
+    ),
+    # every code path in seconds
+    "smoke": preset("smoke").override(
+        n_train=(100, 200, 400), p_train=(0, 0.4), p_eval=(0, 0.2, 0.4, 0.6, 0.8, 0.9), max_epochs=2, passes=1
+    ),
+}
+ATLAS = Study("atlas", PROTOCOLS, GRIDS)
+
+
+def axes_table() -> pd.DataFrame:
+    """The columns `AXES` of every protocol, indexed by its name (variant)."""
+    values = [[one.training[name] for name in ("learning_rate", "batch_size", "restore")] for one in PROTOCOLS]
+    return pd.DataFrame(values, columns=AXES, index=pd.Index([one.name for one in PROTOCOLS], name="variant"))
+
 
 UNDECIDABLE = {
     **dict.fromkeys(
@@ -124,3 +165,61 @@ def _measured(fit: CollapseFit, name: str, columns: str) -> dict[str, float]:
     """A parameter with its contour; NaN where the minimum lies on the edge of the search."""
     values = (getattr(fit, name), *getattr(fit, f"{name}_contour")) if fit.status != "edge" else (np.nan,) * 3
     return dict(zip(MEASURED[columns], values, strict=True))
+
+
+STATEMENTS = (
+    "eumentia-alpha",  # three phases: two of them; the grid ends before amentia, which no protocol of it can decide
+    "dementia-alpha",
+    "power-law-eumentia",
+    "power-law-dementia",
+    "crossing-fixed-p-train",  # curves of different N cross,
+    "crossing-one-point",  # and at one point
+    "bkt-contour-bounded",
+    "p-c-grows",
+    "bkt-nu-above-half",
+    "chi-squared-grows",
+    "algebraic-nu-large",
+)
+"""Claims that count: what the paper states about its own figures. Left out are those about the method (the choice of l0, which ansatz is
+better, what the algebraic exponent is evidence of) and about the accuracy, which the paper gives less room than the loss."""
+
+
+def ranking(judged: pd.DataFrame, transitions: pd.DataFrame) -> pd.DataFrame:
+    """Protocols, the closest to the paper first: an inference of its protocol from its statements, written before any result was seen.
+
+    The numbers of the authors' protocol are lost in our copy. What remains are statements about what they saw, and the rule asks which
+    protocol makes most of them come out, not what they did: a protocol may come first for other reasons than theirs, and choices that are
+    not in the atlas (early stopping, initial weights, sizes N) may matter as much.
+
+    The rule, with all statements of equal weight:
+
+    1. the more of `STATEMENTS` are reproduced, the closer;
+    2. among equals, the fewer are not reproduced (undecided is better than contradicted);
+    3. among equals, the smaller the drift of the crossings in units of its error, the closer: the median over p_train of
+       abs(drift) / error. No drift that can be measured counts as infinite: curves that hardly cross do not cross at one point.
+
+    Rule 3 alone would favour crossings that are badly known. It decides only between protocols that the verdicts do not tell
+    apart, and the verdict on the crossings already asks their interval to lie within two steps of the grid.
+
+    Args:
+        judged: verdicts of `survey`.
+        transitions: transitions of `survey`.
+
+    Returns a table indexed by variant: rank (equal if all three are equal), the columns `AXES`, reproduced, not reproduced (numbers of
+    statements), of (statements judged), drift_sigma. Raises ValueError: `judged` holds none of the statements.
+    """
+    counted = judged[judged["claim"].isin(STATEMENTS)]
+    if counted.empty:
+        raise ValueError(f"no verdict on any of the statements {', '.join(STATEMENTS)}; judge them first")
+    groups = counted.groupby("variant", sort=False)
+    table = groups[AXES].first()
+    for value in ("reproduced", "not reproduced"):
+        table[value] = groups["verdict"].agg(lambda found, value=value: int((found == value).sum()))
+    table["of"] = groups.size()
+    sigma = (transitions["drift"] / transitions["drift_error"]).abs().groupby(transitions["variant"]).median()
+    table["drift_sigma"] = sigma.reindex(table.index).fillna(np.inf)
+    rule = ["reproduced", "not reproduced", "drift_sigma"]
+    table = table.sort_values(rule, ascending=[False, True, True], kind="stable")
+    place = pd.Series(range(1, len(table) + 1), index=table.index)
+    table.insert(0, "rank", place.groupby([table[name] for name in rule]).transform("min"))
+    return table
