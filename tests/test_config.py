@@ -193,7 +193,7 @@ def test_a_rate_that_rounds_into_range_is_that_rate(rate, stored):
     assert [str(p) for p in grid.p_train] == [str(stored)]
 
 
-@pytest.mark.parametrize("precision", ["float32", "tf32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bf16", "float64"])
 def test_what_is_zero_or_one_in_the_precision_is_refused(precision):
     kind = np.float64 if precision == "float64" else np.float32
     tiny = float(np.finfo(kind).tiny)

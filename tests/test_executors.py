@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training
 from pruning_phases.runs import executors
@@ -101,7 +102,7 @@ def test_a_lost_worker_is_told_from_failed_work():
 
 
 def test_gpus_of_this_machine_do_not_matter_to_a_cluster(monkeypatch):
-    monkeypatch.setattr(sweeps.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert sweeps.placed("cuda", "slurm:gpus=1")[0] == "cuda"
     assert sweeps.placed("auto", "dask:tcp://head:8786")[0] == "auto"
     with pytest.raises(ConfigError, match="0 GPUs are visible here"):

@@ -63,3 +63,11 @@ def test_tf32_is_used_only_where_asked_for(mnist):
     assert exact.validation_losses != coarse.validation_losses
     np.testing.assert_allclose(coarse.validation_losses, exact.validation_losses, rtol=0.05)
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_bf16_is_that_of_the_cpu(mnist):
+    training = dataclasses.replace(TRAINING, precision="bf16", max_epochs=2)
+    cpu, gpu = (train(NETWORKS[:2], training, mnist, device) for device in ("cpu", "cuda"))
+    exact = train(NETWORKS[:2], dataclasses.replace(training, precision="float32"), mnist, "cuda")
+    np.testing.assert_allclose(gpu.validation_losses, cpu.validation_losses, rtol=1e-3)
+    assert exact.validation_losses != gpu.validation_losses

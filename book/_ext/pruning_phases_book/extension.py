@@ -1,4 +1,4 @@
-"""The Sphinx extension of the book: lines under figures, and pages without what they do not need."""
+"""The Sphinx extension of the book: lines under figures, figures for dark pages, and pages without what they do not need."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from pruning_phases_book import finding
+from pruning_phases_book.dark import add_dark_colors
 from pruning_phases_book.downloads import number_sources
 from pruning_phases_book.figures import FigureLines
 
@@ -43,6 +44,7 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
         if (lighter := _LEFT_OUT.sub("", text).replace("/book/sections/", "/notebooks/")) != text:
             path.write_text(lighter, encoding="utf-8")
     number_sources(Path(app.outdir) / "_sources")
+    add_dark_colors(Path(app.outdir) / "_images")
 
 
 def _with_repository(app: Sphinx, config: Config) -> None:

@@ -81,7 +81,8 @@ class Training:
     restore: str = "best"
     """Weights kept after training: "best" validation loss or "last" epoch."""
     precision: str = "float32"
-    """"float32", "float64" (tests), or "tf32": float32 with TF32 matrix products on a GPU."""
+    """"float32", "float64" (tests), "tf32": float32 with TF32 matrix products on a GPU, or "bf16": float32, but inputs of the matrix
+    products (both ways and in evaluation) rounded to bfloat16; what is added, kept and optimised is float32."""
     seed: int = 0
     """Root of all random streams."""
     dataset: str = "mnist"
@@ -131,7 +132,7 @@ class Training:
             "n_validation": integer("n_validation", self.n_validation, 1, n_pool // self.images.n_copies - 1),
             "validation_dropout": flag("validation_dropout", self.validation_dropout),
             "restore": choice("restore", self.restore, ("best", "last")),
-            "precision": choice("precision", self.precision, ("float32", "float64", "tf32")),
+            "precision": choice("precision", self.precision, ("float32", "float64", "tf32", "bf16")),
             "seed": integer("seed", self.seed, 0, 2**63 - 1),
             "architecture": choice("architecture", self.architecture, ("mlp", *DEPTHS)),
             "activation": choice("activation", self.activation, ("relu", "sigmoid", "tanh", "linear")),

@@ -43,7 +43,7 @@ class Adam:
     @property
     def fused(self) -> bool:
         """Whether torch's fused kernel does the update."""
-        return kernels.FUSED_ADAM and not self.rates.is_cuda
+        return kernels.fuses_adam(self.rates.device)
 
     def set_rates(self, rates: np.ndarray) -> None:
         """Learning rate of each slot, [R, P]; 0 freezes a slot."""

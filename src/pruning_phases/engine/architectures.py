@@ -11,7 +11,7 @@ import torch
 from pruning_phases.config import DEPTHS, ConfigError, Training
 from pruning_phases.engine.masks import NoMask
 from pruning_phases.engine.mlp import MLP
-from pruning_phases.engine.modules import CNN5, Modules
+from pruning_phases.engine.modules import CNN5, Modules, refuse_bf16
 from pruning_phases.engine.parameters import Parameters, Size
 
 
@@ -81,6 +81,7 @@ def architecture_of(training: Training, depth: int, width: int) -> Architecture:
         side, n_classes = training.images.shape[0], training.images.n_classes
         if training.activation != "relu":
             raise ConfigError(f"activation = {training.activation!r} is not possible with cnn5: choose relu")
+        refuse_bf16(training)
         return Modules(lambda: CNN5(width, side, n_classes), training.mask)
     hidden = (3 * width, width) if training.architecture == "fc4" else (width,) * depth
-    return MLP(hidden, training.activation, training.mask)
+    return MLP(hidden, training.activation, training.mask, training.precision == "bf16")

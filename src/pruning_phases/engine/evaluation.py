@@ -19,12 +19,8 @@ from pruning_phases import streams
 from pruning_phases.config import Evaluation, Network, Training
 from pruning_phases.datasets import Images, scaled
 from pruning_phases.engine.architectures import Architecture, architecture_of
+from pruning_phases.engine.kernels import CHUNK_BYTES
 from pruning_phases.engine.parameters import Parameters
-
-CHUNK_BYTES = {
-    "cpu": 2**20,
-    "cuda": 2**30,
-}  # of one activation buffer: within a core's second-level cache; within free GPU memory
 
 
 def evaluate(

@@ -161,38 +161,16 @@ class _Step:
         self.masks = architecture.masks(samples.p_train, parameters, n_samples)
         self.gradient = architecture.gradient(parameters, batch.adam.gradients, self.masks, n_samples)
         self.x = self.onehot.new_empty(n_realizations, n_samples, batch.x_validation.shape[2])
-        self.captures = self.pixels.is_cuda and architecture.capturable
-        self.index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=samples.device)
-        keys = (n_realizations, architecture.n_masks, 2)
-        self.keys = torch.zeros(keys, dtype=torch.int32, device=samples.device)
-        self._graph = None
-
-    def run(self, index: torch.Tensor, keys: torch.Tensor) -> None:
+        index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=samples.device)
+        keys = torch.zeros(n_realizations, architecture.n_masks, 2, dtype=torch.int32, device=samples.device)
+        self.run = (
+            kernels.replayed(self._compute, (index, keys), self._state) if architecture.capturable else self._compute
+        )
         """Step on the samples index [R, B] with the mask fields of keys [R, L, 2]."""
-        if not self.captures:
-            self._compute(index, keys)
-            return
-        self.index.copy_(index)
-        self.keys.copy_(keys)
-        if self._graph is None:
-            self._graph = self._capture()
-        self._graph.replay()
 
-    def _capture(self) -> torch.cuda.CUDAGraph:
+    def _state(self) -> list[torch.Tensor]:
         adam = self.adam
-        state = (adam.count, self.loss, *adam.parameters.tensors, *adam.mean.tensors, *adam.square.tensors)
-        saved = [tensor.clone() for tensor in state]
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # warm-up outside the capture; its effect on the state is undone
-            self._compute(self.index, self.keys)
-        torch.cuda.current_stream().wait_stream(stream)
-        for tensor, value in zip(state, saved, strict=True):
-            tensor.copy_(value)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._compute(self.index, self.keys)
-        return graph
+        return [adam.count, self.loss, *adam.parameters.tensors, *adam.mean.tensors, *adam.square.tensors]
 
     def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
         images = self.pixels.index_select(0, index.flatten()).view(*index.shape, -1)

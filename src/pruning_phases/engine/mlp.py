@@ -34,6 +34,8 @@ class MLP:
     hidden: tuple[int, ...]
     activation: str = "relu"
     mask: str = "neuron"
+    bf16: bool = False
+    """Whether inputs of matrix products are rounded to bfloat16, in training and evaluation (`Training.precision`)."""
     dense_input = True
     """The last axis of the first weights is the input."""
     capturable = True
@@ -92,10 +94,12 @@ class MLP:
         """h⁽ˡ⁾ = f(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾) and logits without activation (Eq. 1), in buffers [R, P, out, B]; the first may be replaced."""
         for layer, (weight, bias) in enumerate(zip(parameters.weights, parameters.biases, strict=True)):
             if layer == 0:  # the input is common to the P networks of a realization: one product for all of them
-                out[0] = kernels.shared_product(weight.view(len(x), -1, weight.shape[-1]), x.mT, out[0])
+                out[0] = kernels.shared_product(weight.view(len(x), -1, weight.shape[-1]), x.mT, out[0], self.bf16)
             else:
                 weight = masks.weight(layer, weight)
-                torch.bmm(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out=out[layer].flatten(0, 1))
+                kernels.products(
+                    weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out[layer].flatten(0, 1), self.bf16
+                )
             h = out[layer].add_(bias)
             if layer == 0 and offset is not None:
                 h.add_(offset)
@@ -142,19 +146,19 @@ class Gradient:
         return loss
 
     def _backward(self, x: torch.Tensor) -> None:
-        n_layers = len(self.h)
+        n_layers, bf16 = len(self.h), self.layers.bf16
         for layer in reversed(range(n_layers)):
             delta = self.delta[layer]
             torch.sum(delta, -1, keepdim=True, out=self.out[n_layers + layer])
             if layer == 0:  # [P·H, B] · [B, pixels] for each realization
                 rows = delta.view(len(x), -1, delta.shape[-1])
-                self.out[0] = kernels.shared_product(rows, x, self.out[0])
+                self.out[0] = kernels.shared_product(rows, x, self.out[0], bf16)
                 return
             h, below = self.h[layer - 1], self.delta[layer - 1]
-            torch.bmm(delta.flatten(0, 1), h.flatten(0, 1).mT, out=self.out[layer].flatten(0, 1))
+            kernels.products(delta.flatten(0, 1), h.flatten(0, 1).mT, self.out[layer].flatten(0, 1), bf16)
             self.masks.weight_backward_(layer, self.out[layer])
             weight = self.masks.weight(layer, self.parameters.weights[layer])
-            torch.bmm(weight.flatten(0, 1).mT, delta.flatten(0, 1), out=below.flatten(0, 1))
+            kernels.products(weight.flatten(0, 1).mT, delta.flatten(0, 1), below.flatten(0, 1), bf16)
             self._activation_backward_(layer - 1, below, h)
 
     def _activation_backward_(self, layer: int, delta: torch.Tensor, h: torch.Tensor) -> None:
@@ -193,14 +197,14 @@ class NeuronNoise:
 
     def first(self, parameters: Parameters, x: torch.Tensor) -> torch.Tensor:
         """What one network [1, 1, …] makes of images x [B, pixels] before any mask: its first hidden layer [H, B]."""
-        z = kernels.product(parameters.weights[0][0, 0], x.T).add_(parameters.biases[0][0, 0])
+        z = kernels.product(parameters.weights[0][0, 0], x.T, self.layers.bf16).add_(parameters.biases[0][0, 0])
         return ACTIVATIONS[self.layers.activation](z)
 
     def logits(self, parameters: Parameters, first: torch.Tensor) -> torch.Tensor:
         """Logits [C, E, B] under the present masks."""
         h = torch.mul(first[:, None], self.factors[0], out=self._work)
         for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
-            z = kernels.product(weight[0, 0], h.flatten(1)).add_(bias[0, 0]).view(-1, *h.shape[1:])
+            z = kernels.product(weight[0, 0], h.flatten(1), self.layers.bf16).add_(bias[0, 0]).view(-1, *h.shape[1:])
             if layer + 1 == len(self.factors):
                 return z
             h = ACTIVATIONS[self.layers.activation](z).mul_(self.factors[layer + 1])
@@ -227,7 +231,7 @@ class ConnectionNoise(NeuronNoise):
         """Logits [C, E, B] under the present masks."""
         h = first
         for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
-            h = torch.matmul(weight[0, 0] * self.factors[layer], h).add_(bias[0, 0])
+            h = kernels.product(weight[0, 0] * self.factors[layer], h, self.layers.bf16).add_(bias[0, 0])
             if layer + 1 < len(self.factors):
                 ACTIVATIONS[self.layers.activation](h)
         return h.transpose(0, 1)

@@ -69,6 +69,12 @@ class CNN5(nn.Module):
         return self.body(x.view(-1, 1, self.side, self.side))
 
 
+def refuse_bf16(training: Training) -> None:
+    """Raise ConfigError for products in bfloat16, which only the networks written by hand (`mlp`) have."""
+    if training.precision == "bf16":
+        raise ConfigError("precision = 'bf16' is not possible with modules such as cnn5: choose float32")
+
+
 @dataclasses.dataclass(frozen=True)
 class Modules:
     """Networks made by `make()`; their weights are the tensors of two or more axes, all others are called biases."""
@@ -106,6 +112,7 @@ class Modules:
 
     def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]: those that the module draws itself, from a stream of the realization."""
+        refuse_bf16(training)
         made = []
         with torch.random.fork_rng(devices=[]):
             for realization in realizations:

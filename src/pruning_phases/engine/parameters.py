@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-DTYPES = {"float32": torch.float32, "tf32": torch.float32, "float64": torch.float64}
+DTYPES = {"float32": torch.float32, "tf32": torch.float32, "bf16": torch.float32, "float64": torch.float64}
 
 
 class Size(NamedTuple):

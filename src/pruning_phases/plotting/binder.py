@@ -43,7 +43,7 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
         ends = (rows["binder"] + sign * rows["binder_error"] for sign in (-1, 1))
         ax.fill_between(rows["p_eval"], *ends, color=look.color, alpha=0.15, linewidth=0)
     ax.set_xlabel(P_EVAL)
-    ax.set_ylabel(r"Binder cumulant $U=\mu_4/\mu_2^2$")
+    ax.set_ylabel("Binder cumulant $U$")
     if legend and len(part):
         legend_below(ax, "training-set size $N$", columns=3)
     return ax

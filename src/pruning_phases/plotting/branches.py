@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from pruning_phases.calibration import penalty
-from pruning_phases.plotting.style import legend_below, log_axis, on_axes, panels, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes, panels, plain, styled
 
 DIRECTIONS = {"up": ("#1f4e8c", "-", "o"), "down": ("#d2803a", "--", "s")}
 """Colour, line and marker."""
@@ -54,6 +55,8 @@ def branch_curves(
     if reference is not None and y in reference:
         ax.plot(reference["value"], reference[y], "x", color="black", ms=7, mew=1.6, label="published", zorder=5)
     ax.set(xlabel=LABELS[control], ylabel=LABELS.get(y, y))
+    if ax.get_ylim()[1] >= 1e4:
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     if ax.get_legend_handles_labels()[0]:
         ax.legend()
     return ax
@@ -86,13 +89,12 @@ def linear_branches(exact: pd.DataFrame, strengths: Sequence[float]) -> list[Axe
 @on_axes
 def loop_areas(areas: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Area of the loop against the epochs at each value: columns epochs, area, kind (a line each)."""
-    sns.lineplot(
-        areas, x="epochs", y="area", style="kind", hue="kind", markers=True, errorbar=None, estimator="mean", ax=ax
-    )
-    sns.scatterplot(areas, x="epochs", y="area", hue="kind", s=14, legend=False, ax=ax)
+    look = {"data": areas, "x": "epochs", "y": "area", "hue": "kind", "palette": "colorblind", "ax": ax}
+    sns.lineplot(**look, style="kind", markers=True, errorbar=None, estimator="mean")
+    sns.scatterplot(**look, s=14, legend=False)
     log_axis(ax.xaxis)
     ax.axhline(0, color="0.6", lw=0.8)
-    ax.set(xlabel="epochs at each value, at most", ylabel="area of the loop, relative")
+    ax.set(xlabel="epochs at each value, at most", ylabel="relative loop area")
     if len(areas["kind"].unique()) > 1:
         legend_below(ax, "", 1)
     elif ax.get_legend():

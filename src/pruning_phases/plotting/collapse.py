@@ -16,6 +16,9 @@ from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import error_curves, size_label, size_looks
 from pruning_phases.plotting.style import SEQUENTIAL_CMAP, legend_below, log_axis, on_axes, panels, styled
 
+SIZES = "training-set size $N$"
+_BELOW_INSET = 0.5
+"""Height of the panel up to which vertical guides go: above it lies the inset with its numbers."""
 LOSS = r"test loss $\langle L\rangle$ (nats)"
 X_LABELS = {"BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$", "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$"}
 
@@ -69,8 +72,8 @@ def crossing_and_collapse(
     shown = fit.data if data is None else data
     _size_curves(ax, shown, shown.p, True)
     if fit.status in ("ok", "split"):  # an open contour is no error bar, and would grey the whole panel
-        ax.axvspan(*fit.p_c_contour, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
-    ax.axvline(fit.p_c, color="black", linewidth=1, linestyle=":", zorder=0)
+        ax.axvspan(*fit.p_c_contour, ymax=_BELOW_INSET, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
+    ax.axvline(fit.p_c, ymax=_BELOW_INSET, color="black", linewidth=1, linestyle=":", zorder=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         log_axis(ax.yaxis)
@@ -93,7 +96,7 @@ def crossing_and_collapse(
     corner = {"x": 0.97, "ha": "right"} if rising else {"x": 0.05, "ha": "left"}  # the curves' low end
     small.text(y=0.05, s="$x$", va="bottom", fontsize=9, transform=small.transAxes, **corner)
     if legend:
-        legend_below(ax, "size", columns=4)
+        legend_below(ax, SIZES if xlabel == P_EVAL else "size", columns=4)
     return ax
 
 

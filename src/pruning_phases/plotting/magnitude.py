@@ -169,7 +169,7 @@ def weight_steps(weights: pd.DataFrame, ax: Axes | None = None) -> Axes:
     reach = 1.05 * float(weights[["before", "after"]].abs().to_numpy().max())
     ax.plot([-reach, reach], [-reach, reach], color="#777777", linewidth=1, zorder=0, label="identity")
     ax.set(xlabel="weight before the step", ylabel="after the step")
-    legend_below(ax, "", columns=1)
+    legend_below(ax, "", columns=1, enlarged=3)
     return ax
 
 

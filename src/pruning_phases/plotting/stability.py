@@ -67,9 +67,9 @@ def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, paramete
     """`stability_grid` of every ansatz in the table, one below the other, titled with its name."""
     labels = list(dict.fromkeys(table["ansatz"]))
     figure, axes = panels(len(labels), columns=1, height=3.1, width=7.2)
-    for letter, label, ax in zip("abcdef", labels, axes, strict=False):
+    for label, ax in zip(labels, axes, strict=True):
         stability_grid(table[table["ansatz"] == label], ax, chosen, parameter)
-        ax.set_title(f"({letter}) {label}: status, $p_c$, $\\nu$, $\\chi^2_\\nu$", loc="left")
+        ax.set_title(f"{label}: status, $p_c$, $\\nu$, $\\chi^2_\\nu$", loc="right", fontsize=11)
         if ax is not axes[-1]:
             ax.set_xlabel("")
     return figure

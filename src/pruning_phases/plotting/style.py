@@ -144,16 +144,25 @@ class _PlainLogLocator(LogLocator):
         return super().tick_values(vmin, vmax)
 
 
+def plain(value: float) -> str:
+    """A number for an axis: thin spaces between thousands; powers of ten where it would be long."""
+    if 0 < abs(value) < 1e-4:
+        power = int(np.floor(np.log10(abs(value)) + 1e-9))
+        digits = f"{value / 10**power:.3g}"
+        return ("" if digits == "1" else rf"${digits}\cdot$") + f"$10^{{{power}}}$"
+    return f"{value:,.7g}".replace(",", "\u2009").replace("-", "\u2212")
+
+
 def log_axis(axis: Axis) -> None:
     """Logarithmic scale with plain numbers; ticks follow the limits, also those that axes share or that are set later."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_locator(_PlainLogLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}".replace(",", "\u2009")))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
-def legend_below(ax: Axes, title: str, columns: int) -> None:
-    """A legend under the axes, where it hides no data whatever the data are."""
+def legend_below(ax: Axes, title: str, columns: int, enlarged: float = 1) -> None:
+    """A legend under the axes, where it hides no data whatever the data are; `enlarged`: its markers, where those drawn are dots."""
     below = ScaledTranslation(0, -36 / 72, ax.figure.dpi_scale_trans)  # 36 pt: tick labels and axis label
     ax.legend(
         title=title,
@@ -163,6 +172,7 @@ def legend_below(ax: Axes, title: str, columns: int) -> None:
         ncols=columns,
         columnspacing=0.8,
         handletextpad=0.3,
+        markerscale=enlarged,
     )
 
 

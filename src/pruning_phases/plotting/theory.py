@@ -37,5 +37,5 @@ def measured_and_predicted(rows: pd.DataFrame, predicted: str, measured: str = "
     for axis in (ax.xaxis, ax.yaxis):
         log_axis(axis)
     ax.set(xlabel="predicted loss (nats)", ylabel="measured loss (nats)")
-    legend_below(ax, "$N$", 3)
+    legend_below(ax, "training-set size $N$", 3, enlarged=3)
     return ax

@@ -222,7 +222,9 @@ class PerDevice(Executor):
 
 
 def _gpus(choice: Choice, n_tasks: int, logs: Path, stack: contextlib.ExitStack) -> Opened:
-    executor = PerDevice([f"cuda:{k}" for k in range(min(choice.workers, n_tasks))])
+    from pruning_phases.engine.kernels import gpu_names  # torch, which is not needed to parse an option
+
+    executor = PerDevice(gpu_names(min(choice.workers, n_tasks)))
     return executor, executor.close
 
 

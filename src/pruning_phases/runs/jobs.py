@@ -12,7 +12,7 @@ import torch
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
 from pruning_phases.datasets.files import Images, load
-from pruning_phases.engine import evaluate
+from pruning_phases.engine import evaluate, kernels
 from pruning_phases.experiments import Group, Step, experiment_of
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
@@ -122,10 +122,10 @@ def _scored(job: Job, at: Step, training: Training) -> Computed:
 
 def run_batch(job: Job, settings: Settings, device: str | None = None) -> BatchReport:
     """Carry out one job and store its results, step by step; device: another than that of the settings."""
-    device = device or settings.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    _settle(settings.threads, device)
+    device = kernels.this_machine(device or settings.device)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    kernels.use(device)
     store, training = Store(settings.folder), settings.training
     run = provenance(torch.device(device))
     before = _epochs(weights.load_state(Path(job.start), job.networks)[2]) if job.start else np.zeros(len(job.networks))
@@ -170,10 +170,3 @@ def _stored(done: Computed, job: Job, settings: Settings, store: Store, run: Map
 def run_batches(jobs: list[Job], settings: Settings, device: str | None = None) -> list[BatchReport]:
     """Carry out several jobs one after another, each stored as soon as it is finished (arguments as in `run_batch`)."""
     return [run_batch(job, settings, device) for job in jobs]
-
-
-def _settle(threads: int | None, device: str) -> None:
-    if threads is not None:
-        torch.set_num_threads(threads)
-    if device.startswith("cuda:"):
-        torch.cuda.set_device(device)  # streams and graphs belong to the current device

@@ -8,10 +8,8 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import torch
-
 from pruning_phases.config import ConfigError, Evaluation, Network, Sweep, Training
-from pruning_phases.engine import size_of
+from pruning_phases.engine import kernels, size_of
 from pruning_phases.engine.loop import VALIDATION_CHUNK
 from pruning_phases.engine.parameters import DTYPES
 from pruning_phases.experiments import further_epochs
@@ -134,8 +132,7 @@ def plan(
     groups = [
         list(group) for _, group in itertools.groupby(sorted(missing, key=lambda one: (_group(one), one)), key=_group)
     ]
-    if device.startswith("cuda"):
-        free = torch.cuda.mem_get_info(device)[0] if torch.cuda.is_available() else GPU_MEMORY
+    if free := kernels.gpu_memory(device, GPU_MEMORY):
         batches = _joined(groups, sweep.training, GPU_MEMORY_SHARE * free, GPU_NETWORKS_PER_BATCH)
     else:
         batches = _split(groups)

@@ -42,9 +42,9 @@ def device_name(device: torch.device) -> str:
     """The hardware that computed a part, in words."""
     import torch  # records of notebooks need the rest of this module, without waiting for it
 
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{cpu_model()}, {torch.get_num_threads()} thread(s)"
+    from pruning_phases.engine.kernels import gpu_model
+
+    return gpu_model(device) or f"{cpu_model()}, {torch.get_num_threads()} thread(s)"
 
 
 def provenance(device: torch.device) -> dict[str, object]:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
-import torch
-
 from pruning_phases.config import ConfigError, Sweep
 from pruning_phases.datasets import data_folder, prepare
+from pruning_phases.engine import kernels
 from pruning_phases.experiments import steps_of
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
@@ -100,18 +99,11 @@ def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
 
 def placed(device: str, executor: str) -> tuple[str, Choice]:
     """Device name and executor choice from the two options."""
-    if device not in ("auto", "cpu", "cuda") and not (device.startswith("cuda:") and device[5:].isdecimal()):
-        raise ConfigError(f"device = {device!r} is not possible: give auto, cpu, cuda or cuda:N")
+    kernels.checked_device(device)
     choice = parse_executor(executor)
     if choice.kind in ("slurm", "dask"):  # the workers' GPUs count, not those of this machine
         return device, choice
-    n_gpus = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
-    if device.startswith("cuda") and n_gpus <= int(device[5:] or 0):
-        raise ConfigError(f"device = {device!r} is not possible: {n_gpus} GPUs are visible here")
-    choice = parse_executor(executor, n_gpus if device in ("auto", "cuda") else min(n_gpus, 1))
-    if device == "auto":
-        device = "cuda" if n_gpus else "cpu"
-    return device, choice
+    return kernels.this_machine(device), parse_executor(executor, kernels.n_gpus(device))
 
 
 def carry_out(jobs: Sequence[Job], settings: Settings, choice: Choice) -> BaseException | None:

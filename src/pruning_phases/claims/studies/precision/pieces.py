@@ -1,0 +1,49 @@
+"""The networks of the study: products in bfloat16, and float32 as another processor sums it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from pruning_phases.claims.studies.endless.pieces import Piece
+from pruning_phases.claims.studies.pieces import Pieces
+from pruning_phases.config import Grid, Network
+from pruning_phases.runs.store import Store
+
+SIZES, RATES = (1_000, 2_000, 4_000, 8_000, 16_000), (0, 0.1, 0.2, 0.4, 0.8)
+"""A part of the plane of the shipped results, whose networks are the other half of each pair."""
+
+
+def _grid(realizations: int) -> tuple[Grid, ...]:
+    return (Grid(n_train=SIZES, p_train=RATES, realizations=realizations),)
+
+
+PIECES = (
+    Piece("float32", "float32, summed up by another processor", _grid(2)),
+    Piece("bf16", "products in bfloat16", _grid(8), {"precision": "bf16"}),
+)
+_TINY = (Grid(width=(10,), n_train=(500, 1_000, 2_000), p_train=(0, 0.1), realizations=2),)
+_SMALL = {"n_validation": 200, "max_epochs": 3}
+SMOKE = (
+    Piece("float32", "float32", _TINY, _SMALL, 1),
+    Piece("bf16", "bf16", _TINY, {**_SMALL, "precision": "bf16"}, 1),
+)
+
+
+def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+    """Results of a piece, the passes of each network averaged (one pass, 0), with variant and the epochs of the training."""
+    keys = [*Network._fields, "p_eval"]
+    means = rows.groupby(keys)[["loss", "n_correct"]].mean().astype(np.float32).reset_index()
+    epochs = store.epochs(piece.sweep.training)
+    names = means[list(Network._fields)].itertuples(index=False, name=None)
+    return means.assign(eval_pass=0, variant=piece.variant, epochs=[epochs[*name, 0] for name in names])
+
+
+def _described(piece: Piece, n: int) -> Mapping[str, object]:
+    return {"words": piece.words, "networks": n, "networks_of_study": len(piece.sweep.networks())}
+
+
+STUDY = Pieces("precision", PIECES, SMOKE, _rows, _described)
+SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

@@ -1,0 +1,93 @@
+"""Products in bfloat16: rules with known answers, and the study at smoke size. (The products themselves: `test_kernels`.)"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruning_phases.claims import precision as claims
+from pruning_phases.claims.studies import precision as study
+from pruning_phases.config import preset
+
+SIZES, REALIZATIONS = study.PIECES[0].grids[0].n_train, 8
+
+
+def made(seed, *, shift=0.0, moved=0.0, chaos=0.01):
+    """Curves with alpha = 0.8 (p_eval − 0.6 − moved), noise of the realization, chaos drawn with `seed`; all times exp(shift)."""
+    axes = {
+        "depth": [2], "width": [100], "n_train": SIZES, "p_train": (0, 0.1, 0.2), "realization": range(REALIZATIONS),
+        "p_eval": np.round(np.arange(0, 1, 0.025), 3), "eval_pass": [0],
+    }  # fmt: skip
+    table = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)
+    alpha = 0.8 * (table["p_eval"] - 0.6 - moved)
+    noise = np.random.default_rng(1).normal(0, 0.02, REALIZATIONS)[table["realization"]]
+    own = (
+        np.random.default_rng(seed).normal(0, chaos, (2, len(table) // 40)).repeat(40, axis=1)
+    )  # of networks, smooth in p_eval
+    own = own[0] * (1 - table["p_eval"]) + own[1]
+    loss = np.exp(alpha * np.log(table["n_train"] / 4_000) + noise + own + shift)
+    return table.assign(loss=loss, n_correct=10_000 * (0.1 + 0.88 * (1 - table["p_eval"] ** 4)), epochs=40)
+
+
+def judged(bf16, chaos=0.01):
+    float32 = made(2, chaos=chaos).query("realization < 2").assign(variant="float32")
+    rows = pd.concat([float32, bf16.assign(variant="bf16")], ignore_index=True)
+    return claims.judge(claims.Evidence(rows, made(3))).set_index("claim")
+
+
+def test_what_rounds_like_another_order_of_summation_does_not_matter():
+    table = judged(made(4))
+    assert (table["verdict"] == "reproduced").all(), table[["number", "low", "high", "verdict"]]
+    assert table.loc["spread", "number"] == pytest.approx(1, abs=0.5)
+    assert table.loc["border", "number"] < 0.005
+    assert table.loc["epochs", ["number", "low", "high"]].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "failing"),
+    [
+        ({"chaos": 0.05}, {"spread"}),
+        ({"shift": 0.1}, {"spread", "shift"}),
+        ({"moved": 0.06}, {"spread", "exponents", "border"}),  # sizes on both sides of where curves cross
+    ],
+    ids=["noisier", "shifted", "border moved"],
+)
+def test_what_matters_is_found(changed, failing):
+    table = judged(made(4, **changed))
+    found = set(table.index[table["verdict"] == "not reproduced"])
+    assert found == failing, table[["number", "low", "high", "verdict"]]
+
+
+def test_more_epochs_are_found():
+    assert judged(made(4).assign(epochs=60)).loc["epochs", "verdict"] == "not reproduced"
+
+
+def test_a_realization_that_lacks_networks_is_left_out():
+    whole, rows = made(4), made(4)
+    rows = rows[~((rows["realization"] == 7) & (rows["n_train"] == 16_000))]
+    assert judged(rows).equals(judged(whole[whole["realization"] < 7]))
+
+
+def test_without_networks_nothing_is_decided():
+    empty = made(4).assign(variant="float32")
+    table = claims.judge(claims.Evidence(empty, made(3)))
+    assert set(table["verdict"]) == {"undecided"}
+
+
+def test_every_network_of_the_study_has_a_twin_among_the_shipped_ones():
+    shipped = set(preset("reference").networks())
+    for piece in study.PIECES:
+        assert set(piece.sweep.networks()) <= shipped
+        assert piece.sweep.evaluation == preset("reference").evaluation
+    assert {piece.variant: len(piece.sweep.networks()) for piece in study.PIECES} == {"float32": 50, "bf16": 200}
+
+
+def test_the_study_runs_at_smoke_size(tmp_path):
+    rows = study.results("smoke", tmp_path / "store")
+    assert set(rows["variant"]) == {"float32", "bf16"}
+    ours, others = (rows[rows["variant"] == name]["loss"].to_numpy() for name in ("bf16", "float32"))
+    assert 0 < np.abs(np.log(ours / others)).max() < 0.05
+    assert (
+        claims.judge(claims.Evidence(rows, rows[rows["variant"] == "float32"]))["verdict"]
+        .isin(["undecided", "reproduced", "not reproduced"])
+        .all()
+    )
