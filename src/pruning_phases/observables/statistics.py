@@ -8,18 +8,11 @@ from numpy.typing import ArrayLike
 from pruning_phases.observables.tables import array
 
 
-def standard_error(samples: ArrayLike) -> np.ndarray:
-    """Standard error s / sqrt(R) of the mean of independent samples along the last axis, (..., R) -> (...).
-
-    NaN entries are missing; NaN where fewer than two samples are left.
-
-    Raises ValueError: no array of numbers.
-    """
-    return mean_and_error(samples)[1]
-
-
 def mean_and_error(samples: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, `standard_error` and number of the samples (..., R) that are there, each (...)."""
+    """Mean, its standard error s / sqrt(R), and number of the independent samples (..., R) that are there, each (...).
+
+    NaN entries are missing; the error is NaN where fewer than two samples are left. Raises ValueError: no array of numbers.
+    """
     samples = array("samples", samples)
     count = np.isfinite(samples).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):  # no sample, or one: NaN

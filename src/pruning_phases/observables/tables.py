@@ -37,6 +37,7 @@ def checked(
     name: str,
     unique: Sequence[str] | None = None,
     may_be_empty: bool = False,
+    single: Sequence[str] = (),
 ) -> pd.DataFrame:
     """`table` with the key columns among `columns` in the store's form; the same object where they are.
 
@@ -46,9 +47,10 @@ def checked(
         name: of the table, for messages.
         unique: key columns that may not repeat.
         may_be_empty: accept a table without rows.
+        single: columns that may hold one value only.
 
     Raises ValueError: no table, no rows, missing or repeated columns; text or other things for numbers; keys that are missing, infinite
-    or (of `INTEGERS`) not whole; rows that repeat `unique`.
+    or (of `INTEGERS`) not whole; rows that repeat `unique`, `single` columns that vary.
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"{name} must be a pandas DataFrame, got {type(table).__name__}")
@@ -73,6 +75,8 @@ def checked(
         if found is not given:
             changed[column] = found
     table = table.assign(**changed) if changed else table
+    if varying := [column for column in single if table[column].nunique() > 1]:
+        raise ValueError(f"{', '.join(varying)} varies in {name}; select one value of it")
     if unique is not None and (again := table.duplicated(list(unique))).any():
         first = table.loc[again.to_numpy(), list(unique)].iloc[0]
         where = ", ".join(f"{column} = {value:g}" for column, value in first.items())

@@ -58,8 +58,8 @@ def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Raises ValueError: several p_train or architectures.
     """
-    variance = checked(variance, (*POINT, "between", "within", "counting"), "the table of variances")
-    _one(variance, ("depth", "width", "p_train"))
+    columns = (*POINT, "between", "within", "counting")
+    variance = checked(variance, columns, "the table of variances", single=PLANE[:3])
     n_train = int(variance["n_train"].max())
     part = variance[variance["n_train"] == n_train].sort_values("p_eval")
     for column, (look, line) in SOURCES.items():
@@ -89,8 +89,7 @@ def crossing_strip(
     Raises ValueError: several p_train or architectures.
     """
     columns = (*PLANE[:3], "n_small", "n_large", "p_star", "p_star_error", "significance")
-    crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True)
-    _one(crossings, ("depth", "width", "p_train"))
+    crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True, single=PLANE[:3])
     for sure in (False, True):
         part = crossings[(crossings["significance"] >= z) == sure]
         ax.errorbar(
@@ -110,10 +109,3 @@ def crossing_strip(
     if label is not None:
         legend_below(ax, "crossing of two curves", columns=2)
     return ax
-
-
-def _one(table: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    """Raise a ValueError if one of the columns varies."""
-    varying = [column for column in columns if table[column].nunique() > 1]
-    if varying:
-        raise ValueError(f"{', '.join(varying)} varies; select one value of it")

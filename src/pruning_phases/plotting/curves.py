@@ -38,10 +38,8 @@ def size_curves(
     """
     if x not in LABELS:
         raise ValueError(f"x = {x!r}; choose one of {', '.join(LABELS)}")
-    averages = checked(averages, AVERAGE_COLUMNS, "the table of averages")
-    varying = [c for c in ("depth", "width", "p_train", "p_eval") if c != x and averages[c].nunique() > 1]
-    if varying:
-        raise ValueError(f"{', '.join(varying)} varies; select one value of it before drawing curves against {x}")
+    others = [column for column in PLANE if column != x]
+    averages = checked(averages, AVERAGE_COLUMNS, "the table of averages", single=others)
     every = max(1, averages[x].nunique() // 20)  # about twenty markers at most, so that neighbours stay apart
     looks = size_looks(averages["n_train"])
     error_curves(

@@ -13,7 +13,7 @@ from matplotlib.ticker import MultipleLocator
 from scipy import ndimage
 
 from pruning_phases.observables import PHASES
-from pruning_phases.observables.tables import POINT, checked
+from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.series import size_label
 from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, on_axes
 
@@ -195,9 +195,7 @@ def boundary_line(boundary: pd.DataFrame, ax: Axes | None = None, rates: Iterabl
     Raises ValueError: more than one architecture.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
-    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
-    if boundary[["depth", "width"]].drop_duplicates().shape[0] > 1:
-        raise ValueError("several architectures in one boundary table; select one depth and width")
+    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True, single=PLANE[:2])
     line = boundary.sort_values("p_train")
     marker = "o" if len(line) < 12 else None
     if rates is not None:

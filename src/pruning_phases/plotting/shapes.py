@@ -74,9 +74,7 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     Raises ValueError: several widths.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
-    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
-    if boundary["width"].nunique() > 1:
-        raise ValueError("width varies; select one width")
+    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True, single=["width"])
     looks = ordered_looks(boundary["p_train"])
     error_curves(ax, boundary, "depth", "p_c", "p_c_error", looks, "p_train", capsize=2)
     ax.set_xticks(sorted(boundary["depth"].unique()))
@@ -101,10 +99,7 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Raises ValueError: several depths or training-set sizes.
     """
     columns = ("depth", "width", "n_train", "spacing", "edge_width", "edge_width_error")
-    edges = checked(edges, columns, "the table of edges", may_be_empty=True)
-    varying = [column for column in ("depth", "n_train") if edges[column].nunique() > 1]
-    if varying:
-        raise ValueError(f"{', '.join(varying)} varies; select one value of it")
+    edges = checked(edges, columns, "the table of edges", may_be_empty=True, single=["depth", "n_train"])
     edges = edges.sort_values("width")
     width = edges["width"].to_numpy(dtype=float)
     ax.bar(width, edges["spacing"], 0.3 * width, color="#dddddd", label="spacing of $p_\\mathrm{train}$")

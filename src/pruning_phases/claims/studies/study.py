@@ -15,7 +15,6 @@ from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
 from pruning_phases.outputs import check_table
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs.progress import cost
 from pruning_phases.runs.store import Store, StoreError, default_store
 from pruning_phases.terminal import loading
 
@@ -65,6 +64,8 @@ def trainings(base: Sweep, variants: Sequence[Variant]) -> dict[Sweep, bool]:
 
 
 def _work(sweep: Sweep) -> float:
+    from pruning_phases.runs.planning import cost  # with torch, which readers of the shipped table do not need
+
     return sum(cost(network, sweep.training, sweep.evaluation) for network in sweep.networks())
 
 
