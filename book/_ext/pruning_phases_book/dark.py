@@ -92,6 +92,7 @@ def with_dark_colors(svg: str) -> str:
             if style := node.get("style"):
                 node.set("style", style.replace(": #", ":#"))  # the same, and not found below
     found = sorted({pair for node in picture.iter() for pair in _COLOR.findall(node.get("style", ""))})
+    picture.remove(picture.find(f"{_SVG}metadata"))  # weighs more than the style
     rules = [f'[style*="{kind}: {color}"]{{{kind}:{in_the_dark(color)}!important}}' for kind, color in found]
     style = ElementTree.SubElement(picture.find(f"{_SVG}defs"), f"{_SVG}style")
     style.text = f"@media (prefers-color-scheme:dark){{svg{{fill:{in_the_dark('#000000')}}}{''.join(rules)}}}"

@@ -165,7 +165,7 @@ def contradicted_in_words(table: pd.DataFrame) -> str:
     against = table[table["verdict"] == "not reproduced"]
     if against.empty:
         return "No statement is contradicted."
-    return f"Contradicted: {_quoted(against)}"
+    return f"Contradicted in the scaling regime: {_quoted(against)}"
 
 
 def regime_in_words(table: pd.DataFrame) -> str:
@@ -173,9 +173,12 @@ def regime_in_words(table: pd.DataFrame) -> str:
     inside, over_all = table["verdict"] == "reproduced", table["verdict_all"] == "reproduced"
     against = table["verdict"] == "not reproduced"
     sentences = [
-        (table[inside & ~over_all], "Only in the scaling regime: "),
-        (table[over_all & against], "Over all N, but contradicted in the scaling regime: "),
-        (table[over_all & ~inside & ~against], "Over all N, but not decided by what the scaling regime leaves: "),
+        (table[inside & ~over_all], "Reproduced in the scaling regime alone: "),
+        (table[over_all & against], "Reproduced over all N, but contradicted in the scaling regime: "),
+        (
+            table[over_all & ~inside & ~against],
+            "Reproduced over all N, and not decided by what the scaling regime leaves: ",
+        ),
     ]
     found = " ".join(opening + _quoted(rows) for rows, opening in sentences if len(rows))
     return found or "What is reproduced in the scaling regime is so over all N, and the other way round."

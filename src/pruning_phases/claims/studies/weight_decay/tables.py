@@ -99,14 +99,11 @@ def escape_fit(table: pd.DataFrame) -> dict[str, float]:
 
 
 def verdicts_in_words(judged: pd.DataFrame) -> str:
-    """Which statements have which verdict."""
-    names = dict(zip(VERDICTS, ("Reproduced", "Contradicted", "Undecided", "No fit"), strict=True))
-    parts = []
-    for verdict, name in names.items():
-        words = [text.rstrip(".") for text in judged.loc[judged["verdict"] == verdict, "words"]]
-        if words:
-            parts.append(f"{name} ({len(words)} of {len(judged)}): {'; '.join(words)}.")
-    return " ".join(parts)
+    """How many statements have which verdict."""
+    names = dict(zip(VERDICTS, ("reproduced", "contradicted", "undecided", "without a fit"), strict=True))
+    counts = judged["verdict"].value_counts()
+    parts = [f"{counts[verdict]} {name}" for verdict, name in names.items() if verdict in counts]
+    return f"Of {len(judged)} statements, {', '.join(parts)}."
 
 
 def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
@@ -116,9 +113,10 @@ def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
         return "These chains do not tell."
     row = rows.iloc[0]
     what = row["words"][0].lower() + row["words"][1:].rstrip(".")
-    open_ = f"Undecided by its rule is that {what}"
+    open_ = f"Whether {what} is not decided"
     if np.isfinite(row["number"]):
-        open_ += f": {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
+        interval = f"{row['number']:.2g} ({row['low']:.2g} to {row['high']:.2g})"
+        open_ += f": its number in the table of verdicts is {interval}; the statement is {row['rule']}."
     else:
         open_ += f" ({row['finding']})."
     return {"reproduced": yes, "not reproduced": no}.get(row["verdict"], open_)
@@ -183,7 +181,10 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
         choices["amentia_sentence"] = ("amentia-far-loop", *choices["amentia_sentence"][1:])
     sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
     if sentences["place_sentence"].endswith(":"):
-        sentences["place_sentence"] += f" relative deviations are {finding['one-layer-onset']}."
+        parts = (part.removeprefix("one-").split(": ") for part in finding["one-layer-onset"].split("; "))
+        sentences["place_sentence"] += (
+            f" the relative deviation is {', '.join(f'{value} ({name})' for name, value in parts)}."
+        )
     sentences |= {"scar_sentence": _scar(found), "caught_sentence": _caught(found)}
     return sentences | {"verdicts": verdicts_in_words(judged)}
 
