@@ -1,7 +1,5 @@
 """The sentences of the chapter that its results choose."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Tables and sentences for the pages on the L2 penalty."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -145,67 +143,40 @@ def linear_in_words(table: pd.DataFrame) -> str:
     )
 
 
+CHOICES = {
+    "jump_sentence": ("onset-jump", "With two hidden layers by a jump.", "With two hidden layers not by a jump, but continuously."),
+    "loop_sentence": ("hysteresis", "Up and down are two different ways.", "Up and down are the same way."),
+    "slow_sentence": ("hysteresis-slow", "It does not: it is no lag.", "It does shrink: in part at least it is lag."),
+    "order_sentence": ("one-layer-continuous", "With one layer the end is continuous.", "With one layer too there is a jump."),
+    "place_sentence": ("one-layer-onset", "It comes where theory says.", "It comes some way from where theory says:"),
+    "rate_sentence": ("hysteresis-rate", "A tenth of the learning rate leaves it as it is, too.",
+        "With a tenth of the learning rate it shrinks: noise makes part of it."),
+    "slow_place_sentence": (
+        "one-layer-onset-slow",
+        "With a fifth of the learning rate it ends where theory says: it is the noise of mini-batches that ends learning early.",
+        "A fifth of the learning rate does not bring it there; what ends learning early is open."),
+    "curvature_images_sentence": ("curvature-images", "The curvature changes most where learning ends.",
+        "The curvature changes most elsewhere."),
+    "eigenvalue_images_sentence": ("eigenvalue-images", "Before learning ends the lowest eigenvalue falls.",
+        "The lowest eigenvalue does not announce the end of learning."),
+    "public_sentence": (
+        "public-transitions-60000",
+        "With 60 000 images and up to 50 epochs at each penalty, every published transition is found at its place.",
+        "With 60 000 images and up to 50 epochs at each penalty not all published transitions are found."),
+    "amentia_sentence": (
+        "amentia-loop",
+        "Dropout does the same: networks that have lost learning at the border of amentia find it again only at a smaller rate.",
+        "Dropout does not: networks cross the border of amentia both ways at the same rate."),
+    "transitions_sentence": ("more-transitions", "Fashion-MNIST, the more complex data, has more of them.",
+        "Fashion-MNIST, the more complex data, has not more of them."),
+}  # fmt: skip
+"""Sentences of the page on the onset of learning: the claim, and what is said where it is reproduced and where it is contradicted."""
+
+
 def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
     """Sentences of the page on the onset of learning, by the verdicts."""
     finding = judged.set_index("claim")["finding"]
-    choices = {
-        "jump_sentence": (
-            "onset-jump",
-            "With two hidden layers by a jump.",
-            "With two hidden layers not by a jump, but continuously.",
-        ),
-        "loop_sentence": ("hysteresis", "Up and down are two different ways.", "Up and down are the same way."),
-        "slow_sentence": (
-            "hysteresis-slow",
-            "It does not: it is no lag.",
-            "It does shrink: in part at least it is lag.",
-        ),
-        "order_sentence": (
-            "one-layer-continuous",
-            "With one layer the end is continuous.",
-            "With one layer too there is a jump.",
-        ),
-        "place_sentence": (
-            "one-layer-onset",
-            "It comes where theory says.",
-            "It comes some way from where theory says:",
-        ),
-        "rate_sentence": (
-            "hysteresis-rate",
-            "A tenth of the learning rate leaves it as it is, too.",
-            "With a tenth of the learning rate it shrinks: noise makes part of it.",
-        ),
-        "slow_place_sentence": (
-            "one-layer-onset-slow",
-            "With a fifth of the learning rate it ends where theory says: it is the noise of mini-batches that ends learning early.",
-            "A fifth of the learning rate does not bring it there; what ends learning early is open.",
-        ),
-        "curvature_images_sentence": (
-            "curvature-images",
-            "The curvature changes most where learning ends.",
-            "The curvature changes most elsewhere.",
-        ),
-        "eigenvalue_images_sentence": (
-            "eigenvalue-images",
-            "Before learning ends the lowest eigenvalue falls.",
-            "The lowest eigenvalue does not announce the end of learning.",
-        ),
-        "public_sentence": (
-            "public-transitions-60000",
-            "With 60 000 images and up to 50 epochs at each penalty, every published transition is found at its place.",
-            "With 60 000 images and up to 50 epochs at each penalty not all published transitions are found.",
-        ),
-        "amentia_sentence": (
-            "amentia-loop",
-            "Dropout does the same: networks that have lost learning at the border of amentia find it again only at a smaller rate.",
-            "Dropout does not: networks cross the border of amentia both ways at the same rate.",
-        ),
-        "transitions_sentence": (
-            "more-transitions",
-            "Fashion-MNIST, the more complex data, has more of them.",
-            "Fashion-MNIST, the more complex data, has not more of them.",
-        ),
-    }
+    choices = dict(CHOICES)
     if "amentia-far-loop" in finding.index:
         choices["amentia_sentence"] = ("amentia-far-loop", *choices["amentia_sentence"][1:])
     sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
