@@ -588,7 +588,7 @@ def test_the_explorer_opens_in_the_argument_where_a_reader_comes_to_it(open_page
     assert page.locator("iframe").count() == 0
     page.locator("a.live-link").scroll_into_view_if_needed()
     frame = page.frame_locator("iframe.live-here")
-    frame.locator("#live-collapse[data-ready] .pp-readout b").wait_for()
+    frame.locator("#live-collapse[data-ready] .pp-readout b").first.wait_for()
     assert "here" in frame.locator('[data-readout="collapse"]').inner_text()
     page.locator("a.live-link").click()
     assert page.locator("iframe").count() == 0

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pruning_phases.collapse import Regime
-from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import size_label
 from pruning_phases.plotting.style import on_axes, panels, styled
 
+RATE = r"$p_\mathrm{eval}$"
 FILLS = {"ok": "#cfe0f1", "split": "#e9f0f7", "open": "#fbe6cc", "edge": "#dddddd", "too few": "#ffffff"}
 """Background of a cell by the status of its fit; light, so that the numbers on it stay readable, and different in greyscale."""
 WORDS = {"ok": "closed", "split": "split", "open": "open", "edge": "edge"}
@@ -26,7 +26,7 @@ def _cell(row: pd.Series) -> str:
 
 @on_axes
 def stability_grid(
-    table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None, parameter: str = P_EVAL
+    table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None, parameter: str = RATE
 ) -> Axes:
     """Fits of one ansatz as cells: smallest size (across) by half-width of the window (up), each with its status and numbers.
 
@@ -63,7 +63,7 @@ def stability_grid(
 
 
 @styled
-def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, parameter: str = P_EVAL) -> Figure:
+def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, parameter: str = RATE) -> Figure:
     """`stability_grid` of every ansatz in the table, one below the other, titled with its name."""
     labels = list(dict.fromkeys(table["ansatz"]))
     figure, axes = panels(len(labels), columns=1, height=3.1, width=7.2)
