@@ -134,8 +134,7 @@ def closest_power(table: pd.DataFrame) -> float:
     defined, over all p_eval and ordered pairs of widths, on a grid of a in `POWERS`. NaN where it is least at an end of the range, or where
     less than `MIN_SHARED` points of a pair can be compared.
 
-    Args:
-        table: columns parameters, p_eval, n_train, alpha.
+    `table`: columns parameters, p_eval, n_train, alpha.
     """
     grid = np.linspace(*POWERS, N_POWERS)
     curves = table.pivot_table(index=["parameters", "n_train"], columns="p_eval", values="alpha")
