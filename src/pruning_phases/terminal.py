@@ -57,8 +57,7 @@ def command(said: Callable[[KeyboardInterrupt], str] = what_happened) -> Iterato
 
     Signals that the caller ignores (`nohup`) or handles are left to it. During the cleaning up a second one is ignored, but for Ctrl-C.
 
-    Args:
-        said: the line to print where a signal ends the program at once (`loading`).
+    `said`: the line to print where a signal ends the program at once (`loading`).
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -5,8 +5,6 @@ shows it as in the light, on white. Greys turn round; colours keep their hue and
 (cells, and the lines and words on them) stays as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The Sphinx extension of the book: lines under figures, figures for dark pages, and pages without what they do not need."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The table of verdicts for a page of the book: HTML for browsers, LaTeX for print, plain text for everything else."""
 
-from __future__ import annotations
-
 import re
 from html import escape
 

@@ -229,8 +229,7 @@ class InRegime(Evidence):
 
     A collapse uses the points of the regime of its line, whatever the ansatz. Plane and architectures use the sizes from `n_min` on.
 
-    Args:
-        whole: the evidence over all N.
+    `whole`: the evidence over all N.
     """
 
     def __init__(self, whole: Evidence) -> None:

@@ -42,9 +42,7 @@ def judge(
 def judge_evidence(whole: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
     """Judge the paper by evidence: in the scaling regime, and over all N.
 
-    Args:
-        whole: the evidence over all N.
-        claims: slugs of `CLAIMS`; None: all.
+    `whole`: the evidence over all N; `claims`: slugs of `CLAIMS`; None: all.
 
     Returns one row per claim with the columns `COLUMNS`: claim (slug), section of the paper, words, statistic, rule (range for which the
     claim is true), reason (of the range), changed (see `Claim`), then in the scaling regime number with its 95 % interval low, high (NaN

@@ -308,12 +308,9 @@ def as_crossings(source: CollapseData | pd.DataFrame | Crossings, n_bootstrap: i
 def fit_crossings(source: CollapseData | pd.DataFrame | Crossings, hypothesis: Hypothesis) -> CrossingFit:
     """Fit one law to the significant crossings by generalised least squares, refitted in every resample.
 
-    Args:
-        source: points of a collapse (`significant_crossings`), a table from `pair_crossings` of consecutive pairs
-            (errors independent), or crossings.
-        hypothesis: `BKTShift`, `AlgebraicShift` or `LogarithmicDrift`.
-
-    Raises ValueError: fewer than three crossings; sizes too small for the law.
+    `source`: points of a collapse (`significant_crossings`), a table from `pair_crossings` of consecutive pairs (errors independent), or
+    crossings; `hypothesis`: `BKTShift`, `AlgebraicShift` or `LogarithmicDrift`. Raises ValueError: fewer than three crossings; sizes too
+    small for the law.
     """
     crossings = as_crossings(source)
     n = crossings.n_mean

@@ -93,9 +93,8 @@ def fit_table(fits: Mapping[float, CollapseFit]) -> pd.DataFrame:
 def interval_table(table: pd.DataFrame, labels: Sequence[str], decimals: int = 2) -> pd.DataFrame:
     """A table of fits to read: p_c and nu with both intervals as text, chi-squared, status.
 
-    Args:
-        table: rows of `CollapseFit.summary`, from `fit_table`, `scan_windows` or similar.
-        labels: columns that tell the rows apart; they become the index.
+    `table`: rows of `CollapseFit.summary`, from `fit_table`, `scan_windows` or similar; `labels`: columns that tell the rows apart; they
+    become the index.
     """
     out = table[list(labels)].copy()
     for name in ("p_c", "nu"):

@@ -148,22 +148,13 @@ def regime_table(regimes: Mapping[float, Regime]) -> pd.DataFrame:
     """How each regime was chosen: one row per p_train with onset, n_min, n_max, half_width, crossing, stable, and p_c, nu with and
     without the smallest octave.
     """
-    rows = [
-        {
-            "p_train": p_train,
-            "onset": chosen.onset,
-            "n_min": chosen.n_min,
-            "n_max": chosen.n_max,
-            "half_width": chosen.half_width,
-            "crossing": chosen.crossing,
-            "stable": chosen.stable,
-            "p_c": chosen.fit.p_c,
-            "nu": chosen.fit.nu,
-            "p_c_left_out": chosen.left_out.p_c if chosen.left_out else np.nan,
-            "nu_left_out": chosen.left_out.nu if chosen.left_out else np.nan,
-        }
-        for p_train, chosen in regimes.items()
-    ]
+    rows = []
+    for p_train, chosen in regimes.items():
+        names = ("onset", "n_min", "n_max", "half_width", "crossing", "stable")
+        row = {"p_train": p_train, **{name: getattr(chosen, name) for name in names}}
+        for ending, fit in (("", chosen.fit), ("_left_out", chosen.left_out)):
+            row |= {f"{name}{ending}": getattr(fit, name) if fit else np.nan for name in ("p_c", "nu")}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -82,9 +82,7 @@ def load(name: str = "mnist", root: str | os.PathLike[str] | None = None) -> Ima
 
     Any number of processes may call this at the same time for the same folder.
 
-    Args:
-        name: One of `DATASETS`.
-        root: Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
+    `name`: One of `DATASETS`; `root`: Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
 
     Raises ConfigError: if there is no data set of that name. Raises DataError: if the files are neither shipped, nor in the folder, nor
     to be had from the mirrors, or if a shipped file is truncated or altered, or is not what `DATASETS` says.

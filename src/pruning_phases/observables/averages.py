@@ -60,9 +60,8 @@ def averages(results: pd.DataFrame, quantity: Quantity = "loss") -> pd.DataFrame
     The passes are averaged inside a network first; the standard error is s / sqrt(R) over the realizations, because passes of one
     network are not independent samples of the ensemble.
 
-    Args:
-        results: tidy results, one row per (network, p_eval, eval_pass).
-        quantity: "loss" (mean test cross-entropy, nats) or "accuracy" (fraction of the test images).
+    `results`: tidy results, one row per (network, p_eval, eval_pass); `quantity`: "loss" (mean test cross-entropy, nats) or "accuracy"
+    (fraction of the test images).
 
     Returns one row per point: depth, width, n_train, p_train, p_eval, mean, sem, n_realizations. `sem` is NaN where only one realization
     exists. Raises ValueError: missing columns, no rows, unknown quantity, losses that are not finite.

@@ -39,11 +39,8 @@ def binder_of_sample(samples: np.ndarray, unbiased: bool = True) -> np.ndarray:
     many points with few samples can be averaged (Joanes and Gill, The Statistician 47, 183 (1998)). Plain: ``m_4 / m_2^2`` with the
     sample's central moments; its largest possible value is about n, and for a Gaussian it expects ``3 (n - 1) / (n + 1)``.
 
-    Args:
-        samples: (..., n) values.
-        unbiased: which of the two.
-
-    Returns (...) cumulants; NaN where fewer than four samples are there or where they do not vary.
+    `samples`: (..., n) values; `unbiased`: which of the two. Returns (...) cumulants; NaN where fewer than four samples are there or
+    where they do not vary.
     """
     samples = array("samples", samples)
     n = np.isfinite(samples).sum(axis=-1)
@@ -271,8 +268,7 @@ def gaussian_binder(
 def compare_with_gaussian(binder: pd.DataFrame) -> pd.DataFrame:
     """Add to every row whether U is what a Gaussian shows in a sample of the same size.
 
-    Args:
-        binder: table from `binder` (with the unbiased estimator).
+    `binder`: table from `binder` (with the unbiased estimator).
 
     Returns the table with columns gaussian_low, gaussian_median, gaussian_high (2.5 %, 50 %, 97.5 % quantiles, see `gaussian_binder`) and
     gaussian (True where U lies between the outer two; missing where U is). Of truly Gaussian points 95 % are True. Raises ValueError:
@@ -297,8 +293,7 @@ def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
     independent coin of the same bias; masks are independent between images, so ``within`` cannot exceed it beyond
     noise, and lies below it as far as some images are surer than others.
 
-    Args:
-        results: tidy results.
+    `results`: tidy results.
 
     Returns one row per point: depth, width, n_train, p_train, p_eval, accuracy, within, between, counting (all variances), binder_limit
     (the U over passes of `binder` is no farther from 3 than 1 / (n_test^2 within), but for its statistical error), n_passes,

@@ -180,9 +180,7 @@ def cross_pairs(
 def crossings(results: pd.DataFrame, quantity: str = "loss") -> pd.DataFrame:
     """Crossings in p_eval of the curves of every two training-set sizes, as `collapse.pair_crossings` has them for one line.
 
-    Args:
-        results: tidy results.
-        quantity: "loss" or "accuracy".
+    `results`: tidy results; `quantity`: "loss" or "accuracy".
 
     Returns one row per pair that crosses: depth, width, p_train, n_small, n_large, p_star (p_eval), p_star_error (that of the difference,
     paired within realizations, over its slope), n_sign_changes, significance (see `cross_pairs`; NaN with one realization). Select
@@ -216,9 +214,7 @@ def learning_edge(
     local slope; the width's adds both in quadrature. A width below the spacing of p_train is only an upper bound, which
     the column `spacing` (of p_train around the edge) lets one see.
 
-    Args:
-        averages_accuracy: table from `averages(results, "accuracy")`.
-        levels: upper, middle and lower level of a, decreasing, in (0, 1).
+    `averages_accuracy`: table from `averages(results, "accuracy")`; `levels`: upper, middle and lower level of a, decreasing, in (0, 1).
 
     Returns one row per (depth, width, n_train) whose accuracy falls through all three levels: depth, width, n_train, edge, edge_error,
     edge_width, edge_width_error, spacing. Raises ValueError: missing columns, levels that do not decrease inside (0, 1).

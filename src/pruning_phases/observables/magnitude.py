@@ -93,10 +93,8 @@ def closed_gap(rows: pd.DataFrame, variant: str, random: str, original: str, win
 def width_crossings(curves: pd.DataFrame) -> pd.DataFrame:
     """Do the curves of neighbouring widths cross? Largest and smallest difference, wide less narrow, in standard errors.
 
-    Args:
-        curves: `pruning_curves` of one variant; steps that both widths have, each with an error.
-
-    Returns narrow, wide, most, least (in errors), crosses: differences beyond two errors of both signs.
+    `curves`: `pruning_curves` of one variant; steps that both widths have, each with an error. Returns narrow, wide, most, least (in
+    errors), crosses: differences beyond two errors of both signs.
     """
     found, widths = [], sorted(curves["width"].unique())
     for narrow, wide in itertools.pairwise(widths):

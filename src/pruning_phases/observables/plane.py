@@ -45,8 +45,7 @@ def plane(results: pd.DataFrame, n_min: int | None = None, z: float = 2.0, commo
 def phase_table(classified: pd.DataFrame) -> pd.DataFrame:
     """The points of each phase: their number, median alpha with the median error, range of alpha, share of acceptable power laws.
 
-    Args:
-        classified: table from `classify`.
+    `classified`: table from `classify`.
 
     Returns a table indexed by phase: points, median, error, min, max, power laws (fraction of fits with a p-value above 5 %) and, where
     the exponents hold it, misfit % (median distance of the losses from the law). Raises ValueError: missing columns.

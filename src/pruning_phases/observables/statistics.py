@@ -50,10 +50,7 @@ def half_range(samples: np.ndarray) -> np.ndarray:
 def jackknife_error(estimates: ArrayLike) -> np.ndarray:
     r"""Standard error by the jackknife, ``sqrt((R - 1) / R  sum_r (theta_r - mean theta)^2)``.
 
-    Args:
-        estimates: (R, ...) estimates, each without one realization, or one group of realizations.
-
-    Returns (...) standard errors.
+    `estimates`: (R, ...) estimates, each without one realization, or one group of realizations. Returns (...) standard errors.
     """
     estimates = np.asarray(estimates, dtype=float)
     n = len(estimates)

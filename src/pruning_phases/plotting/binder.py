@@ -22,11 +22,8 @@ SOURCES = {
 def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | None = None, legend: bool = True) -> Axes:
     """Binder cumulant against p_eval: for every N a curve in a band of one standard error; dotted: 3, a Gaussian.
 
-    Args:
-        pooled: table from `observables.pooled_binder` by n_train and p_eval.
-        ensemble: "passes" or "networks".
-
-    Raises ValueError: unknown ensemble.
+    `pooled`: table from `observables.pooled_binder` by n_train and p_eval; `ensemble`: "passes" or "networks". Raises ValueError: unknown
+    ensemble.
     """
     if ensemble not in ENSEMBLES:
         raise ValueError(f"unknown ensemble {ensemble!r}; choose from {', '.join(ENSEMBLES)}")
@@ -53,10 +50,8 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
 def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The accuracy's standard deviation by source against p_eval, at the largest N: passes, networks, and counting 10 000 images.
 
-    Args:
-        variance: table from `observables.accuracy_variance`, one architecture and p_train.
-
-    Raises ValueError: several p_train or architectures.
+    `variance`: table from `observables.accuracy_variance`, one architecture and p_train. Raises ValueError: several p_train or
+    architectures.
     """
     columns = (*POINT, "between", "within", "counting")
     variance = checked(variance, columns, "the table of variances", single=PLANE[:3])
@@ -82,11 +77,8 @@ def crossing_strip(
 ) -> Axes:
     """Crossings of the curves of neighbouring sizes: p_eval across, the pair's mean size up.
 
-    Args:
-        crossings: table from `observables.crossings`, one architecture and p_train.
-        z: crossings of at least this significance are filled, the others (noise) open.
-
-    Raises ValueError: several p_train or architectures.
+    `crossings`: table from `observables.crossings`, one architecture and p_train; `z`: crossings of at least this significance are
+    filled, the others (noise) open. Raises ValueError: several p_train or architectures.
     """
     columns = (*PLANE[:3], "n_small", "n_large", "p_star", "p_star_error", "significance")
     crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True, single=PLANE[:3])

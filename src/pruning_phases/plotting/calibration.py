@@ -20,8 +20,7 @@ KINDS = {
 def coverage_strip(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Fraction of intervals that hold the truth, for p_c and nu, contour and bootstrap, one row per case; dashed: `NOMINAL`.
 
-    Args:
-        table: from `calibration.coverage_table`.
+    `table`: from `calibration.coverage_table`.
     """
     y = range(len(table))
     for kind, look in KINDS.items():
@@ -43,8 +42,7 @@ def coverage_strip(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Reduced chi-squared at the true parameters against the statistical error, one curve per grid spacing.
 
-    Args:
-        table: from `calibration.chi_squared_bias`.
+    `table`: from `calibration.chi_squared_bias`.
     """
     looks = ordered_looks(table["spacing"])
     error_curves(ax, table, "sigma", "chi_squared", "chi_squared_error", looks, "spacing")

@@ -42,8 +42,7 @@ def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
 def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = False) -> Axes:
     """The observable against the scaling variable at the fitted parameters.
 
-    Args:
-        fit: result of `fit_collapse`.
+    `fit`: result of `fit_collapse`.
     """
     _size_curves(ax, *_scaled(fit), False)
     ax.set(xlabel=X_LABELS.get(fit.ansatz.label, "scaling variable $x$"), ylabel=LOSS)

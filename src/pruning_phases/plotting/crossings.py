@@ -32,9 +32,8 @@ PAIR, CROSSING = r"$\sqrt{N_iN_j}$", r"crossing $p^*(N_i,N_j)$"
 def crossing_drift_line(crossings: pd.DataFrame, drift: Drifting | None = None, ax: Axes | None = None) -> Axes:
     """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
 
-    Args:
-        crossings: from `pair_crossings`, or several of them with a column p_train.
-        drift: straight line in ln N to draw, from `crossing_drift`.
+    `crossings`: from `pair_crossings`, or several of them with a column p_train; `drift`: straight line in ln N to draw, from
+    `crossing_drift`.
     """
     several = "p_train" in crossings
     looks = ordered_looks(crossings["p_train"]) if several else {0.0: Look("black", "o", "")}
@@ -63,11 +62,8 @@ def crossing_hypotheses(table: pd.DataFrame, fits: Sequence[CrossingFit], ax: Ax
     Filled markers: the crossings fitted. Open ones: below the onset, where neighbouring curves do not cross surely.
     Grey: beyond the data.
 
-    Args:
-        table: from `pair_crossings`, of one p_train, which a column p_train would name.
-        fits: of the same crossings, from `fit_crossings`.
-
-    Raises ValueError: no fits; crossings of several p_train.
+    `table`: from `pair_crossings`, of one p_train, which a column p_train would name; `fits`: of the same crossings, from
+    `fit_crossings`. Raises ValueError: no fits; crossings of several p_train.
     """
     if not fits:
         raise ValueError("no fits to draw; pass those of fit_crossings")
@@ -102,10 +98,7 @@ def crossing_hypotheses(table: pd.DataFrame, fits: Sequence[CrossingFit], ax: Ax
 def hypothesis_panels(lines: Mapping[float, CollapseData], n_bootstrap: int = 200) -> Figure:
     """`crossing_hypotheses` of every p_train, a panel each; where too few sizes cross, the crossings alone.
 
-    Args:
-        lines: all points by p_train.
-
-    Raises ValueError: no lines.
+    `lines`: all points by p_train. Raises ValueError: no lines.
     """
     if not lines:
         raise ValueError("no lines to draw; choose p_train values that the results hold")

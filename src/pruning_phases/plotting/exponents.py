@@ -78,8 +78,7 @@ def _fits(
 def nu_relation_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The algebraic exponent against p_train beside what the BKT fit implies, nu_BKT <ln(N/l0)>.
 
-    Args:
-        table: from `relation_table`.
+    `table`: from `relation_table`.
     """
     ax.plot(table["p_train"], table["predicted"], "o-", color=BKT_COLOR, label=r"$\nu_{BKT}\langle\ln(N/l_0)\rangle$")
     table = table.assign(
@@ -126,9 +125,7 @@ def comparison_strip(
 ) -> Axes:
     """One criterion of `compare_lines` against p_train, a marker for every ansatz with its bootstrap interval.
 
-    Args:
-        table: from `compare_lines`.
-        criterion: "chi_squared", "prediction_error" or "log_likelihood".
+    `table`: from `compare_lines`; `criterion`: "chi_squared", "prediction_error" or "log_likelihood".
     """
     step = np.min(np.diff(np.unique(table["p_train"]))) if table["p_train"].nunique() > 1 else 0.1
     groups = [(label, g) for label, g in table.groupby("ansatz", sort=False) if g[criterion].notna().any()]

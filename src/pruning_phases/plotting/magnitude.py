@@ -56,9 +56,7 @@ def _share_axis(ax: Axes, collapse: float | None = None) -> None:
 def order_parameters(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
     """Accuracy (left axis), prediction and outcome entropy (right axis, nats) against the share of connections left.
 
-    Args:
-        rows: of one variant and width of the study's table.
-        collapse: density of a dotted vertical line.
+    `rows`: of one variant and width of the study's table; `collapse`: density of a dotted vertical line.
     """
     other = ax.twinx()
     other.spines["right"].set_visible(True)
@@ -132,8 +130,7 @@ def width_curves(
 def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Number of connections left where shares of the gain are lost, against the width; dotted: as many for each weight, for each neuron.
 
-    Args:
-        places: of one variant; width, level, density, edges, edges_per_neuron, one row for each network (`collapse_places`).
+    `places`: of one variant; width, level, density, edges, edges_per_neuron, one row for each network (`collapse_places`).
     """
     table = places.groupby(["level", "width"])["edges"].agg(["mean", "sem", "size", "count"]).reset_index()
     table = table[table["count"] == table["size"]]  # where all networks get there
@@ -160,8 +157,7 @@ def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def weight_steps(weights: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Weights after a step against those before it: pruned red, at 0, surviving blue, with the identity line (the paper's Fig. 2).
 
-    Args:
-        weights: of one step; before, after, survives.
+    `weights`: of one step; before, after, survives.
     """
     for survives, color, label in ((False, "#c23b22", "pruned"), (True, "#2b5c9e", "surviving")):
         part = weights[weights["survives"] == survives]

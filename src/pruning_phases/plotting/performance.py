@@ -31,10 +31,8 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
 
     Where the record has both, a contestant has two bars: one process that uses all cores, and a process on each core.
 
-    Args:
-        record: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured.
-
-    Raises ValueError: none of the names is in the record.
+    `record`: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured. Raises
+    ValueError: none of the names is in the record.
     """
     each = record.get("per_core", {})
     one = {name: record[name] for name in CONTESTANTS if name in record}
@@ -63,11 +61,8 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
 def speed_curve(points: Sequence[Mapping[str, float]], name: str, ax: Axes | None = None) -> Axes:
     """Arithmetic rate of the engine in GFLOP/s against one thing that is varied.
 
-    Args:
-        points: mappings with value and flop_per_s.
-        name: what is varied: networks, width, depth or n_train.
-
-    Raises ValueError: another name.
+    `points`: mappings with value and flop_per_s; `name`: what is varied: networks, width, depth or n_train. Raises ValueError: another
+    name.
     """
     if name not in AXIS_LABELS:
         raise ValueError(f"name = {name!r}: choose one of {', '.join(AXIS_LABELS)}")

@@ -62,10 +62,7 @@ def _label(ax: Axes) -> Axes:
 def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The phase diagram: one coloured cell per point, the phase's name written into it, undecided cells hatched.
 
-    Args:
-        classified: table from `observables.classify`, one architecture.
-
-    Raises ValueError: missing columns, or more than one architecture.
+    `classified`: table from `observables.classify`, one architecture. Raises ValueError: missing columns, or more than one architecture.
     """
     x, y, grid = _grid(checked(classified, ("phase",), "the table to draw").astype({"phase": object}), "phase")
     codes = grid.map(lambda name: PHASES.index(name) if name in PHASES else np.nan).to_numpy(dtype=float)
@@ -155,11 +152,8 @@ def beyond(alpha: np.ndarray, limit: float) -> str:
 def accuracy_map(averages_accuracy: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None) -> Axes:
     """The average accuracy over the plane for one training-set size.
 
-    Args:
-        averages_accuracy: table from `observables.averages(results, "accuracy")`, one architecture.
-        n_train: which size (None: the largest).
-
-    Raises ValueError: missing columns, more than one architecture, a size the table does not hold.
+    `averages_accuracy`: table from `observables.averages(results, "accuracy")`, one architecture; `n_train`: which size (None: the
+    largest). Raises ValueError: missing columns, more than one architecture, a size the table does not hold.
     """
     averages_accuracy = checked(averages_accuracy, (*POINT, "mean"), "the table of average accuracies")
     sizes = sorted(averages_accuracy["n_train"].unique())
@@ -175,10 +169,7 @@ def accuracy_map(averages_accuracy: pd.DataFrame, n_train: int | None = None, ax
 def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How well a power law describes the loss: chi-squared per degree of freedom of every point's fit, 0.1 to 1000.
 
-    Args:
-        exponents: table from `observables.exponents`, one architecture.
-
-    Raises ValueError: missing columns or more than one architecture.
+    `exponents`: table from `observables.exponents`, one architecture. Raises ValueError: missing columns or more than one architecture.
     """
     label = r"power-law fit, $\chi^2$/d.o.f."
     return _map(exponents, "chi2_reduced", ax, label, "both", cmap="Greys", norm=LogNorm(0.1, 1000))
@@ -188,11 +179,8 @@ def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def boundary_line(boundary: pd.DataFrame, ax: Axes | None = None, rates: Iterable[float] | None = None) -> Axes:
     """The line alpha = 0 between eumentia and dementia with its error band (one standard error).
 
-    Args:
-        boundary: table from `observables.boundary`, one architecture.
-        rates: all p_train that were examined; the line is broken at those without a boundary (None: never broken).
-
-    Raises ValueError: more than one architecture.
+    `boundary`: table from `observables.boundary`, one architecture; `rates`: all p_train that were examined; the line is broken at those
+    without a boundary (None: never broken). Raises ValueError: more than one architecture.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
     boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True, single=PLANE[:2])

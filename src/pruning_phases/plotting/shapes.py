@@ -68,10 +68,7 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
 def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The eumentia-dementia boundary against the number of hidden layers, one curve per p_train.
 
-    Args:
-        boundary: table from `observables.boundary` with one width.
-
-    Raises ValueError: several widths.
+    `boundary`: table from `observables.boundary` with one width. Raises ValueError: several widths.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
     boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True, single=["width"])
@@ -93,10 +90,8 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Grey bars show the spacing of p_train around the edge, below which a fall cannot be resolved.
 
-    Args:
-        edges: table from `observables.learning_edge` with one depth and one n_train.
-
-    Raises ValueError: several depths or training-set sizes.
+    `edges`: table from `observables.learning_edge` with one depth and one n_train. Raises ValueError: several depths or training-set
+    sizes.
     """
     columns = ("depth", "width", "n_train", "spacing", "edge_width", "edge_width_error")
     edges = checked(edges, columns, "the table of edges", may_be_empty=True, single=["depth", "n_train"])

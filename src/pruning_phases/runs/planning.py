@@ -175,6 +175,19 @@ def plan(
     return Plan(tuple(jobs), tuple(sorted(again)))
 
 
+def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
+    """Why networks of a plan are trained although the store has them."""
+    covered = store.coverage(sweep.training)
+    p_eval = sorted(
+        {p for one in todo.retrained for p in sweep.evaluation.p_eval if p not in {q for _, q, _ in covered[one]}}
+    )
+    lacking = f"p_eval = {', '.join(f'{p:g}' for p in p_eval)}" if p_eval else f"{sweep.evaluation.passes} passes"
+    return (
+        f"{len(todo.retrained)} networks are in {store.folder} without {lacking}, and their weights were not kept: "
+        "they are trained again (keep weights, and later only the evaluation is run)"
+    )
+
+
 def _steps(lacking: Lacking, networks: Iterable[Network]) -> tuple[int, ...]:
     return tuple(sorted({step for one in networks for step, *_ in lacking[one]}))
 

@@ -1,7 +1,5 @@
 """A live figure as notebook output: HTML with its data inside for the book, a picture for print and for pages without scripts."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io

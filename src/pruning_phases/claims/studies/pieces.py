@@ -55,6 +55,13 @@ class Pieces:
     """Whether the weights of a piece are kept, to be looked at by `rows`."""
     besides: Callable[[bool], list[pd.DataFrame]] = lambda smoke: []
     """Tables that need no networks, below those of the pieces; True: small ones."""
+    group: str = ""
+    """Of the package, the command and the store, where a study has several tables."""
+
+    @property
+    def target(self) -> str:
+        """What `make` calls the study."""
+        return (self.group or self.name).replace("_", "-")
 
     @property
     def shipped(self) -> Path:
@@ -122,11 +129,11 @@ class Pieces:
             described.append({"variant": piece.variant, **self.described(piece, len(done)), **own})
         counts = {"networks": n_done, "networks_of_study": n_asked, "pieces": described}
         table = table.astype(dict.fromkeys(single, np.float32))
-        return write(path, table, f"make {self.name.replace('_', '-')}", used, replace, **counts)
+        return write(path, table, f"make {self.target}", used, replace, **counts)
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
         """A shipped table, accuracies in double precision, and its manifest. Raises as `load`."""
-        table, manifest = load(path or self.shipped, self.name.replace("_", "-"))
+        table, manifest = load(path or self.shipped, self.target)
         return table.astype({name: float for name in table if name == "accuracy"}), manifest
 
     def results(self, preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -144,8 +151,12 @@ class Pieces:
 
     def main(self) -> None:
         """The command of the study: compute it, going on where it was stopped, and write its table."""
-        parser = argparse.ArgumentParser(prog=f"python -m {__package__}.{self.name}", description=Pieces.main.__doc__)
-        parser.add_argument("--store", default=f"store/{self.name}", help="folder of the trained networks")
+        parser = argparse.ArgumentParser(
+            prog=f"python -m {__package__}.{self.group or self.name}", description=Pieces.main.__doc__
+        )
+        parser.add_argument(
+            "--store", default=f"store/{self.group or self.name}", help="folder of the trained networks"
+        )
         parser.add_argument("--partial", action="store_true", help="write what is there, without computing")
         chosen = parser.parse_args()
         if not chosen.partial:

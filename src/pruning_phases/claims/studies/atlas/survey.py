@@ -101,9 +101,7 @@ def survey(rows: pd.DataFrame, claims: Iterable[str] | None = CLAIMS, *, n_boots
     There is a transition where alpha changes sign significantly. The drift is that of the crossings of all neighbouring sizes
     (`collapse.crossing_drift`), the fits are those of the scaling regime (`collapse.scaling_regime`).
 
-    Args:
-        rows: from `ATLAS.results` or `collect`.
-        claims: slugs; default `CLAIMS`, those that the grid can decide; None: all.
+    `rows`: from `ATLAS.results` or `collect`; `claims`: slugs; default `CLAIMS`, those that the grid can decide; None: all.
 
     Returns transitions, one row per protocol and p_train: variant, `AXES`, p_train, drift, drift_error (shift of p* when N grows by a
     factor e; NaN: fewer than three pairs cross significantly), n_min, half_width (of the regime), status (of the BKT-like fit: "ok",
@@ -201,9 +199,7 @@ def ranking(judged: pd.DataFrame, transitions: pd.DataFrame) -> pd.DataFrame:
     Rule 3 alone would favour crossings that are badly known. It decides only between protocols that the verdicts do not tell
     apart, and the verdict on the crossings already asks their interval to lie within two steps of the grid.
 
-    Args:
-        judged: verdicts of `survey`.
-        transitions: transitions of `survey`.
+    `judged`: verdicts of `survey`; `transitions`: transitions of `survey`.
 
     Returns a table indexed by variant: rank (equal if all three are equal), the columns `AXES`, reproduced, not reproduced (numbers of
     statements), of (statements judged), drift_sigma. Raises ValueError: `judged` holds none of the statements.

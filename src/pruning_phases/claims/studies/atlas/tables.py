@@ -19,8 +19,7 @@ SIGMAS = 2.0
 def by_statement(judged: pd.DataFrame) -> pd.DataFrame:
     """Each statement across the protocols: which hold whatever the protocol, and which need which.
 
-    Args:
-        judged: verdicts of `survey`.
+    `judged`: verdicts of `survey`.
 
     Returns a table indexed by claim: words, one column of counts for each verdict found, holds (one of `KINDS`), needs (values of an axis
     to which the protocols that reproduce it are confined; "–" if to none).

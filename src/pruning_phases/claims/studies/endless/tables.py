@@ -354,9 +354,7 @@ def transition_table(
 ) -> pd.DataFrame:
     """The BKT-like fit in the scaling regime of every line that has one (`collapse.interval_table`), by data and p_train.
 
-    Args:
-        found: the tables.
-        variants: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
+    `found`: the tables; `variants`: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
     """
     rates, tables = None, {}
     for variant in variants:
