@@ -307,7 +307,7 @@ def test_data_that_were_not_seen(monkeypatch, tmp_path):
         unseen, "SHIPPED_FILES", {"base": tmp_path / "b.parquet", "large_batch": tmp_path / "c.parquet"}
     )
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr("pruning_phases.claims.studies.study.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pruning_phases.claims.studies.pieces.REPOSITORY", tmp_path)
     rows = synthetic_plane(n_train=(*N_SIZES[:4], *N_HALF_OCTAVES), p_train=(0.1,), p_eval=(0.0, 0.5), n_realizations=2)
     found = data_sets(rows)
     assert set(found["octaves (seen)"]["n_train"]) == set(N_SIZES[:4])

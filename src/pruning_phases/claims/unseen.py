@@ -7,7 +7,7 @@ import pandas as pd
 
 from pruning_phases.claims.dropout import CLAIMS
 from pruning_phases.claims.engine import DECIDED, known_claims
-from pruning_phases.claims.studies.study import Study
+from pruning_phases.claims.studies.pieces import Shipped
 from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
@@ -15,7 +15,7 @@ from pruning_phases.runs.results import SHIPPED_FILES
 from pruning_phases.runs.store import read_compact
 
 NOT_YET = "not yet"
-ATLAS = Study("atlas", (), {})
+ATLAS = Shipped("atlas")
 ATLAS_PROTOCOLS = {"lr0.001_b32_best": "mini-batch 32", "lr0.003_b128_best": "learning rate × 3"}
 """Protocols of the atlas that differ from the base in one value, named before any of their results was seen."""
 DEFORMED = "deformed images"

@@ -35,11 +35,32 @@ class Piece(Protocol):
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """A study made of pieces: what it computes, and its table, as computed and as the repository ships it."""
+class Shipped:
+    """A table that the repository ships."""
 
     name: str
-    """Of its package, and of the shipped files."""
+    """Of its file, of the study, and of its package."""
+
+    @property
+    def shipped(self) -> Path:
+        """Shipped table; its manifest lies beside it."""
+        return REPOSITORY / "data" / f"{self.name}.parquet"
+
+    @property
+    def target(self) -> str:
+        """What `make` calls the study."""
+        return self.name.replace("_", "-")
+
+    def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
+        """A shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
+        manifest, content = verified(path or self.shipped, self.target)
+        return pd.read_parquet(io.BytesIO(content)), manifest
+
+
+@dataclass(frozen=True)
+class Pieces(Shipped):
+    """A study made of pieces: what it computes, and its table, as computed and as the repository ships it."""
+
     every: Sequence[Piece]
     """In the order in which they are computed."""
     smoke: Sequence[Piece]
@@ -62,11 +83,6 @@ class Pieces:
     def target(self) -> str:
         """What `make` calls the study."""
         return (self.group or self.name).replace("_", "-")
-
-    @property
-    def shipped(self) -> Path:
-        """Shipped table; its manifest lies beside it."""
-        return REPOSITORY / "data" / f"{self.name}.parquet"
 
     def run(self, store: str | os.PathLike[str], report: Callable[[str], None] = SAY, smoke: bool = False) -> None:
         """Compute what `store` lacks, piece by piece."""
@@ -133,7 +149,7 @@ class Pieces:
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
         """A shipped table, accuracies in double precision, and its manifest. Raises as `load`."""
-        table, manifest = load(path or self.shipped, self.target)
+        table, manifest = super().load(path)
         return table.astype({name: float for name in table if name == "accuracy"}), manifest
 
     def results(self, preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -175,9 +191,3 @@ def write(path: Path, table: pd.DataFrame, command: str, parts: Sequence[Part], 
     manifest = {"command": command, "rows": len(table), **more, "computed_by": origins(parts)}
     write_table(path, table.to_parquet(compression="zstd", compression_level=19, index=False), manifest, replace)
     return manifest
-
-
-def load(path: Path, name: str) -> tuple[pd.DataFrame, dict]:
-    """A shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-    manifest, content = verified(path, name)
-    return pd.read_parquet(io.BytesIO(content)), manifest

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.studies import pieces
-from pruning_phases.claims.studies.pieces import SAY
+from pruning_phases.claims.studies.pieces import SAY, Shipped
 from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
 from pruning_phases.outputs import check_table
-from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.store import Store, StoreError, default_store
 from pruning_phases.terminal import loading
 
@@ -123,19 +122,12 @@ def collect(store: Store, base: Sweep, variants: Sequence[Variant]) -> pd.DataFr
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
+class Study(Shipped):
     """Variants of the training protocol on one grid, with the results that the repository ships."""
 
-    name: str
-    """Of the command, of the target of make, and of the shipped files."""
     variants: tuple[Variant, ...]
     grids: Mapping[str, Sweep]
     """By preset; the first one is shipped."""
-
-    @property
-    def shipped(self) -> Path:
-        """Shipped table; its manifest lies beside it."""
-        return REPOSITORY / "data" / f"{self.name}.parquet"
 
     @property
     def _first(self) -> str:
@@ -180,10 +172,6 @@ class Study:
             )
         table, _ = self.load()
         return table[table["variant"].isin([variant.rows for variant in chosen])].reset_index(drop=True)
-
-    def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
-        """Shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-        return pieces.load(path or self.shipped, self.name)
 
     def ship(
         self,
