@@ -17,6 +17,16 @@ from pruning_phases.config import Network, Training
 from pruning_phases.datasets import Images, scaled
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+# fast enough to see several networks stop at different epochs and several reductions of the learning rate
+SHORT = Training(
+    precision="float64",
+    learning_rate=5e-3,
+    n_validation=300,
+    max_epochs=14,
+    early_stopping_patience=3,
+    scheduler_patience=1,
+    batch_size=64,
+)
 
 
 def field(

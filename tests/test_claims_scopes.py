@@ -307,7 +307,7 @@ def test_data_that_were_not_seen(monkeypatch, tmp_path):
         unseen, "SHIPPED_FILES", {"base": tmp_path / "b.parquet", "large_batch": tmp_path / "c.parquet"}
     )
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr("pruning_phases.claims.studies.study.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pruning_phases.claims.studies.pieces.REPOSITORY", tmp_path)
     rows = synthetic_plane(n_train=(*N_SIZES[:4], *N_HALF_OCTAVES), p_train=(0.1,), p_eval=(0.0, 0.5), n_realizations=2)
     found = data_sets(rows)
     assert set(found["octaves (seen)"]["n_train"]) == set(N_SIZES[:4])
@@ -425,9 +425,9 @@ def test_what_does_not_hold_and_where():
     )  # fmt: skip
     assert "“In dementia the accuracy falls to that of guessing, 1/10.”" in contradicted_in_words(table)
     words = regime_in_words(table)
-    assert "Only in the scaling regime: “In amentia the loss is that of guessing, ln 10.”" in words
-    assert "Over all N, but contradicted in the scaling regime: “That tells the phases apart" in words
-    assert "Over all N, but not decided by what the scaling regime leaves: “The critical testing" in words
+    assert "Reproduced in the scaling regime alone: “In amentia the loss is that of guessing, ln 10.”" in words
+    assert "Reproduced over all N, but contradicted in the scaling regime: “That tells the phases apart" in words
+    assert "Reproduced over all N, and not decided by what the scaling regime leaves: “The critical testing" in words
     assert "the other way round" in regime_in_words(verdict_table())
     numbers = tally(table)
     assert numbers["n_everywhere"] + numbers["n_regime_only"] == numbers["n_reproduced"] == len(CLAIMS) - 3

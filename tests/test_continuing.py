@@ -7,22 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from plain import Plain, train_plain
+from plain import SHORT, Plain, train_plain
 
 from pruning_phases import streams
-from pruning_phases.config import ConfigError, Evaluation, Network, Training
+from pruning_phases.config import ConfigError, Evaluation, Network
 from pruning_phases.engine import MLP, State, evaluate, train
 from pruning_phases.engine.parameters import Parameters
 
-TRAINING = Training(
-    precision="float64",
-    learning_rate=5e-3,
-    n_validation=300,
-    max_epochs=4,
-    early_stopping_patience=9,
-    scheduler_patience=1,
-    batch_size=64,
-)
+TRAINING = dataclasses.replace(SHORT, max_epochs=4, early_stopping_patience=9)
 NAMES = [Network(2, 30, 300, p, r) for r in (0, 3) for p in (0.0, 0.4)]
 LAYERS = ((300, 100), "relu"), ((30, 30), "tanh"), ((20, 35, 15), "sigmoid"), ((15, 25), "linear")
 

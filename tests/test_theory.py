@@ -265,7 +265,7 @@ def test_the_study_at_smoke_size(tmp_path):
     assert np.isfinite(study.stopping_table(found, (0.0, 0.3, 0.6))["logits"]).all()
     assert all(study.sentences_of_causes(claims.judge(found)).values())
     cooled = study.cooling("smoke", tmp_path)
-    assert np.array_equal(cooled["temperature"].unique(), np.float32(2 ** (np.arange(-2, 17) / 2)))
+    assert np.array_equal(cooled["temperature"].unique(), 2 ** (np.arange(-2, 17) / 2))
     single = cooled[np.isclose(cooled["temperature"], 1)].sort_values(["n_train", "p_train", "realization", "p_eval"])
     raw = found.base.sort_values(["n_train", "p_train", "realization", "p_eval"])
     assert single["loss"].to_numpy() == pytest.approx(raw["loss"].to_numpy(), rel=1e-5)

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from plain import train_plain
+from plain import SHORT, train_plain
 
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Network, Training
@@ -17,16 +17,6 @@ from pruning_phases.engine.adam import Adam
 from pruning_phases.engine.loop import train
 
 RATES = (0.0, 0.3, 0.7, 0.95)
-# fast enough to see several networks stop at different epochs and several reductions of the learning rate
-SHORT = Training(
-    precision="float64",
-    learning_rate=5e-3,
-    n_validation=300,
-    max_epochs=14,
-    early_stopping_patience=3,
-    scheduler_patience=1,
-    batch_size=64,
-)
 
 
 def networks(depth=2, width=30, n_train=300, realizations=(0, 3)):

@@ -34,8 +34,8 @@ def _sweep_and_store(arguments: argparse.Namespace) -> tuple[Sweep, Store]:
 def sweep(arguments: argparse.Namespace) -> None:
     """Train, evaluate and store what is missing."""
     with loading():
-        from pruning_phases.runs.planning import networks_of_shard, parse_shard, plan
-        from pruning_phases.runs.sweep import run, why_again
+        from pruning_phases.runs.planning import networks_of_shard, parse_shard, plan, why_again
+        from pruning_phases.runs.sweep import run
 
     (sweep, store), shard = _sweep_and_store(arguments), parse_shard(arguments.shard)
     total = len(networks_of_shard(sweep, shard))

@@ -3,8 +3,6 @@
 Nothing is imported here but Python's own modules, so that a command can answer signals from its first moment.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
@@ -59,8 +57,7 @@ def command(said: Callable[[KeyboardInterrupt], str] = what_happened) -> Iterato
 
     Signals that the caller ignores (`nohup`) or handles are left to it. During the cleaning up a second one is ignored, but for Ctrl-C.
 
-    Args:
-        said: the line to print where a signal ends the program at once (`loading`).
+    `said`: the line to print where a signal ends the program at once (`loading`).
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -43,7 +43,7 @@ def measure(opened: Opened, view: str) -> dict[str, object]:
     page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
     return {
         "view": view,
-        "megabytes": round(opened.weight(), 2),
+        "megabytes": opened.weight(),
         "poor contrast": page.evaluate(CONTRAST),
         "tab stops": page.evaluate(STOPS),
         "broken links": broken_links(page),
@@ -59,4 +59,4 @@ def record(name: str, views: list[dict[str, object]]) -> None:
     with FileLock(TABLE.with_suffix(".lock")):
         others = pd.read_csv(TABLE) if TABLE.exists() else rows[:0]
         table = pd.concat([others[others["page"] != name], rows]).sort_values(["page", "view"], kind="stable")
-        table.to_csv(TABLE, index=False)
+        table.round({"megabytes": 2}).to_csv(TABLE, index=False)

@@ -7,8 +7,6 @@ python -m pruning_phases_book browser             # say which browser prints it
 python -m pruning_phases_book networks [--out F]  # train the networks of the third live figure again
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 

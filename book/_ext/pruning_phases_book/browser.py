@@ -1,7 +1,5 @@
 """Finds a Chromium browser and opens it, cut off from every network."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -5,8 +5,6 @@ shows it as in the light, on white. Greys turn round; colours keep their hue and
 (cells, and the lines and words on them) stays as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +90,7 @@ def with_dark_colors(svg: str) -> str:
             if style := node.get("style"):
                 node.set("style", style.replace(": #", ":#"))  # the same, and not found below
     found = sorted({pair for node in picture.iter() for pair in _COLOR.findall(node.get("style", ""))})
+    picture.remove(picture.find(f"{_SVG}metadata"))  # weighs more than the style
     rules = [f'[style*="{kind}: {color}"]{{{kind}:{in_the_dark(color)}!important}}' for kind, color in found]
     style = ElementTree.SubElement(picture.find(f"{_SVG}defs"), f"{_SVG}style")
     style.text = f"@media (prefers-color-scheme:dark){{svg{{fill:{in_the_dark('#000000')}}}{''.join(rules)}}}"

@@ -1,7 +1,5 @@
 """What a reader can take along: the source, the pictures and tables of figures, notebooks with numbers in their text."""
 
-from __future__ import annotations
-
 import base64
 import subprocess
 import tarfile

@@ -1,7 +1,5 @@
 """Figures that no notebook draws (`python -m pruning_phases_book drawings book/assets`): Fig. 1, the headline figure, sketches."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import matplotlib.pyplot as plt

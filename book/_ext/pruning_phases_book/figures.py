@@ -10,8 +10,6 @@ The extension also gives names to what the line links to: the cell of parameters
 cell that draws each figure (``code-FIGURE``).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from docutils import nodes

@@ -1,7 +1,5 @@
 """What helps readers find things: meanings at links to the glossary, addresses of figures that last, what a search finds and shows."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

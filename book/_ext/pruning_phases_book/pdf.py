@@ -1,7 +1,5 @@
 """Prints the book: Sphinx makes one long page of the same sources, a browser prints it, twice, so that the contents know their pages."""
 
-from __future__ import annotations
-
 import html
 import io
 import subprocess

@@ -4,8 +4,6 @@ Written at every build from three sources: the records that runs of notebooks le
 (``book/sections/*.provenance.json``), the manifests of the shipped data, and the machine of the build.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import json

@@ -1,15 +1,12 @@
 """The table of verdicts for a page of the book: HTML for browsers, LaTeX for print, plain text for everything else."""
 
-from __future__ import annotations
-
 import re
 from html import escape
 
 import pandas as pd
 
 from pruning_phases.claims.table import ALL
-from pruning_phases.claims.text import CHANGED, as_text, both_counts, interval
-from pruning_phases.claims.words import TOPICS
+from pruning_phases.claims.text import CHANGED, TOPICS, as_text, both_counts, interval
 
 PAGES = {
     "01_phase_diagram": "phase diagram",

@@ -1,7 +1,5 @@
 """First sentences of answers, in words that a newcomer understands, chosen by results like those of `claims.sentences`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 
@@ -21,9 +19,8 @@ def _points(count: int) -> str:
 def line_cut(line: pd.DataFrame, crossing: pd.DataFrame) -> str:
     """What a line through the phases shows.
 
-    Args:
-        line: the points of one p_eval, from `observables.classify`: p_train, phase.
-        crossing: the significant changes of sign along it, from `observables.sign_changes`: position, error, significance.
+    `line`: the points of one p_eval, from `observables.classify`: p_train, phase; `crossing`: the significant changes of sign along it,
+    from `observables.sign_changes`: position, error, significance.
     """
     counts = line.sort_values("p_train").groupby("phase", sort=False, observed=True).size()
     met = [(name, count) for name, count in counts.items() if name in _DATA]
@@ -170,8 +167,7 @@ def fluctuations(
 def choices(numbers: Mapping[str, float]) -> str:
     """Whether other choices of the protocol would have led to other conclusions.
 
-    Args:
-        numbers: `sensitivity.counts`, and border_low and border_high, the ends of where the border lies at p_train = 0.
+    `numbers`: `sensitivity.counts`, and border_low and border_high, the ends of where the border lies at p_train = 0.
     """
     every, survive, contradicted = (int(numbers[f"n_{name}"]) for name in ("conclusions", "surviving", "contradicted"))
     first = (
@@ -189,9 +185,8 @@ def choices(numbers: Mapping[str, float]) -> str:
 def method(numbers: Mapping[str, float]) -> str:
     """Whether the collapse finds known answers.
 
-    Args:
-        numbers: `calibration.coverage_range`; xy_algebraic, the cases of the XY model, a BKT transition, in which the algebraic form fits
-            better, of xy_cases.
+    `numbers`: `calibration.coverage_range`; xy_algebraic, the cases of the XY model, a BKT transition, in which the algebraic form fits
+    better, of xy_cases.
     """
     bias, low, high = numbers["bias"], numbers["bootstrap_low"], numbers["bootstrap_high"]
     wrong, cases = int(numbers["xy_algebraic"]), int(numbers["xy_cases"])
@@ -215,8 +210,7 @@ def method(numbers: Mapping[str, float]) -> str:
 def atlas(numbers: Mapping[str, int]) -> str:
     """How many statements depend on the protocol.
 
-    Args:
-        numbers: n_statements, and of these n_always, n_uncontradicted, n_depends and n_never, in the order of `atlas.KINDS`.
+    `numbers`: n_statements, and of these n_always, n_uncontradicted, n_depends and n_never, in the order of `atlas.KINDS`.
     """
     every, depends = numbers["n_statements"], numbers["n_depends"]
     share = "Most" if 2 * depends > every else "Some" if 4 * depends > every else "Few" if depends else "None"

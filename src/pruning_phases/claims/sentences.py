@@ -4,8 +4,6 @@ A page states in words what its table holds. Words that were typed once go on sa
 sentence is picked by the table it speaks of. Plain text, so that pages can paste it with ``glue``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -58,8 +56,7 @@ def transition(regime: pd.DataFrame, everything: pd.DataFrame, stable: int) -> s
 def beside_half(table: pd.DataFrame) -> str:
     """The closed contours of nu beside 1/2; the paper finds nu above 1/2 at every p_train.
 
-    Args:
-        table: `collapse.fit_table`.
+    `table`: `collapse.fit_table`.
     """
     closed = table[table["status"] == "ok"]
     above = int((closed["nu_contour_low"] > 0.5).sum())
@@ -81,8 +78,7 @@ def beside_half(table: pd.DataFrame) -> str:
 def quality_trend(table: pd.DataFrame) -> str:
     """The rank correlation of chi-squared with p_train; the paper finds chi-squared growing.
 
-    Args:
-        table: `collapse.fit_table` of rates with equally many realizations.
+    `table`: `collapse.fit_table` of rates with equally many realizations.
     """
     if len(table) < 4:
         return "There are too few rates to speak of a trend of χ²."
@@ -97,8 +93,7 @@ def quality_trend(table: pd.DataFrame) -> str:
 def convergence(laws: pd.DataFrame) -> str:
     """Do the crossings of neighbouring sizes converge?
 
-    Args:
-        laws: `collapse.hypothesis_lines`.
+    `laws`: `collapse.hypothesis_lines`.
     """
     found = laws.groupby("p_train")["convergence"].first().value_counts()
     n, settle, drift = int(found.sum()), int(found.get("converge", 0)), int(found.get("drift on", 0))
@@ -118,9 +113,7 @@ def convergence(laws: pd.DataFrame) -> str:
 def first_crossing(laws: pd.DataFrame, later: pd.DataFrame) -> str:
     """Does the answer of `convergence` hang on the crossing of the smallest sizes?
 
-    Args:
-        laws: `collapse.hypothesis_lines`.
-        later: the same with ``skip=1``.
+    `laws`: `collapse.hypothesis_lines`; `later`: the same with ``skip=1``.
     """
     before, after = (table.groupby("p_train")["convergence"].first() for table in (laws, later))
     settled = before[before.isin(["converge", "drift on"])]
@@ -144,8 +137,7 @@ def corrections(table: pd.DataFrame) -> str:
     Read are the rows with the smallest n_min of every p_train: on data with a known correction they find p_c, while the sizes of the
     regime alone hardly tell how fast the correction dies out (`tests/test_regime.py`).
 
-    Args:
-        table: `collapse.corrected_table`.
+    `table`: `collapse.corrected_table`.
     """
     rows = table.sort_values("n_min").groupby("p_train").head(1) if len(table) else table
     fits = rows[(rows["status"] == "ok") & (rows["K"] > 0)] if len(rows) else rows
@@ -170,9 +162,7 @@ def effect_of_l0(scan: pd.DataFrame, sizes: Sequence[float]) -> str:
 
     nu follows l0 if the product nu <ln(N/l0)> is what stays the same.
 
-    Args:
-        scan: `collapse.scan_l0`.
-        sizes: distinct N of the points fitted.
+    `scan`: `collapse.scan_l0`; `sizes`: distinct N of the points fitted.
     """
     fits = scan[scan["status"] != "edge"]
     if len(fits) < 2:
@@ -198,8 +188,7 @@ def effect_of_l0(scan: pd.DataFrame, sizes: Sequence[float]) -> str:
 def which_form(comparison: pd.DataFrame) -> str:
     """The verdicts between the BKT-like and the algebraic form.
 
-    Args:
-        comparison: `collapse.compare_lines`.
+    `comparison`: `collapse.compare_lines`.
     """
     verdicts = comparison.groupby("p_train")["verdict"].first()
     n, bkt, algebraic = len(verdicts), int((verdicts == "BKT").sum()), int((verdicts == "algebraic").sum())
@@ -259,8 +248,7 @@ def power_laws(regime: pd.DataFrame, everything: pd.DataFrame, n_min: float | No
 def protocols(tables: Mapping[str, pd.DataFrame]) -> str:
     """The transition under the protocols for which there are results; nothing to say for one of them.
 
-    Args:
-        tables: `collapse.fit_table` in the scaling regime by protocol, the book's own first.
+    `tables`: `collapse.fit_table` in the scaling regime by protocol, the book's own first.
     """
     if len(tables) < 2:
         return ""
@@ -289,8 +277,7 @@ def protocols(tables: Mapping[str, pd.DataFrame]) -> str:
 def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """How the arithmetic rate depends on the shape of a batch.
 
-    Args:
-        curves: measured points by what was varied, each with ``value`` of that and ``flop_per_s``, as `plotting.speed_curve` draws them.
+    `curves`: measured points by what was varied, each with ``value`` of that and ``flop_per_s``, as `plotting.speed_curve` draws them.
     """
     names = {
         "networks": "the number of networks in a batch",
@@ -316,8 +303,7 @@ def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 def own_table(table: pd.DataFrame) -> str:
     """What a collapse of one's own points says.
 
-    Args:
-        table: `CollapseFit.summary` of every form, with a column `in_regime`: whether its rule chose the points.
+    `table`: `CollapseFit.summary` of every form, with a column `in_regime`: whether its rule chose the points.
     """
     said = []
     for _, row in table.iterrows():
@@ -341,8 +327,7 @@ def own_table(table: pd.DataFrame) -> str:
 def own_verdict(verdict: str) -> str:
     """Which form one's own points prefer.
 
-    Args:
-        verdict: `collapse.which_ansatz`; empty where nothing was compared.
+    `verdict`: `collapse.which_ansatz`; empty where nothing was compared.
     """
     return {
         "": "There is nothing to resample: that needs a column realization.",

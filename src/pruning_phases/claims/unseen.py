@@ -1,7 +1,5 @@
 """Rules that changed after results had been seen, tried on results that were not used to choose them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -9,7 +7,7 @@ import pandas as pd
 
 from pruning_phases.claims.dropout import CLAIMS
 from pruning_phases.claims.engine import DECIDED, known_claims
-from pruning_phases.claims.studies.study import Study
+from pruning_phases.claims.studies.pieces import Shipped
 from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
@@ -17,7 +15,7 @@ from pruning_phases.runs.results import SHIPPED_FILES
 from pruning_phases.runs.store import read_compact
 
 NOT_YET = "not yet"
-ATLAS = Study("atlas", (), {})
+ATLAS = Shipped("atlas")
 ATLAS_PROTOCOLS = {"lr0.001_b32_best": "mini-batch 32", "lr0.003_b128_best": "learning rate × 3"}
 """Protocols of the atlas that differ from the base in one value, named before any of their results was seen."""
 DEFORMED = "deformed images"
@@ -40,8 +38,7 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
         protocol: its name.
         others: take along the shipped results of the other `config.PROTOCOLS` and of the atlas.
 
-    Returns:
-        Tables by name, the one that was seen first.
+    Returns tables by name, the one that was seen first.
     """
     half = rows[rows["n_train"].isin(N_HALF_OCTAVES)]  # fewer than a regime needs cannot be judged
     tables: dict[str, pd.DataFrame | None] = {
@@ -71,15 +68,9 @@ def held_out(
     Args:
         tables: results by name, as of `data_sets`; None or no rows: not there yet.
         claims: slugs; None: those whose rule changed.
-        n_bootstrap: resamples of every fit.
-        seed: of the resampling.
 
-    Returns:
-        One row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
-
-    Raises:
-        ConfigError: an unknown claim.
-        ValueError: no table, or one that holds no results.
+    Returns one row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
+    Raises ConfigError: an unknown claim. Raises ValueError: no table, or one that holds no results.
     """
     chosen = [claim.slug for claim in CLAIMS if claim.changed] if claims is None else list(claims)
     blank = _blank(chosen)

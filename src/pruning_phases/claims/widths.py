@@ -3,20 +3,15 @@
 Measures for the claims of `claims.endless`, and the tables behind its page.
 """
 
-from __future__ import annotations
-
 import itertools
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.endless_evidence import Evidence
 from pruning_phases.claims.engine import Finding
 from pruning_phases.claims.intervals import Undecidable, mean_of
 from pruning_phases.config import Training
-
-if TYPE_CHECKING:
-    from pruning_phases.claims.endless import Evidence
 
 BEYOND = 0.7
 """p_eval well inside dementia: a tenth above the crossing."""
@@ -139,19 +134,17 @@ def closest_power(table: pd.DataFrame) -> float:
     defined, over all p_eval and ordered pairs of widths, on a grid of a in `POWERS`. NaN where it is least at an end of the range, or where
     less than `MIN_SHARED` points of a pair can be compared.
 
-    Args:
-        table: columns parameters, p_eval, n_train, alpha.
+    `table`: columns parameters, p_eval, n_train, alpha.
     """
     grid = np.linspace(*POWERS, N_POWERS)
     curves = table.pivot_table(index=["parameters", "n_train"], columns="p_eval", values="alpha")
-    curves = {p: curve.droplevel(0) for p, curve in curves.groupby(level=0)}
+    curves = {p: (np.log(one.index.get_level_values(1)), one.to_numpy().T) for p, one in curves.groupby(level=0)}
     misfit = np.zeros(len(grid))
-    for (p, own), (q, other) in itertools.permutations(curves.items(), 2):
-        x, y = np.log(own.index.to_numpy()), np.log(other.index.to_numpy())
+    for (p, (x, own)), (q, (y, other)) in itertools.permutations(curves.items(), 2):
         for k, a in enumerate(grid):
             at = x - a * np.log(p / q)
             inside = (at >= y[0]) & (at <= y[-1])
-            shared = [np.interp(at[inside], y, other[p_eval]) - own.loc[inside, p_eval] for p_eval in own]
+            shared = [np.interp(at[inside], y, theirs) - ours[inside] for ours, theirs in zip(own, other, strict=True)]
             misfit[k] += np.mean(np.square(shared)) if inside.sum() >= MIN_SHARED else np.inf
     k = int(np.argmin(misfit))
     return float(grid[k]) if 0 < k < len(grid) - 1 and np.isfinite(misfit[k - 1 : k + 2]).all() else np.nan

@@ -1,14 +1,12 @@
 """Figures of the page on speed, from the record that `make bench` writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, log_axis, styled
+from pruning_phases.plotting.style import PHASE_COLORS, log_axis, on_axes
 
 CONTESTANTS = {
     "engine": "engine",
@@ -27,18 +25,14 @@ AXIS_LABELS = {
 }
 
 
-@styled
+@on_axes
 def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | None = None) -> Axes:
     """Bars of the samples·networks per second of the engine, its peers and the ceilings, slowest at the bottom.
 
     Where the record has both, a contestant has two bars: one process that uses all cores, and a process on each core.
 
-    Args:
-        record: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured.
-        ax: axes to draw on.
-
-    Raises:
-        ValueError: none of the names is in the record.
+    `record`: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured. Raises
+    ValueError: none of the names is in the record.
     """
     each = record.get("per_core", {})
     one = {name: record[name] for name in CONTESTANTS if name in record}
@@ -52,7 +46,6 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
         [(CONTESTANTS[n], of[n] / 1e3, kind) for kind, of in measured.items() for n in names if n in of],
         columns=["name", "rate", "kind"],
     )
-    ax = axes_or_new(ax)
     palette = [PHASE_COLORS["eumentia"], PHASE_COLORS["dementia"]][: bars["kind"].nunique()]
     sns.barplot(bars, x="rate", y="name", hue="kind", palette=palette, saturation=1, legend=bool(each), ax=ax)
     if each:
@@ -64,21 +57,15 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
     return ax
 
 
-@styled
+@on_axes
 def speed_curve(points: Sequence[Mapping[str, float]], name: str, ax: Axes | None = None) -> Axes:
     """Arithmetic rate of the engine in GFLOP/s against one thing that is varied.
 
-    Args:
-        points: mappings with value and flop_per_s.
-        name: what is varied: networks, width, depth or n_train.
-        ax: axes to draw on.
-
-    Raises:
-        ValueError: another name.
+    `points`: mappings with value and flop_per_s; `name`: what is varied: networks, width, depth or n_train. Raises ValueError: another
+    name.
     """
     if name not in AXIS_LABELS:
         raise ValueError(f"name = {name!r}: choose one of {', '.join(AXIS_LABELS)}")
-    ax = axes_or_new(ax)
     rates = [point["flop_per_s"] / 1e9 for point in points]
     sns.lineplot(x=[point["value"] for point in points], y=rates, marker="o", color=PHASE_COLORS["eumentia"], ax=ax)
     if name != "depth":

@@ -1,7 +1,5 @@
 """The stability map: what a fit gives for every smallest size and every window."""
 
-from __future__ import annotations
-
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -9,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pruning_phases.collapse import Regime
-from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import size_label
-from pruning_phases.plotting.style import axes_or_new, panels, styled
+from pruning_phases.plotting.style import on_axes, panels, styled
 
+RATE = r"$p_\mathrm{eval}$"
 FILLS = {"ok": "#cfe0f1", "split": "#e9f0f7", "open": "#fbe6cc", "edge": "#dddddd", "too few": "#ffffff"}
 """Background of a cell by the status of its fit; light, so that the numbers on it stay readable, and different in greyscale."""
 WORDS = {"ok": "closed", "split": "split", "open": "open", "edge": "edge"}
@@ -26,9 +24,9 @@ def _cell(row: pd.Series) -> str:
     return "\n".join([WORDS[row["status"]] + " ●" * bool(row["stable"]), f"{row['p_c']:.2f}", *short])
 
 
-@styled
+@on_axes
 def stability_grid(
-    table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None, parameter: str = P_EVAL
+    table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None, parameter: str = RATE
 ) -> Axes:
     """Fits of one ansatz as cells: smallest size (across) by half-width of the window (up), each with its status and numbers.
 
@@ -37,19 +35,16 @@ def stability_grid(
 
     Args:
         table: from `collapse.stability_map`, rows of one ansatz; smallest sizes for which nothing can be fitted are left out.
-        ax: axes to draw on (None: a new figure).
         chosen: the regime, to be framed.
         parameter: label of the control parameter.
 
-    Raises:
-        ValueError: rows of several ansätze.
+    Raises ValueError: rows of several ansätze.
     """
     if table["ansatz"].nunique() > 1:
         raise ValueError(f"one map shows one ansatz, got {', '.join(table['ansatz'].unique())}")
     fitted = table[table["status"] != "too few"]
     if fitted.empty:  # a map of blanks says so best
         fitted = table
-    ax = axes_or_new(ax)
     cells = table[table["n_min"].isin(fitted["n_min"])]
     cells = cells.assign(text=cells.apply(_cell, axis=1), code=cells["status"].map(list(FILLS).index))
     grid = cells.pivot(index="half_width", columns="n_min", values=["code", "text"]).sort_index(ascending=False)
@@ -68,7 +63,7 @@ def stability_grid(
 
 
 @styled
-def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, parameter: str = P_EVAL) -> Figure:
+def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, parameter: str = RATE) -> Figure:
     """`stability_grid` of every ansatz in the table, one below the other, titled with its name."""
     labels = list(dict.fromkeys(table["ansatz"]))
     figure, axes = panels(len(labels), columns=1, height=3.1, width=7.2)

@@ -1,7 +1,6 @@
 """The common look: colours, font sizes, figures of panels."""
 
-from __future__ import annotations
-
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -81,9 +80,23 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def axes_or_new(ax: Axes | None) -> Axes:
-    """The axes given, or those of a new figure of one panel."""
-    return ax if ax is not None else panels(1)[1][0]
+def on_axes(function: Callable[P, R]) -> Callable[P, R]:
+    """As `styled`; the function gets, where its `ax` is None or not given, the axes of a new figure of one panel."""
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs)
+        if given.arguments.get("ax") is not None:
+            return function(*args, **kwargs)
+        given.arguments["ax"] = ax = panels(1)[1][0]
+        try:
+            return function(*given.args, **given.kwargs)
+        except Exception:
+            plt.close(ax.figure)  # what was refused leaves no empty figure
+            raise
+
+    return styled(wrapper)
 
 
 @styled
@@ -99,11 +112,7 @@ def panels(
         width: of a panel, inches; a single panel is made 1.4 times as wide.
         letters: put (a), (b), ... at the upper left when there is more than one panel.
 
-    Returns:
-        The figure and the list of its n axes.
-
-    Raises:
-        ValueError: n or columns below 1.
+    Returns the figure and the list of its n axes. Raises ValueError: n or columns below 1.
     """
     if n < 1 or columns < 1:
         raise ValueError(f"panels(n={n}, columns={columns}): both must be at least 1")

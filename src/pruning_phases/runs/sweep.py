@@ -1,7 +1,5 @@
 """What a sweep lacks is computed: plan the missing networks, hand them to an executor, go on where workers were lost."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import re
@@ -18,7 +16,7 @@ from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
 from pruning_phases.runs.jobs import BatchReport, Settings, run_batches
-from pruning_phases.runs.planning import Job, Plan, plan
+from pruning_phases.runs.planning import Job, plan, why_again
 from pruning_phases.runs.progress import LOG, Progress
 from pruning_phases.runs.store import Store, StoreWarning, default_store
 
@@ -84,19 +82,6 @@ def run(
             ) from lost
     stores.warn_of_diverged(store.diverged(sweep) & asked, total)
     return total
-
-
-def why_again(todo: Plan, sweep: Sweep, store: Store) -> str:
-    """Why networks of a plan are trained although the store has them."""
-    covered = store.coverage(sweep.training)
-    p_eval = sorted(
-        {p for one in todo.retrained for p in sweep.evaluation.p_eval if p not in {q for _, q, _ in covered[one]}}
-    )
-    lacking = f"p_eval = {', '.join(f'{p:g}' for p in p_eval)}" if p_eval else f"{sweep.evaluation.passes} passes"
-    return (
-        f"{len(todo.retrained)} networks are in {store.folder} without {lacking}, and their weights were not kept: "
-        "they are trained again (keep weights, and later only the evaluation is run)"
-    )
 
 
 def placed(device: str, executor: str) -> tuple[str, Choice]:

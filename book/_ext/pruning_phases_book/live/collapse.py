@@ -4,8 +4,6 @@ The page computes chi-squared itself, with the formula of `collapse.quality`, fr
 of the same rounded points. It begins with the sizes and the window of the scaling regime.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

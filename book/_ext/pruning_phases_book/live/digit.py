@@ -1,7 +1,5 @@
 """The pruned digit: trained networks that the page itself prunes at random, and asks for the class of an image."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The plane as it develops: slide the epoch and see the exponent over evaluation dropout, and the border between the phases, move."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The mask of the first layer as it empties: slide the share of connections left, see which of them are there and what the network does."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pruning_phases.claims.studies.magnitude.closeup import Closeup, load_closeup

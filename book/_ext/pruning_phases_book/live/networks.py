@@ -9,8 +9,6 @@ exactly the weights on the page.
 Shapes: K networks, H = 100 neurons in each of two hidden layers, X = 24 · 24 pixels, C = 10 classes, E values of p_eval.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io

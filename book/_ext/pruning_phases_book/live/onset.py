@@ -1,7 +1,5 @@
 """The deep linear network to drag: its energy landscape at a penalty, and the way it goes over the edge and back."""
 
-from __future__ import annotations
-
 import numpy as np
 import seaborn as sns
 

@@ -1,7 +1,5 @@
 """The book's colours and markers as plain data, for light and dark pages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import matplotlib as mpl

@@ -1,7 +1,5 @@
 """The phase diagram to point at: every point's exponent, accuracy and phase, its power law and the cuts through it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

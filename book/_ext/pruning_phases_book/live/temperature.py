@@ -1,7 +1,5 @@
 """The plane at a temperature: divide all logits by one number, slide it, see where more data still hurt."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """What studies share that are made of pieces: pieces computed in order, those that lack networks named, the table with its manifest."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os
@@ -37,11 +35,32 @@ class Piece(Protocol):
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """A study made of pieces: what it computes, and its table, as computed and as the repository ships it."""
+class Shipped:
+    """A table that the repository ships."""
 
     name: str
-    """Of its package, and of the shipped files."""
+    """Of its file, of the study, and of its package."""
+
+    @property
+    def shipped(self) -> Path:
+        """Shipped table; its manifest lies beside it."""
+        return REPOSITORY / "data" / f"{self.name}.parquet"
+
+    @property
+    def target(self) -> str:
+        """What `make` calls the study."""
+        return self.name.replace("_", "-")
+
+    def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
+        """A shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
+        manifest, content = verified(path or self.shipped, self.target)
+        return pd.read_parquet(io.BytesIO(content)), manifest
+
+
+@dataclass(frozen=True)
+class Pieces(Shipped):
+    """A study made of pieces: what it computes, and its table, as computed and as the repository ships it."""
+
     every: Sequence[Piece]
     """In the order in which they are computed."""
     smoke: Sequence[Piece]
@@ -57,11 +76,13 @@ class Pieces:
     """Whether the weights of a piece are kept, to be looked at by `rows`."""
     besides: Callable[[bool], list[pd.DataFrame]] = lambda smoke: []
     """Tables that need no networks, below those of the pieces; True: small ones."""
+    group: str = ""
+    """Of the package, the command and the store, where a study has several tables."""
 
     @property
-    def shipped(self) -> Path:
-        """Shipped table; its manifest lies beside it."""
-        return REPOSITORY / "data" / f"{self.name}.parquet"
+    def target(self) -> str:
+        """What `make` calls the study."""
+        return (self.group or self.name).replace("_", "-")
 
     def run(self, store: str | os.PathLike[str], report: Callable[[str], None] = SAY, smoke: bool = False) -> None:
         """Compute what `store` lacks, piece by piece."""
@@ -114,23 +135,21 @@ class Pieces:
         check_table(path)
         table = self.collect(store, pieces, partial)
         single = [] if self.exact is None else table.select_dtypes("float64").columns.difference([*self.exact])
-        every, used, described, n_asked, n_done = store.parts(), [], [], 0, 0
+        used, described, n_asked, n_done = [], [], 0, 0
         for piece in pieces:
             sweep, done = piece.sweep, store.done(piece.sweep)
             n_asked, n_done = n_asked + len(sweep.networks()), n_done + len(done)
-            parts = [
-                part for part in every if part.protocol == sweep.training.protocol and done.intersection(part.networks)
-            ]
+            parts = store.parts_of(sweep, done)
             used += parts
             own = {"protocol": sweep.training.protocol, "sweep": sweep.to_dict(), "wall_time_s": wall_time(parts)}
             described.append({"variant": piece.variant, **self.described(piece, len(done)), **own})
         counts = {"networks": n_done, "networks_of_study": n_asked, "pieces": described}
         table = table.astype(dict.fromkeys(single, np.float32))
-        return write(path, table, f"make {self.name.replace('_', '-')}", used, replace, **counts)
+        return write(path, table, f"make {self.target}", used, replace, **counts)
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
         """A shipped table, accuracies in double precision, and its manifest. Raises as `load`."""
-        table, manifest = load(path or self.shipped, self.name.replace("_", "-"))
+        table, manifest = super().load(path)
         return table.astype({name: float for name in table if name == "accuracy"}), manifest
 
     def results(self, preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -148,8 +167,12 @@ class Pieces:
 
     def main(self) -> None:
         """The command of the study: compute it, going on where it was stopped, and write its table."""
-        parser = argparse.ArgumentParser(prog=f"python -m {__package__}.{self.name}", description=Pieces.main.__doc__)
-        parser.add_argument("--store", default=f"store/{self.name}", help="folder of the trained networks")
+        parser = argparse.ArgumentParser(
+            prog=f"python -m {__package__}.{self.group or self.name}", description=Pieces.main.__doc__
+        )
+        parser.add_argument(
+            "--store", default=f"store/{self.group or self.name}", help="folder of the trained networks"
+        )
         parser.add_argument("--partial", action="store_true", help="write what is there, without computing")
         chosen = parser.parse_args()
         if not chosen.partial:
@@ -168,9 +191,3 @@ def write(path: Path, table: pd.DataFrame, command: str, parts: Sequence[Part], 
     manifest = {"command": command, "rows": len(table), **more, "computed_by": origins(parts)}
     write_table(path, table.to_parquet(compression="zstd", compression_level=19, index=False), manifest, replace)
     return manifest
-
-
-def load(path: Path, name: str) -> tuple[pd.DataFrame, dict]:
-    """A shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
-    manifest, content = verified(path, name)
-    return pd.read_parquet(io.BytesIO(content)), manifest

@@ -1,7 +1,5 @@
 """Tables and sentences for the pages on more data, other data and time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -356,10 +354,7 @@ def transition_table(
 ) -> pd.DataFrame:
     """The BKT-like fit in the scaling regime of every line that has one (`collapse.interval_table`), by data and p_train.
 
-    Args:
-        found: the tables.
-        variants: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
-        n_bootstrap: resamples of the realizations.
+    `found`: the tables; `variants`: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
     """
     rates, tables = None, {}
     for variant in variants:

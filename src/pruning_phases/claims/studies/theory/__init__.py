@@ -9,7 +9,7 @@ from pruning_phases.claims.studies.theory.causes import (
     stopping_table,
     turning,
 )
-from pruning_phases.claims.studies.theory.study import cooling, evidence, ship
+from pruning_phases.claims.studies.theory.study import cooling, evidence
 from pruning_phases.claims.studies.theory.tables import (
     PARTS,
     TERMS,

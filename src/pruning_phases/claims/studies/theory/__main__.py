@@ -1,9 +1,7 @@
-"""``python -m pruning_phases.claims.studies.theory``: train and measure what is missing, and write the shipped table."""
+"""``python -m pruning_phases.claims.studies.theory``: `Pieces.main` of the tables of this study."""
 
-from pathlib import Path
-
-from pruning_phases.claims.studies.theory import ship
+from pruning_phases.claims.studies.theory.study import COOLED, MORE, STUDY
 
 if __name__ == "__main__":
-    manifest = ship(Path("store", "theory"))
-    print(f"{manifest['rows']} rows")
+    for part in (STUDY, MORE, COOLED):
+        part.main()

@@ -1,33 +1,26 @@
 """The study carried out: networks trained and kept, their logits under pruning measured and predicted; one table."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases import streams, theory
-from pruning_phases.claims.studies import pieces
+from pruning_phases.claims.studies.pieces import SAY, Pieces
 from pruning_phases.claims.theory import N_MIN, OCTAVES, Evidence
-from pruning_phases.config import ConfigError, Network, Sweep, Training, preset
+from pruning_phases.config import Network, Sweep, Training, preset
 from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, noisy_logits
 from pruning_phases.observables import temperature
-from pruning_phases.outputs import check_table, write_durably
-from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs import sweep as sweeps
+from pruning_phases.outputs import write_durably
 from pruning_phases.runs import weights
 from pruning_phases.runs.results import results
-from pruning_phases.runs.store import Store, default_store
+from pruning_phases.runs.store import Store
 
-SHIPPED = REPOSITORY / "data" / "theory.parquet"
-MORE = SHIPPED.with_name("theory_more.parquet")  # deeper networks, last weights
-COOLED = SHIPPED.with_name("theory_temperatures.parquet")
 FAST = 0.01  # the larger learning rate: there the crossing drifts least often
 P_EVAL = tuple(k / 20 for k in range(20))
 PASSES = 2  # over all test images; validation images have one
@@ -41,18 +34,41 @@ _P_TRAIN = (0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
 _SHIPPED = preset("laptop").override(n_train=_SIZES, p_train=_P_TRAIN, p_eval=P_EVAL, realizations=3)
 _SMOKE = preset("smoke").override(n_train=(250, 1_000), p_train=(0, 0.2), p_eval=(0, 0.3, 0.6, 0.7, 0.9))
-SWEEPS: dict[str, tuple[Sweep, ...]] = {
-    "shipped": (_SHIPPED, _SHIPPED.override(p_train=(0.05, 0.1, 0.2), learning_rate=FAST)),
-    "smoke": (_SMOKE, _SMOKE.override(p_train=(0.2,), learning_rate=FAST)),
-}
-"""Networks by preset. They are part of other sweeps too; what counts is that their weights are kept."""
-_DEEPER = _SHIPPED.override(depth=(3, 4), n_train=(4_000, 16_000), p_train=(0, 0.1, 0.2))
-_LAST = _SHIPPED.override(n_train=(4_000, 16_000), p_train=(0, 0.1), restore="last")
-MORE_SWEEPS: dict[str, tuple[Sweep, ...]] = {
-    "shipped": (_DEEPER, _LAST),
-    "smoke": (_SMOKE.override(depth=3, p_train=0.2), _SMOKE.override(p_train=0.2, restore="last")),
-}
-"""Those of `MORE`."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Networks of one protocol whose weights are kept, and how many test images their loss is predicted for."""
+
+    variant: str
+    sweep: Sweep
+    subset: int = SUBSET
+
+    @property
+    def words(self) -> str:
+        """Its protocol."""
+        return f"learning rate {self.sweep.training.learning_rate:g}, {self.sweep.training.restore} weights"
+
+
+def _pieces(base: Sweep, fast: Sweep, deeper: Sweep, last: Sweep, subset: int = SUBSET) -> tuple[Kept, ...]:
+    named = {"base": base, "fast": fast, "deeper": deeper, "last": last}
+    return tuple(Kept(name, sweep, subset) for name, sweep in named.items())
+
+
+_EVERY = _pieces(
+    _SHIPPED,
+    _SHIPPED.override(p_train=(0.05, 0.1, 0.2), learning_rate=FAST),
+    _SHIPPED.override(depth=(3, 4), n_train=(4_000, 16_000), p_train=(0, 0.1, 0.2)),
+    _SHIPPED.override(n_train=(4_000, 16_000), p_train=(0, 0.1), restore="last"),
+)
+_SMALL = _pieces(
+    _SMOKE,
+    _SMOKE.override(p_train=(0.2,), learning_rate=FAST),
+    _SMOKE.override(depth=3, p_train=0.2),
+    _SMOKE.override(p_train=0.2, restore="last"),
+    SMOKE_SUBSET,
+)
+"""Networks of the study, and small ones. They are part of other sweeps too; what counts is that their weights are kept."""
 
 
 def confidence(
@@ -178,91 +194,50 @@ def _of_kept(
     return pd.concat(tables).drop_duplicates(keys).sort_values(keys, ignore_index=True)
 
 
-def cooled_table(
-    store: Store, sweep: Sweep, data: Images, report: Callable[[str], None] = lambda line: None
-) -> pd.DataFrame:
+def _rows(store: Store, piece: Kept, rows: pd.DataFrame) -> pd.DataFrame:
+    training = piece.sweep.training
+    table = measured(store, piece.sweep, load(training.dataset), _said(piece), piece.subset)
+    return table.assign(restore=training.restore) if piece.variant in ("deeper", "last") else table
+
+
+def _cooled_rows(store: Store, piece: Kept, rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each kept network of a sweep, p_eval and temperature: `cooled`."""
-    settings = (sweep.evaluation.p_eval, PASSES, TEMPERATURES)
-    return _of_kept(store, sweep, data, "cooled", cooled, settings, report)
+    settings = (piece.sweep.evaluation.p_eval, PASSES, TEMPERATURES)
+    data = load(piece.sweep.training.dataset)
+    table = _of_kept(store, piece.sweep, data, "cooled", cooled, settings, _said(piece))
+    return table.drop(columns=["depth", "width", "learning_rate"])
 
 
-def ship(
-    store: Store | str | os.PathLike[str],
-    path: Path | None = None,
-    *,
-    chosen: str = "shipped",
-    executor: str = "auto",
-    report: Callable[[str], None] = print,
-) -> dict:
-    """Train what `store` lacks, measure, and write the tables: `path`, and those of `MORE` and `COOLED` beside it.
-
-    Returns the manifest of the first.
-
-    Raises as `runs.run` and `outputs.write_table`; an impossible path is refused before any work.
-    """
-    path, store = path or SHIPPED, store if isinstance(store, Store) else Store(store)
-    subset, manifests = SUBSET if chosen == "shipped" else SMOKE_SUBSET, []
-    more, temperatures = path.with_name(MORE.name), path.with_name(COOLED.name)
-    todo = {path: SWEEPS[chosen], more: MORE_SWEEPS[chosen], temperatures: SWEEPS[chosen][:1]}
-    for target in todo:
-        check_table(target)
-    for target, asked in todo.items():
-        tables, parts = [], []
-        for sweep in asked:
-            own = sweep.training
-            report(
-                f"{target.stem}, learning rate {own.learning_rate:g}, {own.restore}: {len(sweep.networks())} networks"
-            )
-            sweeps.run(sweep, store, executor, keep_weights=True)
-            data = load(own.dataset)
-            if target is temperatures:
-                table = cooled_table(store, sweep, data, report)
-                tables.append(table.drop(columns=["depth", "width", "learning_rate"]))
-            else:
-                table = measured(store, sweep, data, report, subset)
-                tables.append(table.assign(restore=own.restore) if target is more else table)
-            networks = set(sweep.networks())
-            parts += [
-                part for part in store.parts() if part.protocol == own.protocol and networks.intersection(part.networks)
-            ]
-        table = pd.concat(tables, ignore_index=True)
-        small = table.select_dtypes("float64").columns.difference(["p_train", "p_eval", "learning_rate"])
-        table[small] = table[small].astype(np.float32)
-        described = {"sweeps": [sweep.to_dict() for sweep in asked], "wall_time_s": pieces.wall_time(parts)}
-        manifests.append(pieces.write(target, table, "make theory", parts, True, **described))
-    return manifests[0]
+def _said(piece: Kept) -> Callable[[str], None]:
+    return SAY if piece.subset == SUBSET else lambda line: None
 
 
-def evidence(
-    preset: str = "shipped", store: str | os.PathLike[str] | None = None, path: Path | None = None
-) -> Evidence:
+def _table(name: str, chosen: slice, rows: Callable[[Store, Kept, pd.DataFrame], pd.DataFrame] = _rows) -> Pieces:
+    return Pieces(
+        name, _EVERY[chosen], _SMALL[chosen], rows, lambda piece, n: {"words": piece.words, "networks": n},
+        exact=("p_train", "p_eval", "learning_rate"), kept=lambda piece: True, group="theory",
+    )  # fmt: skip
+
+
+STUDY = _table("theory", slice(2))
+MORE = _table("theory_more", slice(2, 4))  # deeper networks, last weights
+COOLED = _table("theory_temperatures", slice(1), _cooled_rows)
+
+
+def evidence(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> Evidence:
     """What the pages show: "shipped" reads the tables of the repository, "smoke" trains and measures small ones.
 
-    Raises ConfigError for another preset, StoreError if a table is missing or not the one of its manifest.
+    Raises as `Pieces.results`.
     """
-    path = _tables(preset, store, path)
-    rows, more = (pieces.load(one, "theory")[0] for one in (path, path.with_name(MORE.name)))
+    rows, more = (part.results(preset, store) for part in (STUDY, MORE))
     if preset == "smoke":
         return Evidence(rows, int(rows["n_train"].min()), more)
     return Evidence(rows, N_MIN, more, results(depth=2, width=100, n_train=OCTAVES, p_train=LINES))
 
 
-def cooling(
-    preset: str = "shipped", store: str | os.PathLike[str] | None = None, path: Path | None = None
-) -> pd.DataFrame:
+def cooling(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     """Losses of the base protocol's networks at `TEMPERATURES`: n_train, p_train, realization, p_eval, temperature, loss, slope (`cooled`).
 
     Arguments and errors as `evidence`.
     """
-    return pieces.load(_tables(preset, store, path).with_name(COOLED.name), "theory")[0]
-
-
-def _tables(preset: str, store: str | os.PathLike[str] | None, path: Path | None) -> Path:
-    if preset not in SWEEPS:
-        raise ConfigError(f"preset = {preset!r} is not possible here: choose {' or '.join(SWEEPS)}")
-    if preset == "smoke":
-        where = Path(store or default_store()) / "theory"
-        path = where / "tables" / SHIPPED.name  # a store takes every table in its own folder for results
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ship(where, path, chosen="smoke", report=lambda line: None)
-    return path or SHIPPED
+    return COOLED.results(preset, store)
