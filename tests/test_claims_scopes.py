@@ -425,9 +425,9 @@ def test_what_does_not_hold_and_where():
     )  # fmt: skip
     assert "“In dementia the accuracy falls to that of guessing, 1/10.”" in contradicted_in_words(table)
     words = regime_in_words(table)
-    assert "Only in the scaling regime: “In amentia the loss is that of guessing, ln 10.”" in words
-    assert "Over all N, but contradicted in the scaling regime: “That tells the phases apart" in words
-    assert "Over all N, but not decided by what the scaling regime leaves: “The critical testing" in words
+    assert "Reproduced in the scaling regime alone: “In amentia the loss is that of guessing, ln 10.”" in words
+    assert "Reproduced over all N, but contradicted in the scaling regime: “That tells the phases apart" in words
+    assert "Reproduced over all N, and not decided by what the scaling regime leaves: “The critical testing" in words
     assert "the other way round" in regime_in_words(verdict_table())
     numbers = tally(table)
     assert numbers["n_everywhere"] + numbers["n_regime_only"] == numbers["n_reproduced"] == len(CLAIMS) - 3

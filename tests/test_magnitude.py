@@ -17,7 +17,7 @@ from pruning_phases import streams
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training
 from pruning_phases.engine import size_of
 from pruning_phases.experiments import Group, magnitude, measures, pruned
-from pruning_phases.runs import planning, progress
+from pruning_phases.runs import planning
 from pruning_phases.runs.planning import plan
 from pruning_phases.runs.store import Store
 from pruning_phases.runs.sweep import run
@@ -254,10 +254,10 @@ def test_joined_chains_are_those_computed_one_by_one(tmp_path):
 
 def test_work_of_a_chain_counts_all_its_trainings():
     names, pass_ = tuple(NAMES[:1]), EVALUATION
-    epochs = progress.expected_epochs(names[0], TRAINING)
+    epochs = planning.expected_epochs(names[0], TRAINING)
     whole, rest = (planning.Job(names, pass_, (0, 1, 2, 3)[k:], start="file" if k else None) for k in (0, 1))
-    first, every = (progress.cost(names[0], TRAINING, dataclasses.replace(pass_, passes=n), epochs) for n in (1, 4))
-    each = (progress.cost(names[0], TRAINING, pass_, epochs + 2) - first) * 3
+    first, every = (planning.cost(names[0], TRAINING, dataclasses.replace(pass_, passes=n), epochs) for n in (1, 4))
+    each = (planning.cost(names[0], TRAINING, pass_, epochs + 2) - first) * 3
     assert whole.cost(TRAINING) == pytest.approx(every + each)
     assert rest.cost(TRAINING) < whole.cost(TRAINING)
 

@@ -32,8 +32,8 @@ def fitted(plane) -> pd.DataFrame:
 
 def test_standard_error_leaves_out_missing_realizations():
     y = np.array([[1.0, 2.0, 3.0, np.nan], [1.0, 2.0, 3.0, 9.0], [5.0, np.nan, np.nan, np.nan]])
-    assert obs.standard_error(y)[:2] == pytest.approx([1 / np.sqrt(3), stats.sem(y[1])])
-    assert np.isnan(obs.standard_error(y)[2])
+    assert obs.mean_and_error(y)[1][:2] == pytest.approx([1 / np.sqrt(3), stats.sem(y[1])])
+    assert np.isnan(obs.mean_and_error(y)[1][2])
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12))
@@ -100,7 +100,7 @@ def power_laws(n_curves, realizations, noise, alpha=0.3, seed=RNG_SEED) -> pd.Da
     rng = np.random.default_rng(seed)
     truth = 2.0 * (np.array(SIZES) / 1000) ** alpha
     y = truth[:, None, None] * np.exp(rng.normal(0, noise, (len(SIZES), n_curves, realizations)))
-    sem = obs.standard_error(y)
+    sem = obs.mean_and_error(y)[1]
     n, curve = np.meshgrid(SIZES, np.arange(n_curves), indexing="ij")
     return pd.DataFrame(
         {
@@ -183,7 +183,7 @@ def test_sharing_realizations_across_n_makes_the_error_conservative():
     for _ in range(300):
         luck = rng.normal(0, 0.1, (1, 16)) + rng.normal(0, 0.05, (len(SIZES), 16))
         y = np.exp(luck) * (np.array(SIZES)[:, None] / 1000) ** 0.3
-        table = pd.DataFrame({"n_train": SIZES, "mean": y.mean(axis=1), "sem": obs.standard_error(y)})
+        table = pd.DataFrame({"n_train": SIZES, "mean": y.mean(axis=1), "sem": obs.mean_and_error(y)[1]})
         fit = obs.exponents(table.assign(depth=2, width=100, p_train=0.0, p_eval=0.0))
         alphas.append(fit.loc[0, "alpha"])
         errors.append(fit.loc[0, "alpha_error"])

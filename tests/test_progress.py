@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pruning_phases.config import Network, Training, preset
-from pruning_phases.runs.planning import plan
-from pruning_phases.runs.progress import Progress, cost, expected_epochs
+from pruning_phases.runs.planning import cost, expected_epochs, plan
+from pruning_phases.runs.progress import Progress
 from pruning_phases.runs.store import Store
 
 LAPTOP = preset("laptop")

@@ -12,7 +12,7 @@ mpl.use("Agg")
 from tables import plane_table
 
 from pruning_phases import plotting
-from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim
+from pruning_phases.claims.engine import NEGATIVE, POSITIVE
 from pruning_phases.claims.studies import sensitivity
 from pruning_phases.claims.studies.sensitivity import (
     BASE,
@@ -21,6 +21,7 @@ from pruning_phases.claims.studies.sensitivity import (
     SWEEPS,
     VARIANTS,
     At,
+    conclusion,
     estimates,
     judge,
     shift_table,
@@ -134,10 +135,10 @@ def test_what_cannot_be_compared_is_refused():
 
 # Conclusions
 
-TRUE = Claim("true", "dementia at (0, 0.9)", POSITIVE, At("alpha", 0.0, 0.9))
-FALSE = Claim("false", "no dementia at 0.7", NEGATIVE, At("alpha_max", 0.7))
-LOST = Claim("lost", "border rises", POSITIVE, At("rise", 0.1))
-AMENTIA = Claim("amentia", "nothing learned", NEGATIVE, At("learned", 0.975))
+TRUE = conclusion("true", "dementia at (0, 0.9)", POSITIVE, At("alpha", 0.0, 0.9))
+FALSE = conclusion("false", "no dementia at 0.7", NEGATIVE, At("alpha_max", 0.7))
+LOST = conclusion("lost", "border rises", POSITIVE, At("rise", 0.1))
+AMENTIA = conclusion("amentia", "nothing learned", NEGATIVE, At("learned", 0.975))
 
 
 def test_verdicts_follow_the_truth(known):

@@ -14,8 +14,7 @@ from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
 from pruning_phases.engine import train
 from pruning_phases.runs import jobs, planning
-from pruning_phases.runs.planning import plan
-from pruning_phases.runs.progress import cost
+from pruning_phases.runs.planning import cost, plan
 from pruning_phases.runs.results import SHIPPED, results
 from pruning_phases.runs.store import Store
 from pruning_phases.runs.sweep import run

@@ -123,7 +123,7 @@ def test_a_table_in_the_store_s_form_is_not_copied(plane):
 
 def test_arrays_with_masked_entries_are_refused():
     masked = np.ma.masked_equal([[0.1, 0.2, 0.3, 0.4, 0.5]], 0.3)
-    for function in (observables.standard_error, observables.binder_of_sample):
+    for function in (observables.mean_and_error, observables.binder_of_sample):
         with pytest.raises(ValueError, match="samples has 1 masked entries"):
             function(masked)
     with pytest.raises(ValueError, match="y has 1 masked entries"):

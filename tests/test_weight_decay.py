@@ -14,7 +14,7 @@ from pruning_phases.calibration.branches import classifier, follow, linear_chain
 from pruning_phases.calibration.escape import barrier, escape_times
 from pruning_phases.claims import weight_decay as claims
 from pruning_phases.claims.studies import weight_decay as study
-from pruning_phases.claims.studies.weight_decay.probes import silent
+from pruning_phases.claims.studies.weight_decay.study import silent
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.datasets import scaled
 from pruning_phases.engine import Parameters, train

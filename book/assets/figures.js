@@ -31,13 +31,12 @@ function enlarge(image) {
   dialog.showModal(); // the browser closes it on Escape
 }
 
-// "Make it live": the live figure of another page, in the state that the link names, opens under the link. Without scripts the link leads there.
+// "Make it live": the live figure of another page, in the state that the link names, opens under the link; one that is
+// embedded in the argument opens by itself on a wide screen when the reader comes to it. Without scripts the link leads there.
 for (const link of document.querySelectorAll("a.live-link")) {
   const words = link.textContent;
   let frame;
-  link.addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
+  const turn = () => {
     if (frame) frame.remove();
     else {
       frame = document.createElement("iframe");
@@ -48,7 +47,19 @@ for (const link of document.querySelectorAll("a.live-link")) {
     }
     link.textContent = frame.isConnected ? "Close the live figure" : words;
     if (!frame.isConnected) frame = undefined;
+  };
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    turn();
   });
+  if (link.matches(".embedded") && innerWidth > 900 && !navigator.connection?.saveData) {
+    new IntersectionObserver(([entry], observer) => {
+      if (!entry.isIntersecting) return;
+      observer.disconnect();
+      if (!frame) turn();
+    }).observe(link);
+  }
   addEventListener("message", (event) => {
     if (frame && event.source === frame.contentWindow && event.data.height) frame.style.height = `${Math.ceil(event.data.height)}px`;
   });

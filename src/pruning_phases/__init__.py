@@ -4,8 +4,6 @@
 compute it, `averages`, `exponents` and `classify` turn it into phases, `fit_collapse` into a critical point.
 """
 
-from __future__ import annotations
-
 import importlib
 
 __version__ = "0.1.0"

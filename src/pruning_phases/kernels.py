@@ -5,8 +5,6 @@ Matplotlib, IPython and Python follow variables and files of the user: a backend
 them reaches these kernels; what says where Python finds its modules does.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import sys
@@ -86,8 +84,7 @@ def execute(notebook: NotebookNode, time_limit: float | None = None) -> list[lis
 
     time_limit: seconds for the whole notebook; None: no limit.
 
-    Raises:
-        RunError: If a cell fails, the kernel dies or the time is over; the last output of that cell then is the error.
+    Raises RunError: if a cell fails, the kernel dies or the time is over; the last output of that cell then is the error.
     """
     begun = time.monotonic()
 

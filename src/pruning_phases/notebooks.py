@@ -7,8 +7,6 @@ beside the output, so that two runs of a notebook are the same bytes. A run that
 ``<stem>.failed.ipynb``, with the error in it; the book does not read it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import datetime
@@ -77,11 +75,7 @@ def list_notebooks() -> list[str]:
 
 
 def notebook_parameters(name: str) -> dict[str, Parameter]:
-    """Parameters of a notebook with their types, defaults and comments.
-
-    Raises:
-        ConfigError: If there is no such notebook.
-    """
+    """Parameters of a notebook with their types, defaults and comments. Raises ConfigError: if there is no such notebook."""
     import nbformat
     import papermill
 
@@ -104,9 +98,8 @@ def plan_runs(
     ``book/sections/<name>.ipynb``; for combinations, which are no pages, the folder ``runs``. A run of a combination is named after its
     values: ``<name>__<parameter>=<value>….ipynb``.
 
-    Raises:
-        ConfigError: If a notebook or a parameter is unknown or a value has the wrong type; if two runs would write the same file, or
-            one would replace a notebook that is not the result of a run; if a file cannot be written.
+    Raises ConfigError: if a notebook or a parameter is unknown or a value has the wrong type; if two runs would write the same file, or
+    one would replace a notebook that is not the result of a run; if a file cannot be written.
     """
     parameters, several = parameters or {}, len(names) * len(combinations) > 1
     if twice := sorted({name for one in combinations for name in one} & parameters.keys()):
@@ -212,9 +205,8 @@ def run_notebook(
         output: File to write; default: the notebook's page of the book, ``book/sections/<name>.ipynb``.
         time_limit: Seconds that the run may take; None: any.
 
-    Raises:
-        ConfigError: As for `plan_runs`. Nothing has been run then.
-        NotebookError: If a cell fails or the time is over. The output is as before then, and the run is kept as ``<stem>.failed.ipynb``.
+    Raises ConfigError: as for `plan_runs`. Nothing has been run then. Raises NotebookError: if a cell fails or the time is over. The
+    output is as before then, and the run is kept as ``<stem>.failed.ipynb``.
     """
     return carry_out(*plan_runs([name], parameters, output), time_limit=time_limit)
 
@@ -281,9 +273,8 @@ def side_by_side(
 def renew_outputs(name: str) -> Path:
     """Execute a notebook with its default parameters and store the outputs in it, for the next commit.
 
-    Raises:
-        ConfigError: If there is no such notebook.
-        NotebookError: If a cell fails. The notebook is as before then, and the run is kept as ``book/sections/<name>.failed.ipynb``.
+    Raises ConfigError: if there is no such notebook. Raises NotebookError: if a cell fails. The notebook is as before then, and the run
+    is kept as ``book/sections/<name>.failed.ipynb``.
     """
     path = _find(name)
     try:

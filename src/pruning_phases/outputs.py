@@ -4,8 +4,6 @@ One rule for every file that a user names: it has the ending it needs; a foreign
 any work is done; an earlier one of ours with other content is refused too, or (`replace`) renamed to the name with its checksum.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import itertools

@@ -11,8 +11,6 @@ Values are written in YAML with the scalars of YAML 1.2: ``0500`` is 500, ``1:30
 and ``~``. (PyYAML alone follows YAML 1.1, where the first three are 320, 90 and true, and ``None`` is text.)
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import difflib
@@ -70,8 +68,7 @@ class Parameter(typing.NamedTuple):
     def checked(self, value: object) -> object:
         """`value` if it has the parameter's type; a single value where a list is wanted becomes a list of one.
 
-        Raises:
-            ConfigError: If it has another type.
+        Raises ConfigError: if it has another type.
         """
         import pydantic
 
@@ -91,8 +88,7 @@ def parse_parameters(assignments: Iterable[str]) -> dict[str, object]:
 
     Values are YAML; a list may be written without brackets.
 
-    Raises:
-        ConfigError: If an item is not ``name=value``, its value is not YAML, or a name is given twice.
+    Raises ConfigError: if an item is not ``name=value``, its value is not YAML, or a name is given twice.
     """
     parameters = {}
     for assignment in assignments:
@@ -110,8 +106,7 @@ def parse_combinations(assignments: Iterable[str]) -> list[dict[str, object]]:
 
     Values are separated by commas; one that is a list stands in brackets. No assignments: one empty dictionary.
 
-    Raises:
-        ConfigError: As for `parse_parameters`.
+    Raises ConfigError: as for `parse_parameters`.
     """
     axes: dict[str, list[object]] = {}
     for assignment in assignments:
@@ -128,8 +123,7 @@ def parse_combinations(assignments: Iterable[str]) -> list[dict[str, object]]:
 def read_parameters(path: Path) -> dict[str, object]:
     """Parameters from a YAML file of lines ``name: value``; an empty file has none.
 
-    Raises:
-        ConfigError: If the file cannot be read, is not YAML, or is not a table of names and values.
+    Raises ConfigError: if the file cannot be read, is not YAML, or is not a table of names and values.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -146,8 +140,7 @@ def read_parameters(path: Path) -> dict[str, object]:
 def scalar(text: str) -> object:
     """The value of a plain scalar: null, true or false, a decimal number, or else the text itself.
 
-    Raises:
-        ValueError: For an integer of thousands of digits.
+    Raises ValueError: for an integer of thousands of digits.
     """
     return next((made(text) for pattern, _, made in _SCALARS.values() if re.fullmatch(pattern, text)), text)
 
@@ -235,8 +228,7 @@ def check_parameters() -> None:
     `run_notebook` has checked them already. This is for a notebook run by papermill itself, which lets a misspelled
     name pass: the cell it injected is compared with the one before. Does nothing where no parameters were injected.
 
-    Raises:
-        ConfigError: If a name is unknown or a value has the wrong type.
+    Raises ConfigError: if a name is unknown or a value has the wrong type.
     """
     shell = _ipython()
     history = shell.user_ns.get("In", []) if shell is not None else []

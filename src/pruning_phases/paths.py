@@ -1,7 +1,5 @@
 """Paths: the repository, and paths as users write them."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -7,8 +7,6 @@ billions, from a counter-based hash of 32-bit integers that torch computes with 
 Shapes: R realizations, H neurons of a layer, B samples.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Nothing is imported here but Python's own modules, so that a command can answer signals from its first moment.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -13,8 +13,6 @@ Shapes: B images, H neurons, C classes. Sources: Price, IRE Trans. Inf. Theory 4
 moments in place of masks (independent neurons, Gaussian logits). The common mode is ours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

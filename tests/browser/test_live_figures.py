@@ -582,6 +582,23 @@ def test_the_front_page_opens_its_figure_live(open_page):
     assert opened.errors == []
 
 
+def test_the_explorer_opens_in_the_argument_where_a_reader_comes_to_it(open_page):
+    opened = open_page("sections/03_bkt_collapse.html")
+    page = opened.page
+    assert page.locator("iframe").count() == 0
+    page.locator("a.live-link").scroll_into_view_if_needed()
+    frame = page.frame_locator("iframe.live-here")
+    frame.locator("#live-collapse[data-ready] .pp-readout b").wait_for()
+    assert "here" in frame.locator('[data-readout="collapse"]').inner_text()
+    page.locator("a.live-link").click()
+    assert page.locator("iframe").count() == 0
+    assert opened.errors == []
+    small = open_page("sections/03_bkt_collapse.html", size=PHONE).page
+    small.locator("a.live-link").scroll_into_view_if_needed()
+    settle(small)
+    assert small.locator("iframe").count() == 0
+
+
 # The plane as it develops, on its own page
 
 

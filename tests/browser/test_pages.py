@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 from browser.conftest import PHONE, WIDE
+from PIL import Image
+from quality import CONTRAST, measure, record
 
 from pruning_phases.notebooks import REPOSITORY
 
@@ -17,9 +19,11 @@ pytestmark = pytest.mark.book
 
 CONTENTS = yaml.safe_load((REPOSITORY / "book" / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [CONTENTS["root"], *(chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"])]
-CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 MB = {CONTENTS["root"]: 3.0, "sections/12_play": 5.0}
 """What the front page and the one with live figures may weigh; every other page, 4 MB: figures drawn as vectors."""
+
+STOPS = {}
+"""Stops of the tab key within the text, where there are more than 100."""
 
 WIDER = """() => [...document.querySelectorAll("body *")]
     .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
@@ -43,26 +47,43 @@ def test_page_loads_offline_without_errors_fits_a_phone_and_is_readable_also_in_
         assert len(caption.split()) > 15, f"{figure}: a caption that cannot be read alone: {caption!r}"
         assert "run again:" in line, figure
     assert page.locator("mjx-merror").count() == 0
-    assert opened.weight() < MB.get(name, 4.0)
 
-    assert page.evaluate(CONTRAST) == []
-
+    views, wider = [measure(opened, "1300 px")], {"1300 px": page.evaluate(WIDER)}
     page.set_viewport_size(PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.evaluate(WIDER)
-
+    views.append(measure(opened, "390 px"))
+    wider["390 px"] = page.evaluate(WIDER)
     page.set_viewport_size(WIDE)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.wait_for_function(f"{THEME} === 'dark'")
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")  # the code, too
-    assert page.evaluate(CONTRAST) == []
+    views.append(measure(opened, "dark"))
+    record(name, views)
+    for view in views:
+        assert view["megabytes"] < MB.get(name, 4.0), view
+        assert view["poor contrast"] == [], view
+        assert view["broken links"] == [], view
+        assert view["too wide"] == 0, wider.get(view["view"], view)
+        assert view["tab stops"] <= STOPS.get(name, 100), view
     assert opened.elsewhere == []
     assert opened.errors == []
 
 
-def test_page_opened_in_the_dark_is_dark_and_readable(open_page):
+def test_page_opened_in_the_dark_is_dark_and_readable_and_its_figures_follow_the_page(open_page, tmp_path):
     page = open_page("sections/01_phase_diagram.html", dark=True).page
     assert page.evaluate(THEME) == "dark"
     assert page.evaluate(CONTRAST) == []
+
+    def colors() -> set[tuple[int, ...]]:
+        path = tmp_path / "figure.png"
+        page.locator("#fig-phase-diagram img").screenshot(path=path)
+        return {color for count, color in Image.open(path).convert("RGB").getcolors(1 << 24) if count > 100}
+
+    dark = colors()
+    assert (18, 18, 18) in dark  # the page
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    light = colors()
+    assert (18, 18, 18) not in light
+    assert {(31, 78, 140), (245, 174, 69)} <= dark & light  # blue and orange of the phases
 
 
 def test_contrast_check_sees_poor_contrast(browser):

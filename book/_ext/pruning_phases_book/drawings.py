@@ -40,7 +40,7 @@ def draw_figure_1(folder: Path) -> None:
 
 
 def draw(folder: Path) -> None:
-    """Write Fig. 1, the sketches and phase_diagram.png.
+    """Write Fig. 1, the sketches and the headline figure (as a picture, too, for pages that show no SVG).
 
     Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
     """
@@ -48,7 +48,13 @@ def draw(folder: Path) -> None:
         raise ConfigError(f"{folder} is not a folder: name the one to draw into")
     for path in (
         folder / name
-        for name in ("figure1.svg", "figure1.pdf", *(f"{one}.svg" for one in SKETCHES), "phase_diagram.png")
+        for name in (
+            "figure1.svg",
+            "figure1.pdf",
+            *(f"{one}.svg" for one in SKETCHES),
+            "phase_diagram.svg",
+            "phase_diagram.png",
+        )
     ):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
@@ -59,5 +65,7 @@ def draw(folder: Path) -> None:
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         plt.close(figure)
     figure = headline()
+    with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
+        figure.savefig(folder / "phase_diagram.svg", metadata={"Date": None})
     figure.savefig(folder / "phase_diagram.png", dpi=150)
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""The Sphinx extension of the book: lines under figures, and pages without what they do not need."""
+"""The Sphinx extension of the book: lines under figures, figures for dark pages, and pages without what they do not need."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from pruning_phases_book import finding
+from pruning_phases_book.dark import add_dark_colors
 from pruning_phases_book.downloads import number_sources
 from pruning_phases_book.figures import FigureLines
 
@@ -43,6 +44,7 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
         if (lighter := _LEFT_OUT.sub("", text).replace("/book/sections/", "/notebooks/")) != text:
             path.write_text(lighter, encoding="utf-8")
     number_sources(Path(app.outdir) / "_sources")
+    add_dark_colors(Path(app.outdir) / "_images")
 
 
 def _with_repository(app: Sphinx, config: Config) -> None:
@@ -54,11 +56,37 @@ def _with_repository(app: Sphinx, config: Config) -> None:
         config.html_theme_options |= options | {"launch_buttons": launch}
 
 
+_NO_PROSE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def in_print(text: str) -> str:
+    """Numbers as Python writes them, as they are printed: -0.21 as −0.21, 5e-06 as 5·10⁻⁶; words for what results do not hold."""
+    text = re.sub(
+        r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]\d+)\b",
+        lambda found: f"{found[1]}·10{str(int(found[2])).translate(_RAISED)}",
+        text,
+    )
+    text = re.sub(r"(?<![\w.)\-–])-(?=\d)", "−", text)
+    return re.sub(r"\bnan\b", "(no value)", text)
+
+
+def _print_numbers(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Let the prose of a page show numbers as they are printed; most of them come from notebooks."""
+    for text in list(doctree.findall(nodes.Text)):
+        parent = text.parent
+        while parent is not None and not isinstance(parent, _NO_PROSE):
+            parent = parent.parent
+        if parent is None and (printed := in_print(text)) != text:
+            text.parent.replace(text, nodes.Text(printed))
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension."""
     app.add_transform(FigureLines)
     app.add_config_value("repository_address", "", "html")
     app.connect("config-inited", _with_repository, priority=900)
+    app.connect("doctree-resolved", _print_numbers)
     app.connect("html-page-context", _without_thebe, priority=900)
     finding.connect(app)
     app.connect("build-finished", _lighten)

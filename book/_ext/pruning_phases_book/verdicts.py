@@ -8,8 +8,7 @@ from html import escape
 import pandas as pd
 
 from pruning_phases.claims.table import ALL
-from pruning_phases.claims.text import CHANGED, as_text, both_counts, interval
-from pruning_phases.claims.words import TOPICS
+from pruning_phases.claims.text import CHANGED, TOPICS, as_text, both_counts, interval
 
 PAGES = {
     "01_phase_diagram": "phase diagram",

@@ -5,8 +5,6 @@ stable. Of each minimum it has the norm, the lowest eigenvalue of the Hessian (0
 error surface, E with its penalty. `classifier` is the loss of a small network on images, `linear_chain` that of a deep linear network.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Sequence

@@ -8,8 +8,6 @@ The results that the book shows are made once, by
 provenance file beside each.
 """
 
-from __future__ import annotations
-
 import io
 import platform
 import time
@@ -72,8 +70,7 @@ def coverage_fits(
 ) -> pd.DataFrame:
     """Fit ``n_sets`` synthetic data sets of every case with the true ansatz.
 
-    Returns:
-        One row per data set: the case, set, and `CollapseFit.summary`.
+    Returns one row per data set: the case, set, and `CollapseFit.summary`.
     """
     rows = []
     for i, case in enumerate(cases):
@@ -90,11 +87,9 @@ def coverage_fits(
 def coverage_table(fits: pd.DataFrame) -> pd.DataFrame:
     """Bias, scatter and coverage by case.
 
-    Returns:
-        One row per case: mean chi-squared; fraction of sets whose minimum ran to the edge of the search region
-        (``lost``); for p_c and nu the bias (median minus truth), the scatter (half the distance of the 16 % and 84 %
-        quantiles; both indifferent to the lost sets) and the fraction of contour and bootstrap intervals that hold the
-        truth, lost sets included; ``n_sets``.
+    Returns one row per case: mean chi-squared; fraction of sets whose minimum ran to the edge of the search region (``lost``); for p_c
+    and nu the bias (median minus truth), the scatter (half the distance of the 16 % and 84 % quantiles; both indifferent to the lost
+    sets) and the fraction of contour and bootstrap intervals that hold the truth, lost sets included; ``n_sets``.
     """
     rows = []
     for key, group in fits.groupby(TRUTH, sort=True):
@@ -142,8 +137,7 @@ def chi_squared_bias(
     Statistical errors alone give 1 on average. Linear interpolation of a curved master curve adds (curvature x distance
     between neighbouring x, squared)^2 / sigma^2, which grows without bound as the data become precise.
 
-    Returns:
-        One row per (noise, spacing): sigma (of the mean of 20 realizations), chi_squared (mean over sets), its error.
+    Returns one row per (noise, spacing): sigma (of the mean of 20 realizations), chi_squared (mean over sets), its error.
     """
     rows = []
     for spacing in spacings:

@@ -6,8 +6,6 @@ temperature T = ε/(2B). From w = 0 it has to cross the barrier ΔE = E(saddle) 
 ln τ is linear in B/ε with slope 2ΔE. (The noise is put in by hand: that of real mini-batches vanishes at w = 0 together with ∇E.)
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numba import njit

@@ -9,8 +9,6 @@ Both return one curve per realization, like the networks: a realization is an in
 or an independent Markov chain (XY).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,8 +55,7 @@ def percolation_thresholds(size: int, n_samples: int, seed: int) -> np.ndarray:
 
     Union-find with path halving (Newman and Ziff, Phys. Rev. Lett. 85, 4104 (2000)).
 
-    Returns:
-        (n_samples,) integers between size and the number of bonds size^2 + (size - 1)^2.
+    Returns (n_samples,) integers between size and the number of bonds size^2 + (size - 1)^2.
     """
     np.random.seed(seed)  # noqa: NPY002  numba's own generator
     bonds = _bonds(size)
@@ -100,10 +97,8 @@ def percolation(
         p: bond probabilities; default 31 values from 0.35 to 0.65.
         n_realizations: independent blocks.
         n_samples: samples averaged in one block.
-        seed: of all randomness.
 
-    Returns:
-        One row per point: system, quantity ("crossing_probability"), size, p, realization, value.
+    Returns one row per point: system, quantity ("crossing_probability"), size, p, realization, value.
     """
     grid = np.linspace(0.35, 0.65, 31) if p is None else np.asarray(p, dtype=float)
     seeds = np.random.SeedSequence(seed).generate_state(len(sizes) * n_realizations).reshape(len(sizes), -1)
@@ -124,9 +119,8 @@ def xy_chain(size: int, temperatures: np.ndarray, n_warm: int, n_measure: int, s
     Wolff's cluster update (Phys. Rev. Lett. 62, 361 (1989)): reflect a cluster of spins at a random axis, bonds with
     probability 1 - exp(-2 (s_i.r)(s_j.r) / T). One sweep is a fixed number of clusters, on average about a lattice.
 
-    Returns:
-        (n_temperatures, 4): energy per site, helicity modulus, susceptibility L^2 <m^2>, second-moment correlation
-        length divided by L.
+    Returns (n_temperatures, 4): energy per site, helicity modulus, susceptibility L^2 <m^2>, second-moment correlation length divided by
+    L.
     """
     np.random.seed(seed)  # noqa: NPY002
     n = size * size
@@ -236,11 +230,9 @@ def xy_model(
         n_realizations: independent chains.
         n_warm: sweeps before measuring at each temperature.
         n_measure: sweeps measured, one measurement each.
-        seed: of all randomness.
 
-    Returns:
-        One row per point: system ("xy"), quantity ("xi_over_size", "helicity_over_t" or "energy"), size, p (the
-        temperature), realization, value. helicity_over_t jumps from 2/pi to 0 at the transition of the infinite system.
+    Returns one row per point: system ("xy"), quantity ("xi_over_size", "helicity_over_t" or "energy"), size, p (the temperature),
+    realization, value. helicity_over_t jumps from 2/pi to 0 at the transition of the infinite system.
     """
     grid = np.linspace(0.76, 1.24, 25) if temperatures is None else np.sort(np.asarray(temperatures, dtype=float))
     cooling = grid[::-1].copy()
@@ -268,8 +260,7 @@ def system_data(
 ) -> CollapseData:
     """Points of a collapse from the table of `percolation` or `xy_model`; the size takes the place of n_train.
 
-    Raises:
-        ValueError: no such quantity, or points unfit for a collapse.
+    Raises ValueError: no such quantity, or points unfit for a collapse.
     """
     chosen = table[table["quantity"] == quantity]
     if chosen.empty:

@@ -11,8 +11,6 @@ the state 0 stays stable at every λ > 0; both have the same energy at `equal_en
 *One hidden layer* with activation φ: the state that has learned nothing is stable above λ_c = φ′(0) s_max (`onset`).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import brentq
 

@@ -3,8 +3,6 @@
 Used by the tests, the docs and the book's page on whether the method works.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -57,11 +55,8 @@ def synthetic_collapse(
         master: scaling function f; default a smooth step.
         seed: of the noise.
 
-    Returns:
-        Data with realizations (R, n), n = len(n_train) len(p), ordered by size and then p.
-
-    Raises:
-        ValueError: negative noise, correlation outside [0, 1], fewer than two realizations.
+    Returns data with realizations (R, n), n = len(n_train) len(p), ordered by size and then p. Raises ValueError: negative noise,
+    correlation outside [0, 1], fewer than two realizations.
 
     Example:
         >>> from pruning_phases.collapse import BKT, fit_collapse

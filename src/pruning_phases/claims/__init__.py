@@ -10,9 +10,9 @@ from pruning_phases.claims.dropout import CLAIMS
 from pruning_phases.claims.engine import VERDICTS, Claim, decide, judge_claim
 from pruning_phases.claims.evidence import MISFIT, Evidence
 from pruning_phases.claims.table import COLUMNS, judge, judge_evidence, verdicts_at
-from pruning_phases.claims.text import as_json, as_text
-from pruning_phases.claims.unseen import at_stake, data_sets, held_out, held_out_in_words, held_out_table
-from pruning_phases.claims.words import (
+from pruning_phases.claims.text import (
+    as_json,
+    as_text,
     carriers_in_words,
     changes,
     contradicted_in_words,
@@ -20,3 +20,4 @@ from pruning_phases.claims.words import (
     summary_in_words,
     tally,
 )
+from pruning_phases.claims.unseen import at_stake, data_sets, held_out, held_out_in_words, held_out_table

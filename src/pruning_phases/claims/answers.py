@@ -1,7 +1,5 @@
 """First sentences of answers, in words that a newcomer understands, chosen by results like those of `claims.sentences`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

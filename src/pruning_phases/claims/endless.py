@@ -5,18 +5,13 @@ deformations alone, one p_train, three realizations; of the others nothing; rule
 their own rules (`claims.dropout`). A number of several realizations has the interval of Student's t.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from pruning_phases import observables
 from pruning_phases.claims import evidence as paper
 from pruning_phases.claims import widths
+from pruning_phases.claims.endless_evidence import Evidence
 from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, stack
 from pruning_phases.claims.measures import transition
@@ -24,12 +19,9 @@ from pruning_phases.collapse import (
     BKT,
     AlgebraicShift,
     BKTShift,
-    CollapseData,
     Hypothesis,
     LogarithmicDrift,
-    collapse_lines,
     fit_crossings,
-    hypothesis_lines,
     pair_crossings,
 )
 from pruning_phases.collapse.hypotheses import significant_crossings
@@ -44,75 +36,6 @@ VANISHED = 0.1
 """Training loss that counts as nearly zero, nats: the right class gets 90 % of the probability."""
 STEP = 0.025
 """Of the grid in p_eval."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Tables of the study and what is made of them once.
-
-    Attributes:
-        rows: table of `studies.endless.collect`.
-        mnist: results of the book's protocol on MNIST.
-        n_bootstrap: resamples of every fit.
-    """
-
-    rows: pd.DataFrame
-    mnist: pd.DataFrame
-    n_bootstrap: int = 100
-    _made: dict = field(default_factory=dict, repr=False)
-
-    def of(self, variant: str) -> pd.DataFrame:
-        """Rows of a piece, without sizes that have one realization and so no error. Raises Undecidable if there are none."""
-        rows = self.rows[self.rows["variant"] == variant]
-        rows = rows[rows.groupby(["p_train", "n_train"])["realization"].transform("nunique") > 1]
-        if rows.empty:
-            raise Undecidable(f"no networks of {variant} are there")
-        return rows
-
-    def twins(self, variant: str) -> pd.DataFrame:
-        """Rows of MNIST of the same networks: sizes, rates and realizations."""
-        keys = ["n_train", "p_train", "realization"]
-        networks = pd.MultiIndex.from_frame(self.of(variant)[keys].drop_duplicates())
-        return self.mnist[pd.MultiIndex.from_frame(self.mnist[keys]).isin(networks)]
-
-    def paper(self, variant: str) -> paper.Evidence:
-        """The evidence of the paper's claims in a piece, or in "mnist"."""
-        if variant not in self._made:
-            rows = self.mnist if variant == "mnist" else self.of(variant)
-            self._made[variant] = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=self.n_bootstrap)
-        return self._made[variant]
-
-    def lines(self, variant: str) -> dict[float, CollapseData]:
-        """All points of the lines of a piece."""
-        rows = self.of(variant)
-        shape = {name: int(rows[name].iloc[0]) for name in ("depth", "width")}
-        return collapse_lines(rows, sorted(rows["p_train"].unique()), spacing=None, **shape)
-
-    @cached_property
-    def laws(self) -> pd.DataFrame:
-        """`collapse.hypothesis_lines` of deformed MNIST."""
-        return hypothesis_lines(self.lines("deformed"), n_bootstrap=self.n_bootstrap)
-
-    def planes(self, variant: str = "epochs") -> pd.DataFrame:
-        """`claims.evidence.plane_of` of a piece as it trains, for every step (the epoch)."""
-        if (variant, "planes") not in self._made:
-            epochs = self.of(variant).groupby("step")
-            planes = {step: paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).plane for step, rows in epochs}
-            self._made[variant, "planes"] = pd.concat(planes, names=["step"]).reset_index("step").reset_index(drop=True)
-        return self._made[variant, "planes"]
-
-    def borders(self, variant: str = "epochs") -> pd.DataFrame:
-        """The border between eumentia and dementia of a piece as it trains: p_train, step (the epoch), p_c, p_c_error."""
-        planes = self.planes(variant).groupby("step")
-        return pd.concat([observables.boundary(plane).assign(step=step) for step, plane in planes], ignore_index=True)
-
-    @cached_property
-    def equal_steps(self) -> Evidence:
-        """Networks as they train, with the images seen (n_train x epoch) as step instead of the epoch, where four sizes or more meet."""
-        rows = self.of("epochs")
-        rows = rows.assign(step=rows["n_train"] * rows["step"])
-        met = rows.groupby("step")["n_train"].transform("nunique") >= 4
-        return Evidence(rows[met], self.mnist, self.n_bootstrap)
 
 
 def crossing_rests(evidence: Evidence) -> Finding:
@@ -282,48 +205,43 @@ def loss_when_dementia_appears(evidence: Evidence, p_train: float = 0.0) -> Find
 MORE, OTHER, TIME = "More data", "Other data", "Time"
 
 
-def _claim(slug: str, section: str, figure: str, words: str, statistic: str, true_for: tuple[float, float],
-           reason: str, measure) -> Claim:  # fmt: skip
-    return Claim(slug, words, true_for, measure, section, statistic, reason, figure)
-
-
 # fmt: off
 _AFTER = "Added when a border had been seen after one epoch, before equal steps were looked at."
 _TURN = "Added when three realizations of the book's protocol had been seen, before those were computed on which it is judged."
 _GRID = "One step of the grid in p_eval."
 CLAIMS: tuple[Claim, ...] = (
-    _claim("crossing-rests", MORE, "23_data_without_end",
-           "Between N = 16 000 and 256 000 the crossing stays in place.",
-           "shift in p_eval of the crossing over these sizes, from a line in ln N; median of its size over p_train",
-           (0.0, 0.05), "As in the paper's claim: two steps of the grid.", crossing_rests),
-    _claim("less-drift", MORE, "23_data_without_end",
-           "Up to N = 32 000 it drifts less than on MNIST.",
-           "size of the drift per factor e in N, less that of MNIST at the same sizes; median over p_train", NEGATIVE,
-           "The sign is the claim.", less_drift),
-    _claim("a-limit", MORE, "23_data_without_end",
-           "Laws with a limit predict the crossings better than a drift in ln N.",
-           "log density per crossing left out of the best law with a limit, less that of the drift; mean over p_train", POSITIVE,
-           "The sign is the claim.", lead_of_a_limit),
+    Claim("crossing-rests", MORE, "23_data_without_end",
+          "Between N = 16 000 and 256 000 the crossing stays in place.",
+          "shift in p_eval of the crossing over these sizes, from a line in ln N; median of its size over p_train",
+          (0.0, 0.05), "As in the paper's claim: two steps of the grid.", crossing_rests),
+    Claim("less-drift", MORE, "23_data_without_end",
+          "Up to N = 32 000 it drifts less than on MNIST.",
+          "size of the drift per factor e in N, less that of MNIST at the same sizes; median over p_train", NEGATIVE,
+          "The sign is the claim.", less_drift),
+    Claim("a-limit", MORE, "23_data_without_end",
+          "Laws with a limit predict the crossings better than a drift in ln N.",
+          "log density per crossing left out of the best law with a limit, less that of the drift; mean over p_train", POSITIVE,
+          "The sign is the claim.", lead_of_a_limit),
     *(
-        _claim(f"predicts-{name}", MORE, "23_data_without_end",
-               f"The law {words}, fitted to N up to 64 000, says where curves cross up to 256 000.",
-               "distance of the crossings beyond from the law's; median over p_train", (0.0, STEP), _GRID, partial(predicted, law=law))
+        Claim(f"predicts-{name}", MORE, "23_data_without_end",
+              f"The law {words}, fitted to N up to 64 000, says where curves cross up to 256 000.",
+              "distance of the crossings beyond from the law's; median over p_train", (0.0, STEP), _GRID, partial(predicted, law=law))
         for name, words, law in (("bkt", "p_c + a / ln² N", BKTShift()), ("algebraic", "p_c + a N^(−1/ν)", AlgebraicShift()),
                                  ("drift", "p_0 + a ln N", LogarithmicDrift()))
     ),
-    _claim("rise-ends", MORE, "23_data_without_end",
-           "With several times as many images as parameters, dementia ends: more data lower the loss again.",
-           "exponent of the loss at p_eval = 0.7 between N = 256 000 and 512 000, mean over p_train", NEGATIVE,
-           "The sign is the claim.", rise_ends),
-    _claim("crossing-returns", MORE, "23_data_without_end",
-           "With that, the crossing moves towards larger p_eval again.",
-           "crossing of 256 000 and 512 000 less that of 64 000 and 128 000; median over p_train", POSITIVE,
-           "The sign is the claim.", crossing_returns),
+    Claim("rise-ends", MORE, "23_data_without_end",
+          "With several times as many images as parameters, dementia ends: more data lower the loss again.",
+          "exponent of the loss at p_eval = 0.7 between N = 256 000 and 512 000, mean over p_train", NEGATIVE,
+          "The sign is the claim.", rise_ends),
+    Claim("crossing-returns", MORE, "23_data_without_end",
+          "With that, the crossing moves towards larger p_eval again.",
+          "crossing of 256 000 and 512 000 less that of 64 000 and 128 000; median over p_train", POSITIVE,
+          "The sign is the claim.", crossing_returns),
     *(
-        _claim(f"{name}{kind}", MORE, "23_data_without_end", words + protocol,
-               f"exponent of the loss at p_eval = {widths.AT} between N = {after[0]} and {after[1]} less that between {before[0]} and "
-               f"{before[1]}, mean over p_train; {which}", sign, f"The sign is the claim. {_TURN}",
-               partial(widths.turn, variant=variant, before=before, after=after, first=first))
+        Claim(f"{name}{kind}", MORE, "23_data_without_end", words + protocol,
+              f"exponent of the loss at p_eval = {widths.AT} between N = {after[0]} and {after[1]} less that between {before[0]} and "
+              f"{before[1]}, mean over p_train; {which}", sign, f"The sign is the claim. {_TURN}",
+              partial(widths.turn, variant=variant, before=before, after=after, first=first))
         for kind, variant, protocol, which, first in (
             ("", "deformed", ".", f"realizations {widths.UNSEEN + 1} and later", widths.UNSEEN),
             ("-large-batch", "large-batch", ", at learning rate 0.003 and mini-batches of 512 as well.", "all realizations", 0),
@@ -333,63 +251,61 @@ CLAIMS: tuple[Claim, ...] = (
             ("hurts-less", "Beyond as many images as parameters more data hurt less again", widths.MIDDLE, widths.LARGE, NEGATIVE),
         )
     ),
-    _claim("end-by-parameters", MORE, "23_data_without_end",
-           "Where dementia ends is a number of images per parameter.",
-           "power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows with width (p_train 0.1)",
-           (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", widths.peak_moves),
-    _claim("one-function", MORE, "23_data_without_end",
-           "At every width the exponent of the loss is the same function of images per parameter.",
-           "power a of the number of parameters P with which the exponents of all widths are closest to one function of N / P^a "
-           "(p_eval 0.4 to 0.8, p_train 0.1)",
-           (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", widths.one_function),
+    Claim("end-by-parameters", MORE, "23_data_without_end",
+          "Where dementia ends is a number of images per parameter.",
+          "power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows with width (p_train 0.1)",
+          (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", widths.peak_moves),
+    Claim("one-function", MORE, "23_data_without_end",
+          "At every width the exponent of the loss is the same function of images per parameter.",
+          "power a of the number of parameters P with which the exponents of all widths are closest to one function of N / P^a "
+          "(p_eval 0.4 to 0.8, p_train 0.1)",
+          (0.5, 1.5), "1 is the claim; half a power is far from both 0 and 2.", widths.one_function),
     *(
-        _claim(f"{variant}-nu", section, figure, words, "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
-               "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant=variant))
+        Claim(f"{variant}-nu", section, figure, words, "ν of the regime over that on MNIST, p_train 0.1", (0.8, 1.25),
+              "Within a factor 1.25 two exponents count as one.", partial(same_nu, variant=variant))
         for variant, section, figure, words in (
             ("deformed", MORE, "23_data_without_end", "The exponent ν is that of MNIST."),
             ("fashion", OTHER, "24_other_data", "On Fashion-MNIST ν is that of MNIST."),
             ("dropconnect", OTHER, "24_other_data", "With dropconnect ν is that of dropout."),
         )
     ),
-    _claim("dropconnect-dementia", OTHER, "24_other_data",
-           "Dropconnect has dementia as well.", "exponent of the loss at p_eval = 0.7, p_train 0.1", POSITIVE,
-           "The sign is the claim.", partial(alpha_beyond, variant="dropconnect")),
-    _claim("dropconnect-border", OTHER, "24_other_data",
-           "Leaving out connections puts the border where leaving out neurons puts it.",
-           "border in p_eval less that of the same networks with dropout, p_train 0.1", (-2 * STEP, 2 * STEP),
-           "Two steps of the grid. At equal rates both give one pre-activation the same mean and variance.",
-           partial(border_moved, variant="dropconnect")),
-    _claim("fashion-late", OTHER, "24_other_data",
-           "Trained on without early stopping, Fashion-MNIST has dementia.",
-           "exponent of the loss at p_eval = 0.7 after 200 epochs, p_train 0", POSITIVE,
-           "The sign is the claim. Added when the plane had shown no dementia, before these networks were computed.",
-           partial(alpha_beyond, variant="fashion-epochs", p_train=0.0)),
-    _claim("border-moves-in", TIME, "25_epoch_as_time",
-           "Without early stopping the border of dementia moves in as networks train.",
-           "shift of the border in p_eval when the epoch grows by a factor e; median over p_train", NEGATIVE,
-           "The sign is the claim.", border_moves),
-    _claim("border-logarithmic", TIME, "25_epoch_as_time",
-           "It moves as the logarithm of the epoch.",
-           "its slope against ln t in the later half of ln t less that in the earlier, over that of the whole; median over p_train",
-           (-0.5, 0.5), "Half of the slope: less would look straight in a figure.", partial(border_moves, bend=True)),
-    _claim("dementia-late", TIME, "25_epoch_as_time",
-           "Dementia appears only when the training loss is nearly zero.",
-           "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, VANISHED),
-           "0.1 nats: the right class gets 90 % of the probability.", loss_when_dementia_appears),
-    _claim("dementia-steps", TIME, "25_epoch_as_time",
-           "Networks that took equally many steps have dementia as well.",
-           "exponent of the loss at p_eval = 0.7 at the largest number of images seen that four sizes share, p_train 0", POSITIVE,
-           f"The sign is the claim. {_AFTER}",
-           lambda evidence: alpha_beyond(evidence.equal_steps, "epochs", 0.0)),
-    _claim("dementia-late-steps", TIME, "25_epoch_as_time",
-           "Between them it appears only when the training loss is nearly zero.",
-           "training loss (nats, mean over N) at the first number of images seen that has a border, p_train 0", (0.0, VANISHED),
-           f"As for epochs. {_AFTER}",
-           lambda evidence: loss_when_dementia_appears(evidence.equal_steps)),
+    Claim("dropconnect-dementia", OTHER, "24_other_data",
+          "Dropconnect has dementia as well.", "exponent of the loss at p_eval = 0.7, p_train 0.1", POSITIVE,
+          "The sign is the claim.", partial(alpha_beyond, variant="dropconnect")),
+    Claim("dropconnect-border", OTHER, "24_other_data",
+          "Leaving out connections puts the border where leaving out neurons puts it.",
+          "border in p_eval less that of the same networks with dropout, p_train 0.1", (-2 * STEP, 2 * STEP),
+          "Two steps of the grid. At equal rates both give one pre-activation the same mean and variance.",
+          partial(border_moved, variant="dropconnect")),
+    Claim("fashion-late", OTHER, "24_other_data",
+          "Trained on without early stopping, Fashion-MNIST has dementia.",
+          "exponent of the loss at p_eval = 0.7 after 200 epochs, p_train 0", POSITIVE,
+          "The sign is the claim. Added when the plane had shown no dementia, before these networks were computed.",
+          partial(alpha_beyond, variant="fashion-epochs", p_train=0.0)),
+    Claim("border-moves-in", TIME, "25_epoch_as_time",
+          "Without early stopping the border of dementia moves in as networks train.",
+          "shift of the border in p_eval when the epoch grows by a factor e; median over p_train", NEGATIVE,
+          "The sign is the claim.", border_moves),
+    Claim("border-logarithmic", TIME, "25_epoch_as_time",
+          "It moves as the logarithm of the epoch.",
+          "its slope against ln t in the later half of ln t less that in the earlier, over that of the whole; median over p_train",
+          (-0.5, 0.5), "Half of the slope: less would look straight in a figure.", partial(border_moves, bend=True)),
+    Claim("dementia-late", TIME, "25_epoch_as_time",
+          "Dementia appears only when the training loss is nearly zero.",
+          "training loss (nats, mean over N) at the first epoch that has a border, p_train 0", (0.0, VANISHED),
+          "0.1 nats: the right class gets 90 % of the probability.", loss_when_dementia_appears),
+    Claim("dementia-steps", TIME, "25_epoch_as_time",
+          "Networks that took equally many steps have dementia as well.",
+          "exponent of the loss at p_eval = 0.7 at the largest number of images seen that four sizes share, p_train 0", POSITIVE,
+          f"The sign is the claim. {_AFTER}",
+          lambda evidence: alpha_beyond(evidence.equal_steps, "epochs", 0.0)),
+    Claim("dementia-late-steps", TIME, "25_epoch_as_time",
+          "Between them it appears only when the training loss is nearly zero.",
+          "training loss (nats, mean over N) at the first number of images seen that has a border, p_train 0", (0.0, VANISHED),
+          f"As for epochs. {_AFTER}",
+          lambda evidence: loss_when_dementia_appears(evidence.equal_steps)),
 )
 # fmt: on
 
-
-def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
-    """`judge_all` on the study's tables."""
-    return judge_all(CLAIMS, evidence, claims)
+judge = partial(judge_all, CLAIMS)
+"""`judge_all` on the study's tables."""

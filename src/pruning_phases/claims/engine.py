@@ -7,11 +7,9 @@ failure. A fit counts if its minimum lies inside the region that was searched; a
 search ended. A claim over several rates is judged on those that count if at least half of the rates do (`require_half`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -48,28 +46,28 @@ class Claim:
 
     Attributes:
         slug: short name.
-        words: the claim in our words.
-        true_for: the claim is true if the statistic lies in this closed range.
-        measure: evidence -> `Finding`; raises `Undecidable`.
-        section: of the paper.
-        statistic: what is computed.
-        reason: why the range ends where it does.
+        section: of the paper, or the topic.
         figure: notebook with the figure that shows it.
+        words: the claim in our words.
+        statistic: what is computed.
+        true_for: the claim is true if the statistic lies in this closed range.
+        reason: why the range ends where it does.
+        measure: evidence -> `Finding`; raises `Undecidable`.
         changed: what changed in the statistic, or in what counts, after results had been seen, and why; empty if the verdict over all N
             is still by the first rule. (That claims are judged in the scaling regime is a change that all of them share.)
-        first: how the claim was measured by its first rule, as `measure`; None if that has not changed.
+        first: keywords with which `measure` follows the first rule; empty if that has not changed.
     """
 
     slug: str
+    section: str
+    figure: str
     words: str
+    statistic: str
     true_for: tuple[float, float]
+    reason: str
     measure: Callable[..., Finding]
-    section: str = ""
-    statistic: str = ""
-    reason: str = ""
-    figure: str = ""
     changed: str = ""
-    first: Callable[..., Finding] | None = None
+    first: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def rule(self) -> str:
@@ -111,7 +109,7 @@ def judge_claim(
         used: which part of the results that was, in words, to be added to the note.
     """
     try:
-        estimate, note = (claim.first if first and claim.first else claim.measure)(evidence)
+        estimate, note = claim.measure(evidence, **(claim.first if first else {}))
     except Undecidable as reason:
         return Finding(Estimate(np.nan, np.nan, np.nan), str(reason)), reason.verdict
     estimate = Estimate(*map(float, estimate))
@@ -151,8 +149,7 @@ def require_half(n_counted: int, left_out: Mapping[float, str], error: type[Unde
 
     Fewer than half of the rates would be a selection: a claim about a sweep must not rest on the rates that happened to work.
 
-    Raises:
-        NoFit (or `error`): fewer than half of the rates count.
+    Raises NoFit (or `error`): fewer than half of the rates count.
     """
     by_reason: dict[str, list[float]] = {}
     for rate, reason in left_out.items():

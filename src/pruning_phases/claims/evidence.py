@@ -1,7 +1,5 @@
 """What the claims are judged by, each part computed once and only if a claim asks for it."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import cached_property
 
@@ -48,11 +46,8 @@ class Evidence:
         depth: hidden layers of the architecture that most claims are about; None: `DEFAULT_SHAPE`, or, if the results
             lack it, the one with the most networks.
         width: neurons in each, likewise.
-        n_bootstrap: resamples of every fit.
-        seed: of the resampling.
 
-    Raises:
-        ValueError: a table that `observables.tables.checked` refuses, an architecture that is not there, fewer than two resamples.
+    Raises ValueError: a table that `observables.tables.checked` refuses, an architecture that is not there, fewer than two resamples.
     """
 
     n_min = 0.0
@@ -83,7 +78,7 @@ class Evidence:
         self._drifts: dict[float, Drifting | None] = {}
 
     @cached_property
-    def in_regime(self) -> InRegime:
+    def in_regime(self) -> "InRegime":
         """The same results in the scaling regime."""
         return InRegime(self)
 
@@ -134,11 +129,7 @@ class Evidence:
 
     @cached_property
     def transition_rates(self) -> list[float]:
-        """p_train at which alpha changes sign: where there is a transition to collapse.
-
-        Raises:
-            Undecidable: there is none.
-        """
+        """p_train at which alpha changes sign: where there is a transition to collapse. Raises Undecidable: there is none."""
         rates = sorted(self.border["p_train"].tolist())
         if not rates:
             raise Undecidable("at no p_train does alpha change sign significantly, so there is nothing to collapse")
@@ -189,9 +180,7 @@ class Evidence:
     def collapse(self, p_train: float, ansatz: Ansatz, common: bool = False) -> Collapse:
         """The fit at one rate, made once; `common` uses `common_lines`.
 
-        Raises:
-            NoFit: the rate has no scaling regime, or its points are unfit for a collapse.
-            Undecidable: there are no lines.
+        Raises NoFit: the rate has no scaling regime, or its points are unfit for a collapse. Raises Undecidable: there are no lines.
         """
         lines = self.common_lines if common else self.lines
         if p_train not in lines:
@@ -221,8 +210,7 @@ class Evidence:
     def shapes(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """(`plane_of`, `averages` of the accuracy) of every architecture, over the sizes that all of them have.
 
-        Raises:
-            Undecidable: the architectures share fewer than three sizes.
+        Raises Undecidable: the architectures share fewer than three sizes.
         """
         try:
             rows = observables.common_sizes(self.results)
@@ -267,11 +255,7 @@ class InRegime(Evidence):
 
     @cached_property
     def transition_rates(self) -> list[float]:
-        """p_train with a transition over all N, and those that have one in their regime alone.
-
-        Raises:
-            Undecidable: there is none.
-        """
+        """p_train with a transition over all N, and those that have one in their regime alone. Raises Undecidable: there is none."""
         rates = sorted({*self.whole.border["p_train"], *self.regimes})
         return rates or self.whole.transition_rates
 
@@ -279,8 +263,7 @@ class InRegime(Evidence):
     def n_min(self) -> float:
         """Median of the smallest sizes of the regimes; 0 (all N) where no line has a transition, so that nothing tells sizes apart.
 
-        Raises:
-            Undecidable: there are transitions, but no line has a regime.
+        Raises Undecidable: there are transitions, but no line has a regime.
         """
         if self.regimes:
             return float(common_n_min(self.regimes))

@@ -1,7 +1,5 @@
 """A fit of a collapse as the claims read it: its resamples, whether its contour is bounded, how far the points lie from it."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

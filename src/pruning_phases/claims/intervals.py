@@ -7,10 +7,8 @@
 - A share of points that pass a test at two standard deviations has as its ends the shares at one and at three.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import stats
@@ -39,13 +37,13 @@ class Estimate(NamedTuple):
     low: float | np.ndarray
     high: float | np.ndarray
 
-    def __neg__(self) -> Estimate:
+    def __neg__(self) -> Self:
         return Estimate(-self.number, -self.high, -self.low)
 
-    def __sub__(self, other: Estimate) -> Estimate:
+    def __sub__(self, other: Self) -> Self:
         return Estimate(self.number - other.number, self.low - other.high, self.high - other.low)
 
-    def __abs__(self) -> Estimate:
+    def __abs__(self) -> Self:
         ends = np.abs(self.low), np.abs(self.high)
         straddles = (np.asarray(self.low) < 0) & (np.asarray(self.high) > 0)
         return Estimate(np.abs(self.number), np.where(straddles, 0.0, np.minimum(*ends)), np.maximum(*ends))
@@ -62,8 +60,7 @@ def around(value: np.ndarray, error: np.ndarray, n_realizations: np.ndarray | in
 def mean_of(values: Iterable[float], missing: str, half_step: float = 0.0) -> Estimate:
     """Mean of realizations with its interval, wider by half a step of what they were read off; no interval (NaN) of a single one.
 
-    Raises:
-        Undecidable: there are none, or one is not finite; `missing` says what that means.
+    Raises Undecidable: there are none, or one is not finite; `missing` says what that means.
     """
     values = np.asarray(list(values), dtype=float)
     if not len(values) or not np.isfinite(values).all():
@@ -82,8 +79,7 @@ def of_samples(number: float, samples: np.ndarray) -> Estimate:
 def combine(estimate: Estimate, how: Callable[[np.ndarray], float]) -> Estimate:
     """A monotone function of many numbers (min, max, median, mean), applied to numbers, lower ends and upper ends.
 
-    Raises:
-        Undecidable: there are no numbers.
+    Raises Undecidable: there are no numbers.
     """
     if not np.size(estimate.number):
         raise Undecidable("no point of the results belongs to this claim")

@@ -7,9 +7,7 @@ the longer path was looked at, with the curves of the shorter one known: for wid
 A number of R realizations has the interval of Student's t. For two to eight realizations a bootstrap would be too narrow.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -107,8 +105,7 @@ def width_points(rows: pd.DataFrame, control: str = "density") -> CollapseData:
     y = (A − 1/10)/(A₀ − 1/10), A₀ the accuracy before pruning, p = ln of `CONTROL_PARAMETERS`, size = width. The variance of one
     realization is that over realizations, averaged over `NEIGHBOURS` steps, and that of a count of test images.
 
-    Raises:
-        ValueError: as `CollapseData`: fewer than two widths with two networks each.
+    Raises ValueError: as `CollapseData`: fewer than two widths with two networks each.
     """
     base = rows[rows["variant"] == "base"]
     base = base[base.groupby("width")["realization"].transform("nunique") > 1]
@@ -130,8 +127,7 @@ def width_points(rows: pd.DataFrame, control: str = "density") -> CollapseData:
 def width_collapse(points: CollapseData, n_bootstrap: int = 200) -> tuple[CollapseFit, Regime]:
     """Algebraic collapse x = (p − p_c) w^(1/ν) in the scaling regime of the points.
 
-    Raises:
-        NoFit: there is no regime, it is not stable, or the minimum lies on the edge of the search.
+    Raises NoFit: there is no regime, it is not stable, or the minimum lies on the edge of the search.
     """
     regime = scaling_regime(points, Algebraic(), half_widths=windows_of(points))
     if regime is None:
@@ -203,48 +199,49 @@ def same_place(rows: pd.DataFrame, variant: str) -> Finding:
 
 # fmt: off
 CLAIMS = (
-    Claim("collapse-one-per-cent",
+    Claim("collapse-one-per-cent", "abstract", "14_magnitude_pruning",
           "Performance collapses when about one per cent of the connections is left.",
-          (0.005, 0.02), collapse_density, "abstract",
           "density at which the accuracy of the standard network on MNIST falls below half-way from its value before pruning to guessing",
-          "Within a factor of two of 1 %, three steps of the path on either side.", "14_magnitude_pruning"),
-    Claim("collapse-sharpens",
+          (0.005, 0.02), "Within a factor of two of 1 %, three steps of the path on either side.",
+          collapse_density),
+    Claim("collapse-sharpens", "abstract", "16_width_scaling",
           "The collapse gets sharper as networks get larger, as at a transition.",
-          NEGATIVE, partial(trend, value=_fall), "abstract",
           "slope of ln w against ln width, w = ln of the ratio of the densities at which 90 % and 50 % of what training gains are left",
-          "The sign is the claim.", "16_width_scaling"),
-    Claim("collapse-fixed-density",
+          NEGATIVE, "The sign is the claim.",
+          partial(trend, value=_fall)),
+    Claim("collapse-fixed-density", "abstract", "16_width_scaling",
           "The share of connections left is the control parameter: the collapse of larger networks lies at the same density.",
-          (-0.085, 0.085), partial(trend, value=_log_places), "abstract",
           "slope of ln ρ at the collapse against ln width",
+          (-0.085, 0.085),
           "A fixed number of connections for each hidden neuron would give −0.17 over widths from 50 to 400, a fixed number of "
-          "connections −1.17; the range ends half-way to the first.", "16_width_scaling"),
-    Claim("second-order",
+          "connections −1.17; the range ends half-way to the first.",
+          partial(trend, value=_log_places)),
+    Claim("second-order", "abstract", "16_width_scaling",
           "The collapse is consistent with a transition of second order in the share of connections: curves of all widths become one.",
-          (0.05, INF), second_order, "abstract",
           "1/ν of x = (ln ρ − ln ρ_c) w^(1/ν) for the share of the gain that is left, in the scaling regime of widths and window",
+          (0.05, INF),
           "Below it, an eightfold width sharpens the fall by less than a tenth. No fit where the curves of the widths do not cross.",
-          "16_width_scaling"),
-    Claim("peak-at-collapse",
+          second_order),
+    Claim("peak-at-collapse", "abstract", "15_pruned_weights",
           "The weights reorganise most where performance is lost.",
-          (-TWICE, TWICE), peak_at_collapse, "abstract",
           "ln of the density at which the relative change ‖w′ − w‖/‖w‖ of the surviving weights is largest over that of the collapse",
-          "A factor of two, three steps of the path.", "15_pruned_weights"),
+          (-TWICE, TWICE), "A factor of two, three steps of the path.",
+          peak_at_collapse),
     *(
-        Claim(f"same-degrees-{kind}",
+        Claim(f"same-degrees-{kind}", "abstract", "15_pruned_weights",
               f"Networks with the degrees of the pruned one, rewired at random, with {words}, learn about as well as it.",
-              (-INF, 0.5), partial(same_degrees, variant=f"rewired-{kind}"), "abstract",
               "training loss over that of the pruned network, in units of that of a random network of the same layer densities; summed "
               f"over densities from {WINDOW[0]:.1%} to {WINDOW[1]:.0%}",
-              "Nearer to the pruned network than to the random one.", "15_pruned_weights")
+              (-INF, 0.5), "Nearer to the pruned network than to the random one.",
+              partial(same_degrees, variant=f"rewired-{kind}"))
         for kind, words in {"drawn": "new weights", "shuffled": "its weights in another order"}.items()
     ),
     *(
-        Claim(f"universal-{slug}",
+        Claim(f"universal-{slug}", "abstract", "14_magnitude_pruning",
               f"The collapse does not depend on the {words}.",
-              (-TWICE, TWICE), partial(same_place, variant=variant), "abstract",
               f"ln of the density of the collapse of {name} over that of the standard network on MNIST",
-              "A factor of two.", "14_magnitude_pruning")
+              (-TWICE, TWICE), "A factor of two.",
+              partial(same_place, variant=variant))
         for slug, variant, words, name in (
             ("data", "fashion-mnist", "data", "Fashion-MNIST"),
             ("architecture", "cnn5", "architecture", "the convolutional network"),
@@ -253,7 +250,5 @@ CLAIMS = (
 )
 # fmt: on
 
-
-def judge(rows: pd.DataFrame, claims: Iterable[str] | None = None) -> pd.DataFrame:
-    """`judge_all` on a table of the study."""
-    return judge_all(CLAIMS, rows, claims)
+judge = partial(judge_all, CLAIMS)
+"""`judge_all` on a table of the study."""

@@ -134,7 +134,7 @@ def epochs(evidence: Evidence) -> Finding:
 
 
 def _claim(slug: str, words: str, statistic: str, true_for: tuple[float, float], reason: str, measure) -> Claim:
-    return Claim(slug, words, true_for, measure, "Precision", statistic, reason, "10_performance")
+    return Claim(slug, "Precision", "10_performance", words, statistic, true_for, reason, measure)
 
 
 # fmt: off

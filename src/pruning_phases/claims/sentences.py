@@ -4,8 +4,6 @@ A page states in words what its table holds. Words that were typed once go on sa
 sentence is picked by the table it speaks of. Plain text, so that pages can paste it with ``glue``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The table of verdicts: every claim judged on a table of results, in the scaling regime and over all N."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 
@@ -48,15 +46,11 @@ def judge_evidence(whole: Evidence, claims: Iterable[str] | None = None) -> pd.D
         whole: the evidence over all N.
         claims: slugs of `CLAIMS`; None: all.
 
-    Returns:
-        One row per claim with the columns `COLUMNS`: claim (slug), section of the paper, words, statistic, rule (range
-        for which the claim is true), reason (of the range), changed (see `Claim`), then in the scaling regime number with its 95 %
-        interval low, high (NaN where there is none), verdict (one of `VERDICTS`), finding (detail, or why there is no verdict), the
-        same over all N with the ending _all, verdict_first (over all N, by the rules as first written down, which knew no "no fit"), n_min
-        (smallest size of the plane in the regime, the same in all rows; NaN without a regime) and figure (notebook).
-
-    Raises:
-        ConfigError: an unknown claim.
+    Returns one row per claim with the columns `COLUMNS`: claim (slug), section of the paper, words, statistic, rule (range for which the
+    claim is true), reason (of the range), changed (see `Claim`), then in the scaling regime number with its 95 % interval low, high (NaN
+    where there is none), verdict (one of `VERDICTS`), finding (detail, or why there is no verdict), the same over all N with the ending
+    _all, verdict_first (over all N, by the rules as first written down, which knew no "no fit"), n_min (smallest size of the plane in the
+    regime, the same in all rows; NaN without a regime) and figure (notebook). Raises ConfigError: an unknown claim.
     """
     try:
         n_min = float(whole.in_regime.sizes[0])
@@ -70,7 +64,7 @@ def judge_evidence(whole: Evidence, claims: Iterable[str] | None = None) -> pd.D
             finding, verdict = judge_claim(claim, evidence, used=partial(evidence.used, claim.slug in OF_LINES))
             values = (*finding.estimate, verdict, finding.note)
             row |= {f"{name}{ending}": value for name, value in zip(JUDGED, values, strict=True)}
-        if claim.first is not None:
+        if claim.first:
             _, verdict = judge_claim(claim, whole, first=True)
         row["verdict_first"] = "undecided" if claim.first and verdict == "no fit" else verdict
         rows.append(row)

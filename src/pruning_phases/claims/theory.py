@@ -8,8 +8,6 @@ written while those were being trained, before any was looked at. Exponents are 
 where sizes begin to scale; numbers have the 95 % interval of Student's t over realizations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -265,67 +263,69 @@ def remedy(evidence: Evidence, p_eval: float) -> Finding:
     return Finding(mean_of(calibrated[0.0] / raw[best], "there are no networks"), words)
 
 
-CONFIDENCE, PREDICTION, RATES, USE = (
-    "21_overconfidence",
-    "22_predicting_the_border",
-    "22_predicting_the_border",
-    "22_predicting_the_border",
-)
-# slug; words; range; measure; statistic; reason; notebook
-_RULES = (
-    ("calibrated-falls", "In dementia the calibrated loss falls with N: what rises is overconfidence.", NEGATIVE,
-     partial(mean_exponent, column="loss_calibrated"), "exponent of the calibrated loss, mean over the points in dementia",
-     "The sign is the claim.", CONFIDENCE),
-    ("nothing-left", "Calibrated, nothing is left of dementia.", (0.0, 0.05), rising,
-     "share of the points in dementia whose calibrated loss rises", "One point in twenty, as noise alone may do.", CONFIDENCE),
-    ("still-crosses", "Calibrated losses of different N still cross.", (0.5, 1.0), crossing_lines,
-     "of the lines of p_train whose raw loss crosses, the share whose calibrated loss does", "Most lines.", CONFIDENCE),
-    ("forgetting", "In dementia networks forget: errors grow more frequent with N.", POSITIVE,
-     partial(mean_exponent, column="error"), "exponent of the error rate, mean over the points in dementia",
-     "The sign is the claim.", CONFIDENCE),
-    ("temperature-grows", "In dementia the temperature that calibrates grows with N.", POSITIVE,
-     partial(mean_exponent, column="temperature"), "exponent of the temperature, mean over the points in dementia",
-     "The sign is the claim.", CONFIDENCE),
-    ("border-balance", "At the border errors still become rarer with N; their growing price makes up for it.", NEGATIVE,
-     errors_at_border, "exponent of the error rate at the border of the raw loss, mean over lines", "The sign is the claim.", CONFIDENCE),
-    ("loss-is-scale", "Deep in dementia the loss grows as the logits do.", (-0.1, 0.1), partial(loss_and_scale, p_eval=0.9),
-     "exponent of the loss less that of the logits' scale, p_eval = 0.9", "Half of what the first look saw.", CONFIDENCE),
-    ("prediction-typical", "Moments of the logits predict the pruned loss.", (0.0, 0.05),
-     partial(deviation, share=0.5, predicted="predicted", measured="loss_subset"),
-     "median |predicted/measured − 1| over p_train, p_eval and N", "Five per cent.", PREDICTION),
-    ("prediction-everywhere", "They do so nearly everywhere.", (0.0, 0.15),
-     partial(deviation, share=0.95, predicted="predicted", measured="loss_subset"), "its 95 % quantile", "Fifteen per cent.", PREDICTION),
-    ("prediction-border", "They predict the border.", (0.0, 0.03), border_deviation,
-     "largest |p_c predicted − measured| over p_train", "A little more than half a step of p_eval.", PREDICTION),
-    ("prediction-deeper", "They predict the loss of deeper networks as well.", (0.0, 0.05),
-     partial(deviation, share=0.5, predicted="predicted", measured="loss_subset", depths=(3, 4)),
-     "median |predicted/measured − 1| over p_train, p_eval and N, three and four hidden layers", "As with two.", PREDICTION),
-    ("border-deeper", "They predict the border of deeper networks as well.", (0.0, 0.03), partial(border_deviation, depths=(3, 4)),
-     "largest |p_c predicted − measured| over p_train, three and four hidden layers", "As with two.", PREDICTION),
-    ("two-numbers", "Mean and spread of the margin are enough: the loss is that of a Gaussian margin.", (0.0, 0.1), gaussian_margins,
-     "median |of the Gaussian/measured − 1|", "Ten per cent: a picture, not a prediction.", PREDICTION),
-    ("rate-and-scale", "At a larger learning rate logits grow less with N.", NEGATIVE, partial(scale_at_rates, p_eval=0.6),
-     "exponent of the scale at learning rate 0.01 less that at 0.001, p_eval = 0.6", "The sign is the claim.", RATES),
-    ("no-sharpening", "The border does not get sharper with N: at fixed width it is a crossover.", (-0.08, 0.08),
-     partial(sharpens, p_train=(0.15, 0.25)), "exponent in N of dα/dp_eval at α = 0, N from 4 000 to 32 000, p_train 0.15 and 0.25",
-     "Half of the 1/6 of an algebraic transition with ν = 6. Written after p_train 0.05, 0.1 and 0.2 had been seen, for two lines that "
-     "had not.", PREDICTION),
-    ("stopping-scale", "Going on beyond the best epoch makes logits larger.", POSITIVE, partial(last_over_best, column="scale", p_eval=0.6),
-     "ln of the logits' scale, last weights over best, p_eval = 0.6, mean over p_train and N", "The sign is the claim.", RATES),
-    ("stopping-border", "It makes more data hurt more.", POSITIVE, partial(alpha_without_stopping, p_eval=0.6),
-     "α with the last weights less α with the best, p_eval = 0.6, mean over p_train", "The sign is the claim.", RATES),
-    ("stopping-calibrated", "It leaves the answers as they are: calibrated losses agree.", (-0.02, 0.02),
-     partial(last_over_best, column="loss_calibrated", p_eval=0.6),
-     "ln of the calibrated loss, last weights over best, p_eval = 0.6, mean over p_train and N", "Two per cent.", RATES),
-    ("free-remedy", "Temperature scaling alone is worth more than the best dropout rate alone.", (0.0, 1.0), partial(remedy, p_eval=0.7),
-     "calibrated loss for p_train = 0 over the raw loss at the best p_train, p_eval = 0.7, largest N", "The sign of the difference.", USE),
+HURT, CONFIDENCE = "why more data hurt", "21_overconfidence"
+PREDICTION = RATES = USE = "22_predicting_the_border"
+# In each: slug, topic, notebook; words; statistic; range, reason, measure.
+CLAIMS = (
+    Claim("calibrated-falls", HURT, CONFIDENCE, "In dementia the calibrated loss falls with N: what rises is overconfidence.",
+          "exponent of the calibrated loss, mean over the points in dementia",
+          NEGATIVE, "The sign is the claim.", partial(mean_exponent, column="loss_calibrated")),
+    Claim("nothing-left", HURT, CONFIDENCE, "Calibrated, nothing is left of dementia.",
+          "share of the points in dementia whose calibrated loss rises",
+          (0.0, 0.05), "One point in twenty, as noise alone may do.", rising),
+    Claim("still-crosses", HURT, CONFIDENCE, "Calibrated losses of different N still cross.",
+          "of the lines of p_train whose raw loss crosses, the share whose calibrated loss does",
+          (0.5, 1.0), "Most lines.", crossing_lines),
+    Claim("forgetting", HURT, CONFIDENCE, "In dementia networks forget: errors grow more frequent with N.",
+          "exponent of the error rate, mean over the points in dementia",
+          POSITIVE, "The sign is the claim.", partial(mean_exponent, column="error")),
+    Claim("temperature-grows", HURT, CONFIDENCE, "In dementia the temperature that calibrates grows with N.",
+          "exponent of the temperature, mean over the points in dementia",
+          POSITIVE, "The sign is the claim.", partial(mean_exponent, column="temperature")),
+    Claim("border-balance", HURT, CONFIDENCE, "At the border errors still become rarer with N; their growing price makes up for it.",
+          "exponent of the error rate at the border of the raw loss, mean over lines",
+          NEGATIVE, "The sign is the claim.", errors_at_border),
+    Claim("loss-is-scale", HURT, CONFIDENCE, "Deep in dementia the loss grows as the logits do.",
+          "exponent of the loss less that of the logits' scale, p_eval = 0.9",
+          (-0.1, 0.1), "Half of what the first look saw.", partial(loss_and_scale, p_eval=0.9)),
+    Claim("prediction-typical", HURT, PREDICTION, "Moments of the logits predict the pruned loss.",
+          "median |predicted/measured − 1| over p_train, p_eval and N",
+          (0.0, 0.05), "Five per cent.", partial(deviation, share=0.5, predicted="predicted", measured="loss_subset")),
+    Claim("prediction-everywhere", HURT, PREDICTION, "They do so nearly everywhere.",
+          "its 95 % quantile",
+          (0.0, 0.15), "Fifteen per cent.", partial(deviation, share=0.95, predicted="predicted", measured="loss_subset")),
+    Claim("prediction-border", HURT, PREDICTION, "They predict the border.",
+          "largest |p_c predicted − measured| over p_train",
+          (0.0, 0.03), "A little more than half a step of p_eval.", border_deviation),
+    Claim("prediction-deeper", HURT, PREDICTION, "They predict the loss of deeper networks as well.",
+          "median |predicted/measured − 1| over p_train, p_eval and N, three and four hidden layers",
+          (0.0, 0.05), "As with two.", partial(deviation, share=0.5, predicted="predicted", measured="loss_subset", depths=(3, 4))),
+    Claim("border-deeper", HURT, PREDICTION, "They predict the border of deeper networks as well.",
+          "largest |p_c predicted − measured| over p_train, three and four hidden layers",
+          (0.0, 0.03), "As with two.", partial(border_deviation, depths=(3, 4))),
+    Claim("two-numbers", HURT, PREDICTION, "Mean and spread of the margin are enough: the loss is that of a Gaussian margin.",
+          "median |of the Gaussian/measured − 1|",
+          (0.0, 0.1), "Ten per cent: a picture, not a prediction.", gaussian_margins),
+    Claim("rate-and-scale", HURT, RATES, "At a larger learning rate logits grow less with N.",
+          "exponent of the scale at learning rate 0.01 less that at 0.001, p_eval = 0.6",
+          NEGATIVE, "The sign is the claim.", partial(scale_at_rates, p_eval=0.6)),
+    Claim("no-sharpening", HURT, PREDICTION, "The border does not get sharper with N: at fixed width it is a crossover.",
+          "exponent in N of dα/dp_eval at α = 0, N from 4 000 to 32 000, p_train 0.15 and 0.25",
+          (-0.08, 0.08), "Half of the 1/6 of an algebraic transition with ν = 6. Written after p_train 0.05, 0.1 and 0.2 had been seen, "
+          "for two lines that had not.",
+          partial(sharpens, p_train=(0.15, 0.25))),
+    Claim("stopping-scale", HURT, RATES, "Going on beyond the best epoch makes logits larger.",
+          "ln of the logits' scale, last weights over best, p_eval = 0.6, mean over p_train and N",
+          POSITIVE, "The sign is the claim.", partial(last_over_best, column="scale", p_eval=0.6)),
+    Claim("stopping-border", HURT, RATES, "It makes more data hurt more.",
+          "α with the last weights less α with the best, p_eval = 0.6, mean over p_train",
+          POSITIVE, "The sign is the claim.", partial(alpha_without_stopping, p_eval=0.6)),
+    Claim("stopping-calibrated", HURT, RATES, "It leaves the answers as they are: calibrated losses agree.",
+          "ln of the calibrated loss, last weights over best, p_eval = 0.6, mean over p_train and N",
+          (-0.02, 0.02), "Two per cent.", partial(last_over_best, column="loss_calibrated", p_eval=0.6)),
+    Claim("free-remedy", HURT, USE, "Temperature scaling alone is worth more than the best dropout rate alone.",
+          "calibrated loss for p_train = 0 over the raw loss at the best p_train, p_eval = 0.7, largest N",
+          (0.0, 1.0), "The sign of the difference.", partial(remedy, p_eval=0.7)),
 )  # fmt: skip
-CLAIMS = tuple(
-    Claim(slug, words, true_for, measure, "why more data hurt", statistic, reason, figure)
-    for slug, words, true_for, measure, statistic, reason, figure in _RULES
-)
-
-
-def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
-    """`judge_all` on the study's rows."""
-    return judge_all(CLAIMS, evidence, claims)
+judge = partial(judge_all, CLAIMS)
+"""`judge_all` on the study's rows."""

@@ -1,7 +1,5 @@
 """Rules that changed after results had been seen, tried on results that were not used to choose them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -40,8 +38,7 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
         protocol: its name.
         others: take along the shipped results of the other `config.PROTOCOLS` and of the atlas.
 
-    Returns:
-        Tables by name, the one that was seen first.
+    Returns tables by name, the one that was seen first.
     """
     half = rows[rows["n_train"].isin(N_HALF_OCTAVES)]  # fewer than a regime needs cannot be judged
     tables: dict[str, pd.DataFrame | None] = {
@@ -71,15 +68,9 @@ def held_out(
     Args:
         tables: results by name, as of `data_sets`; None or no rows: not there yet.
         claims: slugs; None: those whose rule changed.
-        n_bootstrap: resamples of every fit.
-        seed: of the resampling.
 
-    Returns:
-        One row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
-
-    Raises:
-        ConfigError: an unknown claim.
-        ValueError: no table, or one that holds no results.
+    Returns one row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
+    Raises ConfigError: an unknown claim. Raises ValueError: no table, or one that holds no results.
     """
     chosen = [claim.slug for claim in CLAIMS if claim.changed] if claims is None else list(claims)
     blank = _blank(chosen)

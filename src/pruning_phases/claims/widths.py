@@ -3,20 +3,15 @@
 Measures for the claims of `claims.endless`, and the tables behind its page.
 """
 
-from __future__ import annotations
-
 import itertools
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.endless_evidence import Evidence
 from pruning_phases.claims.engine import Finding
 from pruning_phases.claims.intervals import Undecidable, mean_of
 from pruning_phases.config import Training
-
-if TYPE_CHECKING:
-    from pruning_phases.claims.endless import Evidence
 
 BEYOND = 0.7
 """p_eval well inside dementia: a tenth above the crossing."""

@@ -9,8 +9,6 @@ may also transform the observable before it is compared, y_scaled = (y - offset(
 Shapes: ``n_train`` and the parameters are broadcast against each other by the caller.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -32,8 +30,7 @@ class Parameter(NamedTuple):
 def _free(name: str, value: float | Bounds, positive: bool) -> bool:
     """Whether a parameter is fitted: a number is fixed, a pair of numbers are search bounds.
 
-    Raises:
-        ValueError: neither, or out of range.
+    Raises ValueError: neither, or out of range.
     """
     pair = isinstance(value, tuple | list)
     numbers = np.asarray(value, dtype=float)
@@ -245,8 +242,7 @@ class Corrected(Ansatz):
 
     Each of c, omega, kappa is a number (fixed) or a pair of search bounds (fitted, an extra parameter of that name).
 
-    Raises:
-        ValueError: values out of range, an omega to be fitted without a term, a base that cannot be corrected.
+    Raises ValueError: values out of range, an omega to be fitted without a term, a base that cannot be corrected.
     """
 
     base: Ansatz

@@ -1,7 +1,5 @@
 """Which ansatz? The same points judged by chi-squared, prediction of the largest N and likelihood; scans of fits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,8 +36,7 @@ def compare_ansaetze(
       search region. A last row "power law at each p" gives the
     prediction error without any transition (`power_law_prediction`) where the sizes share their p.
 
-    Raises:
-        ValueError: unusable data, no realizations.
+    Raises ValueError: unusable data, no realizations.
     """
     y = data.resample(n_bootstrap, seed)
     rows: list[dict[str, object]] = []
@@ -120,8 +117,7 @@ class NuRelation(NamedTuple):
 def nu_relation(bkt: CollapseFit, algebraic: CollapseFit) -> NuRelation:
     """Compare an algebraic with a BKT fit of the same data; same resamples give the interval of the ratio.
 
-    Raises:
-        ValueError: the first fit is not BKT or the fits use different points.
+    Raises ValueError: the first fit is not BKT or the fits use different points.
     """
     if not isinstance(bkt.ansatz, BKT):
         raise ValueError(f"the first fit must be a BKT fit, got {bkt.ansatz!r}")

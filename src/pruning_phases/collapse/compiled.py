@@ -3,8 +3,6 @@
 Shape legend: n points sorted by size, S sizes, m parameter sets (rows), B data vectors.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -1,7 +1,5 @@
 """Extent of the region chi-squared <= level around a minimum."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -51,8 +49,7 @@ def trace_contour(
         high: upper corner.
         n_grid: points per axis of each grid.
 
-    Returns:
-        Contour; a side is open where the region touches the search box.
+    Returns the extent; a side is open where the region touches the search box.
     """
     d = best.size
     neighbours = np.ones((3,) * d)

@@ -1,7 +1,5 @@
 """Do the crossings converge? Three laws for p*(N), compared by prediction and carried on to larger N."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -75,17 +73,12 @@ def compare_hypotheses(
     Args:
         source: as in `fit_crossings`.
         hypotheses: laws to compare.
-        n_bootstrap: resamples.
 
-    Returns:
-        One row per hypothesis: hypothesis, p_c (NaN where nothing converges), a, nu, each with ``_low`` and ``_high``;
-        n_crossings, chi_squared (divided by ``dof``), dof, p_value; ``score``, the mean log density of the predicted
-        crossings under the prediction's error; ``score_difference`` to the best score and ``score_difference_error``,
-        the standard error of its mean over the sizes left out; ``rms`` error of the predictions, in units of p; and
-        ``p_1e+05`` etc. with ``_low`` and ``_high``, p* at N in `PREDICTED_SIZES`.
-
-    Raises:
-        ValueError: fewer than four significant crossings of neighbouring sizes; sizes too small for a law.
+    Returns one row per hypothesis: hypothesis, p_c (NaN where nothing converges), a, nu, each with ``_low`` and ``_high``; n_crossings,
+    chi_squared (divided by ``dof``), dof, p_value; ``score``, the mean log density of the predicted crossings under the prediction's
+    error; ``score_difference`` to the best score and ``score_difference_error``, the standard error of its mean over the sizes left out;
+    ``rms`` error of the predictions, in units of p; and ``p_1e+05`` etc. with ``_low`` and ``_high``, p* at N in `PREDICTED_SIZES`.
+    Raises ValueError: fewer than four significant crossings of neighbouring sizes; sizes too small for a law.
     """
     crossings = as_crossings(source, n_bootstrap)
     if len(crossings.p_star) < MIN_CROSSINGS:
@@ -171,7 +164,6 @@ def hypothesis_lines(lines: Mapping[float, CollapseData], *, n_bootstrap: int = 
 
     Args:
         lines: all points of every p_train: a window of p would cut off the crossings that lie furthest.
-        n_bootstrap: resamples.
         skip: leave out so many of the sizes from the onset on: does the answer hang on the first crossing, where sizes are smallest?
     """
     tables = []

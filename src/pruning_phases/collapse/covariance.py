@@ -1,7 +1,5 @@
 """Covariance of the points of a collapse, estimated from few realizations."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pruning_phases.collapse.data import CollapseData
@@ -23,8 +21,7 @@ def shrunk_covariance(data: CollapseData) -> tuple[np.ndarray, float]:
     Points that different realizations contribute to are correlated through those that they share; where a left-out
     realization has no value, its deviation counts as zero.
 
-    Raises:
-        ValueError: no realizations or no errors, fewer than three realizations.
+    Raises ValueError: no realizations or no errors, fewer than three realizations.
     """
     if data.realizations is None or data.sigma is None:
         raise ValueError("a covariance needs realizations and errors; without, use covariance='diagonal'")

@@ -1,7 +1,5 @@
 """Pairwise crossings p*(N_i, N_j) of the points of a collapse, where they begin, and their drift with N."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -56,18 +54,13 @@ def pair_crossings(
         n_bootstrap: resamples of the realizations, drawn once for all curves; 0 gives no errors.
         ratio: smallest N_j / N_i; see `RATIO`.
 
-    Returns:
-        One row per pair: n_small, n_large, n_mean (geometric mean), p_star, p_star_error, n_sign_changes (more than
-        one: the curves run together within their noise; the crossing given is the best split into two signs),
-        significance, found (fraction of resamples with a crossing). p_star is NaN where the curves do not cross inside
-        the data. No row if no two sizes are that far apart.
+    Returns one row per pair: n_small, n_large, n_mean (geometric mean), p_star, p_star_error, n_sign_changes (more than one: the curves
+    run together within their noise; the crossing given is the best split into two signs), significance, found (fraction of resamples with
+    a crossing). p_star is NaN where the curves do not cross inside the data. No row if no two sizes are that far apart.
 
-        ``significance`` is that of the weaker side (`observables.crossings.cross_pairs`), from differences taken realization by
-        realization where both sizes have it; without realizations all points count as independent, without errors it is NaN.
-        Below about 2 there may be no crossing.
-
-    Raises:
-        ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
+    ``significance`` is that of the weaker side (`observables.crossings.cross_pairs`), from differences taken realization by realization
+    where both sizes have it; without realizations all points count as independent, without errors it is NaN. Below about 2 there may be
+    no crossing. Raises ValueError: unknown ``pairs``; ratio below 1; bootstrap without realizations.
     """
     return sampled_crossings(data, pairs, n_bootstrap, 0, ratio)[0]
 
@@ -115,9 +108,8 @@ def crossing_onset(
     cross, or not surely: there is nothing yet whose convergence could be asked for. Give it all points in p: a window
     that leaves out the crossings of the largest sizes leaves no onset.
 
-    Returns:
-        The smaller size of the first pair of the unbroken run of significant crossings that reaches the largest sizes;
-        None if the last pair does not cross significantly.
+    Returns the smaller size of the first pair of the unbroken run of significant crossings that reaches the largest sizes; None if the
+    last pair does not cross significantly.
     """
     pairs = pair_crossings(data, n_bootstrap=0, ratio=ratio)
     used = pairs["n_small"][unbroken(pairs["significance"].to_numpy(), min_significance)]
@@ -146,8 +138,7 @@ def crossing_drift(
 
     The line is refitted in every resample, so correlations between crossings that share a size are in the error.
 
-    Raises:
-        ValueError: fewer than three pairs of sizes cross; points without errors.
+    Raises ValueError: fewer than three pairs of sizes cross; points without errors.
     """
     if data.sigma is None:
         raise ValueError("a drift needs the errors of the points; give sigma")

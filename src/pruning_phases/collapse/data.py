@@ -1,8 +1,7 @@
 """The points of one data collapse, with the realizations they are averages of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -39,10 +38,9 @@ class CollapseData:
             there is no bootstrap).
         selection: what the points were selected with, for tables and captions.
 
-    Raises:
-        ValueError: shapes that do not match, NaN or infinite values, masked entries, sigma <= 0, numbers whose square is none, fewer
-            than two sizes, fewer than four points of a size, a point given twice with the same y and sigma, or repeated points together
-            with realizations (`from_realizations` averages them).
+    Raises ValueError: shapes that do not match, NaN or infinite values, masked entries, sigma <= 0, numbers whose square is none, fewer
+    than two sizes, fewer than four points of a size, a point given twice with the same y and sigma, or repeated points together with
+    realizations (`from_realizations` averages them).
     """
 
     p: np.ndarray
@@ -87,7 +85,7 @@ class CollapseData:
         p_window: Window | None = None,
         n_window: Window | None = None,
         **selection: object,
-    ) -> CollapseData:
+    ) -> Self:
         """Means and standard errors from per-realization curves ``realizations[realization, point]``.
 
         The windows (see `window`) are applied before anything is required of the points.
@@ -117,19 +115,19 @@ class CollapseData:
         """Distinct N, ascending."""
         return np.unique(self.n_train)
 
-    def select(self, keep: np.ndarray, **selection: object) -> CollapseData:
+    def select(self, keep: np.ndarray, **selection: object) -> Self:
         """The points where ``keep`` is true."""
         r = None if self.realizations is None else self.realizations[:, keep]
         points = {name: getattr(self, name)[keep] for name in ("p", "n_train", "y")}
         sigma = None if self.sigma is None else self.sigma[keep]
         return replace(self, **points, sigma=sigma, realizations=r, selection={**self.selection, **selection})
 
-    def window(self, p: Window | None = None, n: Window | None = None) -> CollapseData:
+    def window(self, p: Window | None = None, n: Window | None = None) -> Self:
         """The points inside closed windows of p and N; the windows are recorded in ``selection``."""
         keep, chosen = _inside(self.p, self.n_train, p, n)
         return self.select(keep, **chosen)
 
-    def spaced(self, ratio: float) -> CollapseData:
+    def spaced(self, ratio: float) -> Self:
         """The points of sizes that are at least a factor ``ratio`` apart, taken from the largest size downwards.
 
         The chi-squared of neighbours (Eqs. 14-17) needs them apart: where several sizes have almost the same x, as all have at a
@@ -181,11 +179,7 @@ class CollapseData:
 def valid_points(
     p: ArrayLike, n_train: ArrayLike, y: ArrayLike, sigma: ArrayLike | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
-    """Points of a collapse as float64 arrays, those given more than once `merged`.
-
-    Raises:
-        ValueError: see `CollapseData`.
-    """
+    """Points of a collapse as float64 arrays, those given more than once `merged`. Raises ValueError: see `CollapseData`."""
     given = {"p": p, "n_train": n_train, "y": y} | ({} if sigma is None else {"sigma": sigma})
     arrays = {name: array(name, a) for name, a in given.items()}
     p, n_train, y, sigma = (arrays.get(name) for name in ("p", "n_train", "y", "sigma"))
@@ -242,8 +236,7 @@ def merged(
     Independent measurements of one point are averaged with weights 1/sigma^2; the result's sigma is (sum 1/sigma^2)^(-1/2). Without
     errors they are averaged with equal weights, and the average weighs as much as any other point.
 
-    Raises:
-        ValueError: two measurements with the same y and sigma.
+    Raises ValueError: two measurements with the same y and sigma.
     """
     group = _group(p, n_train)
     n = group.max(initial=-1) + 1
@@ -322,14 +315,11 @@ def collapse_data(
     Args:
         results: one row per (network, p_eval, eval_pass); passes are averaged inside a realization first.
         p_train: training dropout of the networks.
-        depth: their hidden layers.
-        width: neurons in each.
         p_eval_window: closed window (low, high); None takes everything. Nothing else is left out.
         n_window: closed window of N, likewise.
         quantity: "loss" (nats) or "accuracy".
 
-    Raises:
-        ValueError: nothing matches, or the points are unfit for a collapse (see `CollapseData`).
+    Raises ValueError: nothing matches, or the points are unfit for a collapse (see `CollapseData`).
     """
     results = checked(results, RESULT_COLUMNS, "the results table")
     chosen = (np.abs(results["p_train"] - p_train) < 0.5 * 10.0**-P_DECIMALS).to_numpy()

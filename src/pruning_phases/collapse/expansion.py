@@ -3,8 +3,6 @@
 Shape legend: n points, P = (J + 1)(K + 1) coefficients, m parameter sets (rows), B resamples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -213,12 +211,8 @@ class Expansion:
         Without corrections (K = 0) all lie at p_c; with them they approach it. Of several crossings inside the range of
         the data that nearest to p_c is given; NaN where there is none.
 
-        Returns:
-            n_small, n_large, n_mean (geometric mean), p_star, p_star_low, p_star_high (percentile interval; NaN without
-            bootstrap).
-
-        Raises:
-            ValueError: fewer than two sizes.
+        Returns n_small, n_large, n_mean (geometric mean), p_star, p_star_low, p_star_high (percentile interval; NaN without bootstrap).
+        Raises ValueError: fewer than two sizes.
         """
         sizes = self.data.sizes if sizes is None else np.unique(np.asarray(sizes, dtype=float))
         if len(sizes) < 2:
@@ -306,11 +300,8 @@ def fit_expansion(
         nu_bounds: search region; default that of the ansatz.
         fixed: parameters held at a value, by name, for example ``{"omega": 0.5}`` (of no effect where K = 0).
         n_bootstrap: refits of resampled realizations, at the chosen orders; 0 for none.
-        seed: of the bootstrap.
-        confidence: of the intervals.
 
-    Raises:
-        ValueError: unusable data, orders, criterion or bounds; points without errors; bootstrap without realizations.
+    Raises ValueError: unusable data, orders, criterion or bounds; points without errors; bootstrap without realizations.
     """
     orders = [(int(j), int(k)) for j, k in orders]
     if not orders or min(j for j, _ in orders) < 1 or min(k for _, k in orders) < 0:

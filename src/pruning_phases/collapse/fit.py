@@ -1,7 +1,5 @@
 """Fit of a data collapse: minimum, 1.3 x contour, bootstrap over realizations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,8 +96,7 @@ class CollapseFit:
     def landscape(self, p_c: ArrayLike, nu: ArrayLike) -> np.ndarray:
         """Reduced chi-squared over a grid, (len(p_c), len(nu)), at every point minimised over the extra parameters.
 
-        Raises:
-            ValueError: p_c or nu was held fixed.
+        Raises ValueError: p_c or nu was held fixed.
         """
         if {"p_c", "nu"} & set(self.fixed):
             raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {self.fixed}")
@@ -165,15 +162,12 @@ def fit_collapse(
         p_c_bounds: search region; default the range of the data.
         nu_bounds: search region; default that of the ansatz.
         n_bootstrap: number of refits; 0 for none.
-        seed: of the bootstrap.
         drop_ends: leave the two extrapolated end points out of chi-squared.
         level: contour level in units of the minimum.
-        confidence: of the bootstrap interval.
         fixed: parameters held at a value, by name, for example ``{"nu": 0.5}``; chi-squared then has one degree of
             freedom more for each.
 
-    Raises:
-        ValueError: unusable data or bounds, unknown or only fixed parameters, bootstrap without realizations.
+    Raises ValueError: unusable data or bounds, unknown or only fixed parameters, bootstrap without realizations.
     """
     check_bootstrap(n_bootstrap, confidence)
     if not level > 1:

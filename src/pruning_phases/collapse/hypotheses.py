@@ -6,11 +6,9 @@ shift h(N) that depends on at most one further parameter:
     p*(N) = p_c + a h(N; nu).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -105,8 +103,7 @@ class Crossings:
         samples: (B, K) crossings in resamples of the realizations, from which intervals are taken.
         n_realizations: from how many the covariance was estimated (mean over the crossings); infinite if it is known.
 
-    Raises:
-        ValueError: not more realizations than crossings, so that the covariance cannot be inverted.
+    Raises ValueError: not more realizations than crossings, so that the covariance cannot be inverted.
     """
 
     n_small: np.ndarray
@@ -134,11 +131,10 @@ class Crossings:
         return np.sqrt(np.diag(self.covariance))
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, n_resamples: int = 500) -> Crossings:
+    def from_table(cls, table: pd.DataFrame, n_resamples: int = 500) -> Self:
         """The significant crossings of a table from `pair_crossings`, their errors taken as independent and Gaussian.
 
-        Raises:
-            ValueError: a column is missing, or a crossing has no error.
+        Raises ValueError: a column is missing, or a crossing has no error.
         """
         columns = ["n_small", "n_large", "p_star", "p_star_error", "significance"]
         if not set(columns) <= set(table.columns):
@@ -163,8 +159,7 @@ def significant_crossings(data: CollapseData, *, n_bootstrap: int = 500) -> Cros
     (Schaefer and Strimmer 2005). No crossing counts as known better than a thousandth of the range of p: between its
     points a curve is only taken as straight.
 
-    Raises:
-        ValueError: data without realizations; a crossing that most resamples lack.
+    Raises ValueError: data without realizations; a crossing that most resamples lack.
     """
     table, samples = sampled_crossings(data, "consecutive", n_bootstrap, 0, RATIO)
     used = unbroken(table["significance"].to_numpy())
@@ -318,8 +313,7 @@ def fit_crossings(source: CollapseData | pd.DataFrame | Crossings, hypothesis: H
             (errors independent), or crossings.
         hypothesis: `BKTShift`, `AlgebraicShift` or `LogarithmicDrift`.
 
-    Raises:
-        ValueError: fewer than three crossings; sizes too small for the law.
+    Raises ValueError: fewer than three crossings; sizes too small for the law.
     """
     crossings = as_crossings(source)
     n = crossings.n_mean

@@ -1,7 +1,5 @@
 """Collapses along a line of the plane: one fit at every p_train, in windows that follow the crossing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
@@ -50,16 +48,10 @@ def collapse_lines(
         p_train: which; default all in the table.
         half_width: keep p_eval within this distance of `crossing_point`; None keeps all. Where no two sizes cross, or too few
             points lie in the window, the line keeps all its points.
-        depth: hidden layers.
-        width: neurons in each.
         spacing: sizes at least this factor apart (`CollapseData.spaced`); None keeps all, for crossings but not for fits.
 
-    Returns:
-        Data by p_train; ``selection["crossing"]`` is the crossing point or None, ``selection["centred"]`` tells whether
-        a window was put around it.
-
-    Raises:
-        ValueError: see `collapse_data`.
+    Returns data by p_train; ``selection["crossing"]`` is the crossing point or None, ``selection["centred"]`` tells whether a window was
+    put around it. Raises ValueError: see `collapse_data`.
     """
     results = checked(results, RESULT_COLUMNS, "the results table")
     chosen = np.unique(results["p_train"]).tolist() if p_train is None else list(p_train)
@@ -104,7 +96,6 @@ def interval_table(table: pd.DataFrame, labels: Sequence[str], decimals: int = 2
     Args:
         table: rows of `CollapseFit.summary`, from `fit_table`, `scan_windows` or similar.
         labels: columns that tell the rows apart; they become the index.
-        decimals: of all numbers.
     """
     out = table[list(labels)].copy()
     for name in ("p_c", "nu"):

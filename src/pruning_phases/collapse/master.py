@@ -4,8 +4,6 @@ The chi-squared of Eqs. (14)-(17) compares neighbours and never writes the scali
 B-spline in x, which gives two independent judgements of an ansatz on the same points.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +83,7 @@ def fit_spline(data: CollapseData, ansatz: Ansatz, *, n_bootstrap: int = 0, seed
     hundreds of units for reasons of interpolation. BIC counts the spline coefficients, tau and the collapse parameters.
     Similar in aim to the Gaussian-process method of Harada, Phys. Rev. E 84, 056704 (2011).
 
-    Raises:
-        ValueError: bootstrap without realizations, points without errors.
+    Raises ValueError: bootstrap without realizations, points without errors.
     """
     if data.sigma is None:
         raise ValueError("a likelihood needs the errors of the points; give sigma")
@@ -190,8 +187,7 @@ def leave_one_out(
     (p_c, nu) are the chi-squared minimum of the other sizes, the master curve is their weighted spline. Points whose x
     lies outside the others' range are not predicted (NaN).
 
-    Raises:
-        ValueError: unknown size, fewer than three sizes, bootstrap without realizations.
+    Raises ValueError: unknown size, fewer than three sizes, bootstrap without realizations.
     """
     rest, held = _split(data, left_out)
     n_basis = _n_basis(rest.p.size)

@@ -1,7 +1,5 @@
 """The collapse of any system that has a size and a control parameter: its points from a text table, and both forms fitted to them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,10 +34,9 @@ def read_points(
 
     Other columns are not read. The windows, smallest and largest value, leave out points before anything is asked of their errors.
 
-    Raises:
-        ConfigError: A window that is no pair; no such file or no table; columns missing, doubled, or `error` beside `realization`; a
-            value that is no finite number, named with its line; and whatever `CollapseData` refuses, such as one size, fewer than four
-            points of a size, or errors that are not positive.
+    Raises ConfigError: a window that is no pair; no such file or no table; columns missing, doubled, or `error` beside `realization`; a
+    value that is no finite number, named with its line; and whatever `CollapseData` refuses, such as one size, fewer than four points of
+    a size, or errors that are not positive.
     """
     windows = {"parameter": _window("parameter", parameter_window), "size": _window("size", size_window)}
     path = expanded(path)
@@ -132,7 +129,6 @@ def fit_points(
     """The fit of one form, and the scaling regime that it was made in.
 
     Args:
-        points: all points.
         ansatz: form of the scaling variable.
         everything: fit all points; the regime is None then, as it is where the rule (`scaling_regime`) finds none and all are fitted, too.
         half_widths: windows that the rule tries, in units of the parameter; default `WINDOWS` of its range.

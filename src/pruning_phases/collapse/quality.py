@@ -3,8 +3,6 @@
 Shape legend: n points, S distinct sizes, m parameter sets (rows).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -106,8 +104,7 @@ def chi_squared_rows(
         drop_ends: leave out the two extrapolated end points.
         shared: evaluate every one of the B data vectors at every parameter row; the sort is then done once per row.
 
-    Returns:
-        (m,), or (B, m) with ``shared``.
+    Returns (m,), or (B, m) with ``shared``.
     """
     single = y.ndim == 1
     y = np.ascontiguousarray(np.atleast_2d(y))
@@ -164,12 +161,9 @@ def reduced_chi_squared(
         *extra: extra parameters of the ansatz.
         drop_ends: leave out the two extrapolated end points, n -> n - 2.
 
-    Returns:
-        Array of the broadcast parameter shape, a float if all parameters are scalars.
-
-    Raises:
-        ValueError: for NaN, infinities, masked entries, sizes at or below ``l0``, non-positive sigma or nu, numbers whose squares
-            overflow, one size, fewer than four points, or a point given twice with the same y and sigma.
+    Returns an array of the broadcast parameter shape, a float if all parameters are scalars. Raises ValueError: for NaN, infinities, masked
+    entries, sizes at or below ``l0``, non-positive sigma or nu, numbers whose squares overflow, one size, fewer than four points, or a
+    point given twice with the same y and sigma.
 
     Example:
         >>> import numpy as np

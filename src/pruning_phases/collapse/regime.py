@@ -5,8 +5,6 @@ another question. The rule looks at crossings and at how a fit moves when its sm
 fit is or at the value of its exponent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,15 +73,11 @@ def scaling_regime(
     widest window; if none is stable, the narrowest window and the largest n_min, marked as not stable.
 
     Args:
-        data: all points of the line.
         ansatz: whose parameters have to be stable; default ``BKT()``.
         half_widths: windows to try.
 
-    Returns:
-        The regime; None if there is none: the largest sizes do not cross, or too few sizes or points are left.
-
-    Raises:
-        ValueError: no or non-positive half-widths.
+    Returns the regime; None if there is none: the largest sizes do not cross, or too few sizes or points are left. Raises ValueError: no
+    or non-positive half-widths.
     """
     if not len(half_widths) or min(half_widths) <= 0:
         raise ValueError(f"half_widths must be positive, got {list(half_widths)}")
@@ -188,11 +182,9 @@ def corrected_table(
         regimes: by p_train, from `regime_lines`.
         lines: all points of every p_train.
         ansatz: what x is; default ``BKT()``.
-        n_bootstrap: resamples.
 
-    Returns:
-        Two rows per p_train: p_train, n_min, plain_p_c and plain_nu (of the regime's fit, without corrections), J, K, p_c, nu, omega,
-        p_c_low, p_c_high, nu_low, nu_high, chi_squared (per degree of freedom), status.
+    Returns two rows per p_train: p_train, n_min, plain_p_c and plain_nu (of the regime's fit, without corrections), J, K, p_c, nu, omega,
+    p_c_low, p_c_high, nu_low, nu_high, chi_squared (per degree of freedom), status.
     """
     rows = []
     for p_train, chosen in regimes.items():
@@ -214,9 +206,8 @@ def stability_map(
 ) -> pd.DataFrame:
     """Fits for every smallest size and every window, whether or not the rule would choose them.
 
-    Returns:
-        One row per ansatz, n_min and half_width: `CollapseFit.summary` with n_min, half_width and stable; where nothing can be
-        fitted, status is "too few" and the values are NaN.
+    Returns one row per ansatz, n_min and half_width: `CollapseFit.summary` with n_min, half_width and stable; where nothing can be
+    fitted, status is "too few" and the values are NaN.
     """
     rows, data = [], data.spaced(RATIO)
     for ansatz in ansaetze:
@@ -237,8 +228,6 @@ def protocol_tables(
     Args:
         p_train: which rates; those that the results of a protocol lack are left out.
         ansatz: whose regimes; default ``BKT()``.
-        depth: hidden layers.
-        width: neurons in each.
     """
     tables = {}
     for name in shipped_protocols():

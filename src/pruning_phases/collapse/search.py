@@ -1,7 +1,5 @@
 """Search of the reduced chi-squared: grid, minima, refits of resamples, profiles, and the optimiser under all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -52,8 +50,7 @@ class Search:
     Extra parameters with ``log`` are searched on a logarithmic scale as nu is; parameters named in ``fixed`` keep their
     value and are no degree of freedom.
 
-    Raises:
-        ValueError: unusable data or bounds, unknown fixed parameters, nothing left to fit.
+    Raises ValueError: unusable data or bounds, unknown fixed parameters, nothing left to fit.
     """
 
     def __init__(
@@ -210,8 +207,7 @@ class Search:
             axes: which coordinates the columns of ``rows`` are.
             best: (k,) the minimum.
 
-        Returns:
-            Reduced chi-squared (m,) and full search coordinates (m, k).
+        Returns reduced chi-squared (m,) and full search coordinates (m, k).
         """
         axes = list(axes)
         theta = np.tile(best, (rows.shape[0], 1))
@@ -285,8 +281,7 @@ def minimise(
         tolerance: a problem stops when its simplex is smaller than ``tolerance * step`` in every direction.
         max_iterations: cap for the slowest problem.
 
-    Returns:
-        Minima (B, k) and values (B,).
+    Returns minima (B, k) and values (B,).
     """
     n_problems, k = start.shape
     # Edges point to the inside of the box, so that no vertex of the first simplex coincides with the start.

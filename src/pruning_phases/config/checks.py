@@ -1,7 +1,5 @@
 """Values of configuration fields: checked, made Python's own, and refused by name."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection, Iterable

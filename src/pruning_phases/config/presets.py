@@ -1,7 +1,5 @@
 """The presets, and the protocols with shipped results."""
 
-from __future__ import annotations
-
 import difflib
 
 from pruning_phases.config.checks import ConfigError

@@ -4,8 +4,6 @@
 always verified). A further data set is one more entry, of files in MNIST's format or of a generator.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 

@@ -9,8 +9,6 @@ With centred coordinates r in pixels, deformed(r) = original(A r + t + d(r)): A 
 bicubic between 5 × 5 control points. Values between pixels are interpolated linearly; outside is dark.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from pathlib import Path

@@ -12,8 +12,6 @@ Whatever is read is first compared with the checksum of the upstream files, each
 data set whose uncompressed files have no known checksum, the compressed ones are kept and read.
 """
 
-from __future__ import annotations
-
 import functools
 import gzip
 import hashlib
@@ -88,10 +86,8 @@ def load(name: str = "mnist", root: str | os.PathLike[str] | None = None) -> Ima
         name: One of `DATASETS`.
         root: Folder that holds (or will hold) ``MNIST/raw`` and its like; default: `data_folder`.
 
-    Raises:
-        ConfigError: If there is no data set of that name.
-        DataError: If the files are neither shipped, nor in the folder, nor to be had from the mirrors, or if a shipped file is
-            truncated or altered, or is not what `DATASETS` says.
+    Raises ConfigError: if there is no data set of that name. Raises DataError: if the files are neither shipped, nor in the folder, nor
+    to be had from the mirrors, or if a shipped file is truncated or altered, or is not what `DATASETS` says.
 
     Example:
         >>> mnist = load("mnist")

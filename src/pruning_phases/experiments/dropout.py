@@ -1,7 +1,5 @@
 """Train once, then evaluate with dropout over the p_eval grid: the experiment of the paper."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from pruning_phases.config import ConfigError, Training

@@ -5,8 +5,6 @@ means the same for all; until the scheduler of the ordinary protocol first acts,
 Observable: `train_loss`, of the epoch, with dropout.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Iterator

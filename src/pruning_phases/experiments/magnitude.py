@@ -10,8 +10,6 @@ With `control` the network of a step is replaced, and only for that step, by ano
 each neuron keeps its numbers of connections) with new initial weights and "rewired-shuffled" with those of the layer in another order.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Shapes: K images, C classes; a layer's mask or weights are [out, in], or [out, in, rows, columns] of a convolution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Masks are boolean, one for each weight tensor of one network.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ early stopping; learning rate, scheduler and (unless `carry_moments`) Adam begin
 (‖θ‖) and `train_loss` (of the last epoch, with dropout).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

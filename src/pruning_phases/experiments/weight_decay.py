@@ -8,8 +8,6 @@ Follows Ersoy and Wiesner (arXiv:2505.06597); the public settings of arXiv:2512.
 monitor="training", early_stopping_patience=5, max_epochs=50, batch_size=64, learning_rate=0.0015, experiment="weight_decay", path=…)`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 

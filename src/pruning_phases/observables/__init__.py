@@ -22,5 +22,5 @@ from pruning_phases.observables.binder import (
 from pruning_phases.observables.crossings import boundary, crossings, learning_edge, sign_changes
 from pruning_phases.observables.plane import Plane, phase_table, plane
 from pruning_phases.observables.scaling import ACCURACY_OF_GUESSING, LOSS_OF_GUESSING, PHASES, classify, exponents
-from pruning_phases.observables.statistics import Line, jackknife_error, standard_error, weighted_line
+from pruning_phases.observables.statistics import Line, jackknife_error, mean_and_error, weighted_line
 from pruning_phases.observables.tables import RESULT_COLUMNS, nearest_rate, result_rows

@@ -1,7 +1,5 @@
 """Averages over realizations and passes, with standard errors over realizations."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
@@ -17,8 +15,7 @@ Quantity = Literal["loss", "accuracy"]
 def values(rows: pd.DataFrame, quantity: str) -> pd.Series:
     """The loss (nats) or the accuracy of every row of checked results (`tables.result_rows`), float64.
 
-    Raises:
-        ValueError: unknown quantity, a loss or number of correct images that is not finite.
+    Raises ValueError: unknown quantity, a loss or number of correct images that is not finite.
     """
     if quantity not in ("loss", "accuracy"):
         raise ValueError(f"unknown quantity {quantity!r}; choose 'loss' or 'accuracy'")
@@ -35,8 +32,7 @@ def common_sizes(results: pd.DataFrame) -> pd.DataFrame:
 
     Some lines of the plane have more sizes than others; an exponent over different sizes would be another quantity there.
 
-    Raises:
-        ValueError: missing columns, no rows, no common size.
+    Raises ValueError: missing columns, no rows, no common size.
     """
     results = checked(results, NETWORK, "the results table")
     lines = results[NETWORK].drop_duplicates()
@@ -68,12 +64,8 @@ def averages(results: pd.DataFrame, quantity: Quantity = "loss") -> pd.DataFrame
         results: tidy results, one row per (network, p_eval, eval_pass).
         quantity: "loss" (mean test cross-entropy, nats) or "accuracy" (fraction of the test images).
 
-    Returns:
-        One row per point: depth, width, n_train, p_train, p_eval, mean, sem, n_realizations. `sem` is NaN where only
-        one realization exists.
-
-    Raises:
-        ValueError: missing columns, no rows, unknown quantity, losses that are not finite.
+    Returns one row per point: depth, width, n_train, p_train, p_eval, mean, sem, n_realizations. `sem` is NaN where only one realization
+    exists. Raises ValueError: missing columns, no rows, unknown quantity, losses that are not finite.
     """
     table = by_realization(results, quantity)
     found = dict(zip(("mean", "sem", "n_realizations"), mean_and_error(table.to_numpy(np.float64)), strict=True))

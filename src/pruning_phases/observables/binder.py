@@ -16,8 +16,6 @@ without measuring U: an image that is right with probability q adds v = q (1 - q
 v (1 - 6 v), between -v / 2 and v, to the fourth, so that ``|U - 3| = |kappa_4| / kappa_2^2 <= 1 / kappa_2`` (`accuracy_variance`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -45,8 +43,7 @@ def binder_of_sample(samples: np.ndarray, unbiased: bool = True) -> np.ndarray:
         samples: (..., n) values.
         unbiased: which of the two.
 
-    Returns:
-        (...) cumulants; NaN where fewer than four samples are there or where they do not vary.
+    Returns (...) cumulants; NaN where fewer than four samples are there or where they do not vary.
     """
     samples = array("samples", samples)
     n = np.isfinite(samples).sum(axis=-1)
@@ -108,15 +105,10 @@ def binder(
         ensembles: which of `ENSEMBLES`.
         unbiased: k-statistics (see `binder_of_sample`) or the sample's own moments.
         n_bootstrap: number of resamples.
-        seed: of the resampling.
 
-    Returns:
-        One row per point and ensemble: depth, width, n_train, p_train, p_eval, ensemble, binder, binder_error,
-        variance (of the accuracy in that ensemble), n_samples (per estimate: passes of a network, networks, or both),
-        n_realizations.
-
-    Raises:
-        ValueError: unknown ensemble, missing columns, no rows, networks of one point with different numbers of passes.
+    Returns one row per point and ensemble: depth, width, n_train, p_train, p_eval, ensemble, binder, binder_error, variance (of the
+    accuracy in that ensemble), n_samples (per estimate: passes of a network, networks, or both), n_realizations. Raises ValueError:
+    unknown ensemble, missing columns, no rows, networks of one point with different numbers of passes.
     """
     unknown = [name for name in ensembles if name not in ENSEMBLES]
     if unknown:
@@ -158,13 +150,9 @@ def pooled_binder(
         by: columns of the results, or of `groups`, whose values are kept apart.
         groups: further columns of points, joined on those that both have, for example their phase.
         n_bootstrap: number of resamples.
-        seed: of the resampling.
 
-    Returns:
-        One row per group and ensemble ("passes", "networks"): the columns `by`, ensemble, binder, binder_error, n_points.
-
-    Raises:
-        ValueError: missing columns, no rows, networks of one point with different numbers of passes.
+    Returns one row per group and ensemble ("passes", "networks"): the columns `by`, ensemble, binder, binder_error, n_points. Raises
+    ValueError: missing columns, no rows, networks of one point with different numbers of passes.
     """
     sums: dict[tuple, np.ndarray] = {}
     arrays = list(_arrays(result_rows(results), n_bootstrap, seed))
@@ -265,11 +253,7 @@ def gaussian_binder(
         n_draws: simulated estimates.
         seed: of the simulation.
 
-    Returns:
-        (low, median, high).
-
-    Raises:
-        ValueError: fewer than four samples.
+    Returns (low, median, high). Raises ValueError: fewer than four samples.
     """
     if n_samples < 4:
         raise ValueError(f"n_samples = {n_samples}: the fourth moment needs at least 4 samples")
@@ -290,13 +274,9 @@ def compare_with_gaussian(binder: pd.DataFrame) -> pd.DataFrame:
     Args:
         binder: table from `binder` (with the unbiased estimator).
 
-    Returns:
-        The table with columns gaussian_low, gaussian_median, gaussian_high (2.5 %, 50 %, 97.5 % quantiles, see
-        `gaussian_binder`) and gaussian (True where U lies between the outer two; missing where U is). Of truly Gaussian
-        points 95 % are True.
-
-    Raises:
-        ValueError: missing columns or no rows.
+    Returns the table with columns gaussian_low, gaussian_median, gaussian_high (2.5 %, 50 %, 97.5 % quantiles, see `gaussian_binder`) and
+    gaussian (True where U lies between the outer two; missing where U is). Of truly Gaussian points 95 % are True. Raises ValueError:
+    missing columns or no rows.
     """
     binder = checked(binder, ("ensemble", "binder", "n_samples", "n_realizations"), "the table of Binder cumulants")
     groups = np.where(binder["ensemble"] == "passes", binder["n_realizations"], 1)
@@ -320,13 +300,10 @@ def accuracy_variance(results: pd.DataFrame) -> pd.DataFrame:
     Args:
         results: tidy results.
 
-    Returns:
-        One row per point: depth, width, n_train, p_train, p_eval, accuracy, within, between, counting (all variances),
-        binder_limit (the U over passes of `binder` is no farther from 3 than 1 / (n_test^2 within), but for its statistical error),
-        n_passes, n_realizations. NaN where there is one pass (within, between) or one realization (between).
-
-    Raises:
-        ValueError: missing columns or no rows.
+    Returns one row per point: depth, width, n_train, p_train, p_eval, accuracy, within, between, counting (all variances), binder_limit
+    (the U over passes of `binder` is no farther from 3 than 1 / (n_test^2 within), but for its statistical error), n_passes,
+    n_realizations. NaN where there is one pass (within, between) or one realization (between). Raises ValueError: missing columns or no
+    rows.
     """
     rows = result_rows(results)
     accuracy = values(rows, "accuracy").rename("accuracy")

@@ -1,7 +1,5 @@
 """Where curves cross: sign changes of one curve, crossings of curves of different N, the boundary alpha = 0, the edge of learning."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from typing import NamedTuple
 
@@ -29,12 +27,8 @@ def sign_changes(x: np.ndarray, y: np.ndarray, sigma: np.ndarray) -> pd.DataFram
         y: (n,) values; NaN samples are left out.
         sigma: (n,) standard errors.
 
-    Returns:
-        One row per change of sign: position, error, slope, significance. A sample that is exactly zero counts as
-        belonging to the sign before it.
-
-    Raises:
-        ValueError: shapes differ or x does not increase.
+    Returns one row per change of sign: position, error, slope, significance. A sample that is exactly zero counts as belonging to the
+    sign before it. Raises ValueError: shapes differ or x does not increase.
     """
     x, y, sigma = (array(name, a) for name, a in (("x", x), ("y", y), ("sigma", sigma)))
     if not (x.shape == y.shape == sigma.shape) or x.ndim != 1:
@@ -70,12 +64,8 @@ def boundary(exponents: pd.DataFrame, z: float = 2.0) -> pd.DataFrame:
         z: a change counts if alpha is at least z errors away from 0 on either side of it (see `sign_changes`). If
             several count, the most significant one is given.
 
-    Returns:
-        One row per (depth, width, p_train) that has a boundary: depth, width, p_train, p_c, p_c_error, slope
-        (d alpha / d p_eval there), significance.
-
-    Raises:
-        ValueError: missing columns or no rows.
+    Returns one row per (depth, width, p_train) that has a boundary: depth, width, p_train, p_c, p_c_error, slope (d alpha / d p_eval
+    there), significance. Raises ValueError: missing columns or no rows.
     """
     exponents = checked(exponents, (*PLANE, "alpha", "alpha_error"), "the table of exponents", unique=PLANE)
     if "phase" in exponents.columns:
@@ -194,13 +184,9 @@ def crossings(results: pd.DataFrame, quantity: str = "loss") -> pd.DataFrame:
         results: tidy results.
         quantity: "loss" or "accuracy".
 
-    Returns:
-        One row per pair that crosses: depth, width, p_train, n_small, n_large, p_star (p_eval), p_star_error (that of the difference,
-        paired within realizations, over its slope), n_sign_changes, significance (see `cross_pairs`; NaN with one realization). Select
-        ``significance >= 2`` for crossings that the data assert.
-
-    Raises:
-        ValueError: as for `averages`.
+    Returns one row per pair that crosses: depth, width, p_train, n_small, n_large, p_star (p_eval), p_star_error (that of the difference,
+    paired within realizations, over its slope), n_sign_changes, significance (see `cross_pairs`; NaN with one realization). Select
+    ``significance >= 2`` for crossings that the data assert. Raises ValueError: as for `averages`.
     """
     rows = []
     for key, block in by_realization(results, quantity).groupby(["depth", "width", "p_train"], sort=True):
@@ -234,12 +220,8 @@ def learning_edge(
         averages_accuracy: table from `averages(results, "accuracy")`.
         levels: upper, middle and lower level of a, decreasing, in (0, 1).
 
-    Returns:
-        One row per (depth, width, n_train) whose accuracy falls through all three levels: depth, width, n_train, edge,
-        edge_error, edge_width, edge_width_error, spacing.
-
-    Raises:
-        ValueError: missing columns, levels that do not decrease inside (0, 1).
+    Returns one row per (depth, width, n_train) whose accuracy falls through all three levels: depth, width, n_train, edge, edge_error,
+    edge_width, edge_width_error, spacing. Raises ValueError: missing columns, levels that do not decrease inside (0, 1).
     """
     name = "the table of average accuracies"
     averages_accuracy = checked(averages_accuracy, (*POINT, "mean", "sem"), name, unique=POINT)

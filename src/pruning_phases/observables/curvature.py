@@ -9,8 +9,6 @@ products only: with vectors z of independent signs tr H = ⟨zᵀHz⟩ and tr H�
 (Lanczos). Ersoy and Wiesner, arXiv:2505.06597.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -4,8 +4,6 @@ What has been learned is G = ln C − (mean training loss), in nats: 0 for a net
 at the largest λ of the path, where "down" begins. All results are one row for each realization.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -4,8 +4,6 @@ Tables have one row for each variant, width, realization and step. Places are re
 are left), one realization at a time, so that their errors are those between realizations.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 
@@ -49,9 +47,8 @@ def place_of_level(density: ArrayLike, values: ArrayLike, level: float) -> float
 def collapse_places(rows: pd.DataFrame, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
     """Where the accuracy of each chain falls below 1/10 + level · (A₀ − 1/10), A₀ that before pruning.
 
-    Returns:
-        One row for each variant, width, realization and level: density, and edges and edges_per_neuron (of the hidden neurons, if the
-        table says how many: `neurons`) there; NaN where the path ends before.
+    Returns one row for each variant, width, realization and level: density, and edges and edges_per_neuron (of the hidden neurons, if the
+    table says how many: `neurons`) there; NaN where the path ends before.
     """
     found = []
     for name, chain in rows.groupby([*CHAIN, "realization"]):
@@ -99,8 +96,7 @@ def width_crossings(curves: pd.DataFrame) -> pd.DataFrame:
     Args:
         curves: `pruning_curves` of one variant; steps that both widths have, each with an error.
 
-    Returns:
-        narrow, wide, most, least (in errors), crosses: differences beyond two errors of both signs.
+    Returns narrow, wide, most, least (in errors), crosses: differences beyond two errors of both signs.
     """
     found, widths = [], sorted(curves["width"].unique())
     for narrow, wide in itertools.pairwise(widths):

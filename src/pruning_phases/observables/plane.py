@@ -1,7 +1,5 @@
 """From results to phases and their border in one call; what is in each phase, as a table to read."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pandas as pd
@@ -36,8 +34,7 @@ def plane(results: pd.DataFrame, n_min: int | None = None, z: float = 2.0, commo
         z: standard errors that count: of alpha for a phase, of both sides for the border.
         common: only the sizes that every line has (`common_sizes`); else every line has all of its own.
 
-    Raises:
-        ValueError: as in `common_sizes`, `averages`, `exponents`, `classify`.
+    Raises ValueError: as in `common_sizes`, `averages`, `exponents`, `classify`.
     """
     rows = common_sizes(results) if common else results
     loss, accuracy = averages(rows, "loss"), averages(rows, "accuracy")
@@ -51,12 +48,8 @@ def phase_table(classified: pd.DataFrame) -> pd.DataFrame:
     Args:
         classified: table from `classify`.
 
-    Returns:
-        Indexed by phase: points, median, error, min, max, power laws (fraction of fits with a p-value above 5 %) and, where the
-        exponents hold it, misfit % (median distance of the losses from the law).
-
-    Raises:
-        ValueError: missing columns.
+    Returns a table indexed by phase: points, median, error, min, max, power laws (fraction of fits with a p-value above 5 %) and, where
+    the exponents hold it, misfit % (median distance of the losses from the law). Raises ValueError: missing columns.
     """
     classified = checked(classified, ("phase", "alpha", "alpha_error", "p_value"), "the table of phases")
     groups = classified.groupby("phase", observed=False)

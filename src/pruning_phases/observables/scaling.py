@@ -1,7 +1,5 @@
 """The exponent alpha of the loss in the training-set size (Eq. 4) and the phase it implies."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -51,13 +49,10 @@ def exponents(
     negative squares count as 0. Realizations that share their luck across N scatter less about the line than their errors
     say, so a misfit of the size of the errors may then come out too small.
 
-    Returns:
-        One row per point: depth, width, p_train, p_eval, alpha, alpha_error, amplitude (the fitted loss at N = 1),
-        chi2_reduced, p_value (of chi-squared), misfit, misfit_low, misfit_high (relative: 0.02 is 2 %), n_sizes. With one
-        size alpha is NaN; with two sizes, or without errors, chi2_reduced, p_value and misfit are.
-
-    Raises:
-        ValueError: missing columns, no rows in the range of N, a loss that is not positive.
+    Returns one row per point: depth, width, p_train, p_eval, alpha, alpha_error, amplitude (the fitted loss at N = 1), chi2_reduced,
+    p_value (of chi-squared), misfit, misfit_low, misfit_high (relative: 0.02 is 2 %), n_sizes. With one size alpha is NaN; with two
+    sizes, or without errors, chi2_reduced, p_value and misfit are. Raises ValueError: missing columns, no rows in the range of N, a loss
+    that is not positive.
     """
     averages_loss = checked(averages_loss, AVERAGE_COLUMNS, "the table of averages", unique=POINT)
     n = averages_loss["n_train"]
@@ -135,11 +130,8 @@ def classify(
         loss_margin: nats below ln 10 that still count as not learned.
         accuracy_margin: accuracy above 1/10 that still counts as not learned.
 
-    Returns:
-        `exponents` with a column `phase` (categorical with the categories `PHASES`).
-
-    Raises:
-        ValueError: missing columns; no unpruned evaluation (p_eval <= 0.1) to tell amentia by; z negative.
+    Returns `exponents` with a column `phase` (categorical with the categories `PHASES`). Raises ValueError: missing columns; no unpruned
+    evaluation (p_eval <= 0.1) to tell amentia by; z negative.
     """
     if z < 0:
         raise ValueError(f"z = {z} is negative; it counts standard errors, 2 is usual")

@@ -1,7 +1,5 @@
 """Errors and lines, each in one place: s / sqrt(R), the bootstrap over realizations, the jackknife, the weighted straight line."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -10,19 +8,11 @@ from numpy.typing import ArrayLike
 from pruning_phases.observables.tables import array
 
 
-def standard_error(samples: ArrayLike) -> np.ndarray:
-    """Standard error s / sqrt(R) of the mean of independent samples along the last axis, (..., R) -> (...).
-
-    NaN entries are missing; NaN where fewer than two samples are left.
-
-    Raises:
-        ValueError: no array of numbers.
-    """
-    return mean_and_error(samples)[1]
-
-
 def mean_and_error(samples: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, `standard_error` and number of the samples (..., R) that are there, each (...)."""
+    """Mean, its standard error s / sqrt(R), and number of the independent samples (..., R) that are there, each (...).
+
+    NaN entries are missing; the error is NaN where fewer than two samples are left. Raises ValueError: no array of numbers.
+    """
     samples = array("samples", samples)
     count = np.isfinite(samples).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):  # no sample, or one: NaN
@@ -63,8 +53,7 @@ def jackknife_error(estimates: ArrayLike) -> np.ndarray:
     Args:
         estimates: (R, ...) estimates, each without one realization, or one group of realizations.
 
-    Returns:
-        (...) standard errors.
+    Returns (...) standard errors.
     """
     estimates = np.asarray(estimates, dtype=float)
     n = len(estimates)

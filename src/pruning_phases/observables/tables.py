@@ -5,8 +5,6 @@ last bit, numbers as Python objects. Such keys are brought to the store's form (
 decimals), so that no point is doubled and no row lost. Text, missing values and repeated rows are refused by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,8 +26,7 @@ VALUES = ("loss", "n_correct", "mean", "sem", "alpha", "alpha_error", "p_c", "p_
 def result_rows(results: pd.DataFrame) -> pd.DataFrame:
     """A tidy results table with its keys in the store's form (`checked`), one row per network, p_eval and eval_pass.
 
-    Raises:
-        ValueError: see `checked`.
+    Raises ValueError: see `checked`.
     """
     return checked(results, RESULT_COLUMNS, "the results table", unique=RESULT_KEY)
 
@@ -40,6 +37,7 @@ def checked(
     name: str,
     unique: Sequence[str] | None = None,
     may_be_empty: bool = False,
+    single: Sequence[str] = (),
 ) -> pd.DataFrame:
     """`table` with the key columns among `columns` in the store's form; the same object where they are.
 
@@ -49,10 +47,10 @@ def checked(
         name: of the table, for messages.
         unique: key columns that may not repeat.
         may_be_empty: accept a table without rows.
+        single: columns that may hold one value only.
 
-    Raises:
-        ValueError: no table, no rows, missing or repeated columns; text or other things for numbers; keys that are missing, infinite or
-            (of `INTEGERS`) not whole; rows that repeat `unique`.
+    Raises ValueError: no table, no rows, missing or repeated columns; text or other things for numbers; keys that are missing, infinite
+    or (of `INTEGERS`) not whole; rows that repeat `unique`, `single` columns that vary.
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"{name} must be a pandas DataFrame, got {type(table).__name__}")
@@ -77,6 +75,8 @@ def checked(
         if found is not given:
             changed[column] = found
     table = table.assign(**changed) if changed else table
+    if varying := [column for column in single if table[column].nunique() > 1]:
+        raise ValueError(f"{', '.join(varying)} varies in {name}; select one value of it")
     if unique is not None and (again := table.duplicated(list(unique))).any():
         first = table.loc[again.to_numpy(), list(unique)].iloc[0]
         where = ", ".join(f"{column} = {value:g}" for column, value in first.items())
@@ -90,8 +90,7 @@ def checked(
 def array(name: str, values: ArrayLike) -> np.ndarray:
     """`values` as a float64 array.
 
-    Raises:
-        ValueError: None, text, or an array with masked entries: a mask would be lost, and the values under it taken for data.
+    Raises ValueError: none, text, or an array with masked entries: a mask would be lost, and the values under it taken for data.
     """
     if values is None:
         raise ValueError(f"{name} is None; give an array of numbers")
@@ -108,8 +107,7 @@ def array(name: str, values: ArrayLike) -> np.ndarray:
 def nearest_rate(table: pd.DataFrame, column: str, rate: float) -> float:
     """The value of `column`, p_train or p_eval, that is nearest to `rate`.
 
-    Raises:
-        ValueError: `rate` is no dropout rate, or the table has no such column or no rows.
+    Raises ValueError: `rate` is no dropout rate, or the table has no such column or no rows.
     """
     if not 0 <= rate < 1:
         raise ValueError(f"{column} = {rate} is not possible: give a number in [0, 1)")

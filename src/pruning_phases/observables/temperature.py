@@ -4,8 +4,6 @@ Shapes: C classes, E cases (values of p_eval), B samples. Source: Guo, Pleiss, S
 ICML 2017 (arXiv:1706.04599).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 TOLERANCE = 1e-6  # of 1/T, relative
@@ -39,8 +37,7 @@ def inverse_temperature(logits: np.ndarray, labels: np.ndarray, steps: int = 60)
     Newton steps, halved towards the bracket where they leave it. 0 where logits say nothing of the labels (the loss is then ln C); infinite
     where every sample is answered right (any larger β is better).
 
-    Raises:
-        ValueError: the logits are not finite.
+    Raises ValueError: the logits are not finite.
     """
     if not np.isfinite(logits).all():
         raise ValueError("some logits are not finite; leave out networks whose training failed")

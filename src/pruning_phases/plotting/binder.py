@@ -1,7 +1,5 @@
 """Figures of the accuracy's fluctuations: Binder cumulant, variance by source, crossings of curves."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +8,7 @@ from pruning_phases.observables import ENSEMBLES
 from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import Look, size_label, size_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 SOURCES = {
     "between": (Look("#c0392b", "o", "between networks"), "-"),
@@ -20,25 +18,21 @@ SOURCES = {
 """Of the accuracy's variance: look and line."""
 
 
-@styled
+@on_axes
 def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | None = None, legend: bool = True) -> Axes:
     """Binder cumulant against p_eval: for every N a curve in a band of one standard error; dotted: 3, a Gaussian.
 
     Args:
         pooled: table from `observables.pooled_binder` by n_train and p_eval.
         ensemble: "passes" or "networks".
-        ax: axes to draw on (None: a new figure).
-        legend: list the sizes.
 
-    Raises:
-        ValueError: unknown ensemble.
+    Raises ValueError: unknown ensemble.
     """
     if ensemble not in ENSEMBLES:
         raise ValueError(f"unknown ensemble {ensemble!r}; choose from {', '.join(ENSEMBLES)}")
     columns = ("n_train", "p_eval", "ensemble", "binder", "binder_error")
     pooled = checked(pooled, columns, "the table of pooled cumulants", may_be_empty=True)
     part = pooled[pooled["ensemble"] == ensemble].sort_values("p_eval")
-    ax = axes_or_new(ax)
     if part.empty:
         ax.text(0.5, 0.6, "too few samples in these results", ha="center", transform=ax.transAxes)
     ax.axhline(3, color="black", linewidth=1, linestyle=":", zorder=0.5)
@@ -49,28 +43,25 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
         ends = (rows["binder"] + sign * rows["binder_error"] for sign in (-1, 1))
         ax.fill_between(rows["p_eval"], *ends, color=look.color, alpha=0.15, linewidth=0)
     ax.set_xlabel(P_EVAL)
-    ax.set_ylabel(r"Binder cumulant $U=\mu_4/\mu_2^2$")
+    ax.set_ylabel("Binder cumulant $U$")
     if legend and len(part):
         legend_below(ax, "training-set size $N$", columns=3)
     return ax
 
 
-@styled
+@on_axes
 def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The accuracy's standard deviation by source against p_eval, at the largest N: passes, networks, and counting 10 000 images.
 
     Args:
         variance: table from `observables.accuracy_variance`, one architecture and p_train.
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: several p_train or architectures.
+    Raises ValueError: several p_train or architectures.
     """
-    variance = checked(variance, (*POINT, "between", "within", "counting"), "the table of variances")
-    _one(variance, ("depth", "width", "p_train"))
+    columns = (*POINT, "between", "within", "counting")
+    variance = checked(variance, columns, "the table of variances", single=PLANE[:3])
     n_train = int(variance["n_train"].max())
     part = variance[variance["n_train"] == n_train].sort_values("p_eval")
-    ax = axes_or_new(ax)
     for column, (look, line) in SOURCES.items():
         deviation = np.sqrt(part[column].clip(lower=0)).replace(0, np.nan)
         ax.plot(part["p_eval"], deviation, color=look.color, marker=look.marker, linestyle=line, label=look.label)
@@ -80,7 +71,7 @@ def variance_curves(variance: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def crossing_strip(
     crossings: pd.DataFrame,
     ax: Axes | None = None,
@@ -93,19 +84,12 @@ def crossing_strip(
 
     Args:
         crossings: table from `observables.crossings`, one architecture and p_train.
-        ax: axes to draw on (None: a new figure).
         z: crossings of at least this significance are filled, the others (noise) open.
-        color: of the markers.
-        marker: of the points.
-        label: for a legend.
 
-    Raises:
-        ValueError: several p_train or architectures.
+    Raises ValueError: several p_train or architectures.
     """
     columns = (*PLANE[:3], "n_small", "n_large", "p_star", "p_star_error", "significance")
-    crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True)
-    _one(crossings, ("depth", "width", "p_train"))
-    ax = axes_or_new(ax)
+    crossings = checked(crossings, columns, "the table of crossings", may_be_empty=True, single=PLANE[:3])
     for sure in (False, True):
         part = crossings[(crossings["significance"] >= z) == sure]
         ax.errorbar(
@@ -125,10 +109,3 @@ def crossing_strip(
     if label is not None:
         legend_below(ax, "crossing of two curves", columns=2)
     return ax
-
-
-def _one(table: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    """Raise a ValueError if one of the columns varies."""
-    varying = [column for column in columns if table[column].nunique() > 1]
-    if varying:
-        raise ValueError(f"{', '.join(varying)} varies; select one value of it")

@@ -1,16 +1,15 @@
 """Chains up and down: an observable against the control parameter, exact branches, areas of loops, escape times."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from pruning_phases.calibration import penalty
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, panels, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes, panels, plain, styled
 
 DIRECTIONS = {"up": ("#1f4e8c", "-", "o"), "down": ("#d2803a", "--", "s")}
 """Colour, line and marker."""
@@ -27,7 +26,7 @@ LABELS = {
 }
 
 
-@styled
+@on_axes
 def branch_curves(
     branches: pd.DataFrame,
     y: str,
@@ -42,12 +41,10 @@ def branch_curves(
     Args:
         branches: of `observables.hysteresis.branches`, one chain.
         y: the observable.
-        ax: axes to draw on (None: a new figure).
         control: label of the horizontal axis, a key of `LABELS`.
         marks: places of vertical lines.
         reference: published points, value and `y`, drawn as crosses.
     """
-    ax = axes_or_new(ax)
     for place in marks:
         ax.axvline(place, color="0.75", linewidth=0.9, zorder=0)
     for direction, part in branches.groupby("direction", sort=False):
@@ -58,6 +55,8 @@ def branch_curves(
     if reference is not None and y in reference:
         ax.plot(reference["value"], reference[y], "x", color="black", ms=7, mew=1.6, label="published", zorder=5)
     ax.set(xlabel=LABELS[control], ylabel=LABELS.get(y, y))
+    if ax.get_ylim()[1] >= 1e4:
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     if ax.get_legend_handles_labels()[0]:
         ax.legend()
     return ax
@@ -87,17 +86,15 @@ def linear_branches(exact: pd.DataFrame, strengths: Sequence[float]) -> list[Axe
     return axes
 
 
-@styled
+@on_axes
 def loop_areas(areas: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Area of the loop against the epochs at each value: columns epochs, area, kind (a line each)."""
-    ax = axes_or_new(ax)
-    sns.lineplot(
-        areas, x="epochs", y="area", style="kind", hue="kind", markers=True, errorbar=None, estimator="mean", ax=ax
-    )
-    sns.scatterplot(areas, x="epochs", y="area", hue="kind", s=14, legend=False, ax=ax)
+    look = {"data": areas, "x": "epochs", "y": "area", "hue": "kind", "palette": "colorblind", "ax": ax}
+    sns.lineplot(**look, style="kind", markers=True, errorbar=None, estimator="mean")
+    sns.scatterplot(**look, s=14, legend=False)
     log_axis(ax.xaxis)
     ax.axhline(0, color="0.6", lw=0.8)
-    ax.set(xlabel="epochs at each value, at most", ylabel="area of the loop, relative")
+    ax.set(xlabel="epochs at each value, at most", ylabel="relative loop area")
     if len(areas["kind"].unique()) > 1:
         legend_below(ax, "", 1)
     elif ax.get_legend():
@@ -105,10 +102,9 @@ def loop_areas(areas: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def escape_line(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Mean escape time against B/ε with errors of ln τ, and the line of the slope 2ΔE through the middle of the points."""
-    ax = axes_or_new(ax)
     x, y = table["ratio"], np.log(table["tau"])
     ax.errorbar(
         x, y, 2 * table["log_error"], fmt="o", color=DIRECTIONS["up"][0], capsize=2, label=r"simulated, $\pm2$ s.e."

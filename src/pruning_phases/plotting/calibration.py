@@ -1,13 +1,11 @@
 """Figures of the calibration on synthetic data."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.axes import Axes
 
 from pruning_phases.plotting.exponents import BKT_COLOR
 from pruning_phases.plotting.series import Look, error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 NOMINAL = 0.6827  # coverage that the bootstrap promises
 KINDS = {
@@ -18,15 +16,13 @@ KINDS = {
 }
 
 
-@styled
+@on_axes
 def coverage_strip(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Fraction of intervals that hold the truth, for p_c and nu, contour and bootstrap, one row per case; dashed: `NOMINAL`.
 
     Args:
         table: from `calibration.coverage_table`.
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     y = range(len(table))
     for kind, look in KINDS.items():
         style = {"color": look.color, "markerfacecolor": look.face or look.color, "markersize": 7, "label": look.label}
@@ -43,15 +39,13 @@ def coverage_strip(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Reduced chi-squared at the true parameters against the statistical error, one curve per grid spacing.
 
     Args:
         table: from `calibration.chi_squared_bias`.
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     looks = ordered_looks(table["spacing"])
     error_curves(ax, table, "sigma", "chi_squared", "chi_squared_error", looks, "spacing")
     ax.axhline(1, color="black", linestyle=":", linewidth=1, zorder=0)

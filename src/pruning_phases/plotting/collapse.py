@@ -1,7 +1,5 @@
 """Figures of one fit: curves, crossing, collapse, landscape."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,8 +14,11 @@ from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse
 from pruning_phases.plotting.exponents import nu_and_quality
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import error_curves, size_label, size_looks
-from pruning_phases.plotting.style import SEQUENTIAL_CMAP, axes_or_new, legend_below, log_axis, panels, styled
+from pruning_phases.plotting.style import SEQUENTIAL_CMAP, legend_below, log_axis, on_axes, panels, styled
 
+SIZES = "training-set size $N$"
+_BELOW_INSET = 0.5
+"""Height of the panel up to which vertical guides go: above it lies the inset with its numbers."""
 LOSS = r"test loss $\langle L\rangle$ (nats)"
 X_LABELS = {"BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$", "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$"}
 
@@ -37,16 +38,13 @@ def _scaled(fit: CollapseFit) -> tuple[CollapseData, np.ndarray]:
     return replace(d, y=y, sigma=sigma, realizations=None), fit.ansatz.x(d.p, d.n_train, *fit.parameters)
 
 
-@styled
+@on_axes
 def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = False) -> Axes:
     """The observable against the scaling variable at the fitted parameters.
 
     Args:
         fit: result of `fit_collapse`.
-        ax: axes to draw on (None: a new figure).
-        legend: list the sizes.
     """
-    ax = axes_or_new(ax)
     _size_curves(ax, *_scaled(fit), False)
     ax.set(xlabel=X_LABELS.get(fit.ansatz.label, "scaling variable $x$"), ylabel=LOSS)
     if legend:
@@ -54,7 +52,7 @@ def collapse_curves(fit: CollapseFit, ax: Axes | None = None, legend: bool = Fal
     return ax
 
 
-@styled
+@on_axes
 def crossing_and_collapse(
     fit: CollapseFit,
     ax: Axes | None = None,
@@ -68,19 +66,14 @@ def crossing_and_collapse(
 
     Args:
         fit: result of `fit_collapse`.
-        ax: axes to draw on (None: a new figure).
         data: points to draw if they should be more than those fitted; the window fitted is then bracketed below.
-        legend: list the sizes.
-        xlabel: of the horizontal axis.
-        ylabel: of the vertical axis.
         log: logarithmic vertical axes.
     """
-    ax = axes_or_new(ax)
     shown = fit.data if data is None else data
     _size_curves(ax, shown, shown.p, True)
     if fit.status in ("ok", "split"):  # an open contour is no error bar, and would grey the whole panel
-        ax.axvspan(*fit.p_c_contour, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
-    ax.axvline(fit.p_c, color="black", linewidth=1, linestyle=":", zorder=0)
+        ax.axvspan(*fit.p_c_contour, ymax=_BELOW_INSET, color="#bbbbbb", alpha=0.4, linewidth=0, zorder=0)
+    ax.axvline(fit.p_c, ymax=_BELOW_INSET, color="black", linewidth=1, linestyle=":", zorder=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         log_axis(ax.yaxis)
@@ -103,7 +96,7 @@ def crossing_and_collapse(
     corner = {"x": 0.97, "ha": "right"} if rising else {"x": 0.05, "ha": "left"}  # the curves' low end
     small.text(y=0.05, s="$x$", va="bottom", fontsize=9, transform=small.transAxes, **corner)
     if legend:
-        legend_below(ax, "size", columns=4)
+        legend_below(ax, SIZES if xlabel == P_EVAL else "size", columns=4)
     return ax
 
 
@@ -122,7 +115,7 @@ def _below_level(ax: Axes, fit: CollapseFit, axes: tuple[np.ndarray, np.ndarray]
         ax.contour(*axes, np.ma.masked_array(values, here), **line)
 
 
-@styled
+@on_axes
 def landscape_map(
     fit: CollapseFit, ax: Axes | None = None, n_grid: int = 121, reference: float | None = None, whole: bool = True
 ) -> Axes:
@@ -134,17 +127,13 @@ def landscape_map(
 
     Args:
         fit: result of `fit_collapse`.
-        ax: axes to draw on (None: a new figure).
-        n_grid: points of the grid along each axis.
         reference: value of nu to mark, for example 1/2.
         whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
 
-    Raises:
-        ValueError: p_c or nu was held fixed in the fit.
+    Raises ValueError: p_c or nu was held fixed in the fit.
     """
     if {"p_c", "nu"} & set(fit.fixed):
         raise ValueError(f"a landscape needs p_c and nu fitted; fixed were {fit.fixed}")
-    ax = axes_or_new(ax)
     nu_low = max(min(0.3, 0.8 * fit.nu_contour[0]), fit.bounds["nu"][0])
     p_range, nu_range = np.array(fit.bounds["p_c"]), np.array([nu_low, fit.bounds["nu"][1]])
     if not whole:
@@ -209,8 +198,7 @@ def transition_figure(
         line: all points of that line, to draw its curves beyond the window that is fitted.
         reference: value of nu to mark.
 
-    Raises:
-        ValueError: no fit at this p_train.
+    Raises ValueError: no fit at this p_train.
     """
     if p_train not in fits or p_train not in everything:
         raise ValueError(f"no fit at p_train = {p_train:g}; there are fits at {', '.join(f'{p:g}' for p in fits)}")
@@ -237,8 +225,7 @@ def gallery(
         lines: all points, to draw curves beyond the window that is fitted.
         reference: value of nu to mark.
 
-    Raises:
-        ValueError: no fits.
+    Raises ValueError: no fits.
     """
     if not fits:
         raise ValueError("no fits to draw; choose p_train values that the results hold")
@@ -259,7 +246,6 @@ def known_system(
         data: all points, by observable.
         names: label of each observable.
         window: of the control parameter, fitted.
-        xlabel: of the horizontal axis.
     """
     figure, axes = panels(len(data))
     for ax, (key, points) in zip(axes, data.items(), strict=True):
@@ -273,7 +259,6 @@ def own_panels(fits: Mapping[str, CollapseFit], points: CollapseData, xlabel: st
 
     Args:
         fits: results of `fit_collapse` by name of the form.
-        points: all points.
         xlabel: the control parameter.
         ylabel: the observable.
     """

@@ -1,7 +1,5 @@
 """Crossings of neighbouring sizes against their mean size, and the laws they may follow."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -22,7 +20,7 @@ from pruning_phases.collapse import (
 from pruning_phases.plotting.exponents import ANSATZ_COLORS, OTHER_COLOR
 from pruning_phases.plotting.plane import P_TRAIN
 from pruning_phases.plotting.series import Look, error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, panels, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes, panels, styled
 
 FITTED = 3
 """Crossings that a law with two parameters needs to be drawn."""
@@ -30,16 +28,14 @@ N_MAX = 1e6  # where the curves of the laws end
 PAIR, CROSSING = r"$\sqrt{N_iN_j}$", r"crossing $p^*(N_i,N_j)$"
 
 
-@styled
+@on_axes
 def crossing_drift_line(crossings: pd.DataFrame, drift: Drifting | None = None, ax: Axes | None = None) -> Axes:
     """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
 
     Args:
         crossings: from `pair_crossings`, or several of them with a column p_train.
         drift: straight line in ln N to draw, from `crossing_drift`.
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     several = "p_train" in crossings
     looks = ordered_looks(crossings["p_train"]) if several else {0.0: Look("black", "o", "")}
     table = crossings if several else crossings.assign(p_train=0.0)
@@ -60,7 +56,7 @@ def crossing_drift_line(crossings: pd.DataFrame, drift: Drifting | None = None, 
     return ax
 
 
-@styled
+@on_axes
 def crossing_hypotheses(table: pd.DataFrame, fits: Sequence[CrossingFit], ax: Axes | None = None) -> Axes:
     """Crossings against their mean size and the laws fitted to them, with bands, carried on to sizes without data.
 
@@ -70,16 +66,13 @@ def crossing_hypotheses(table: pd.DataFrame, fits: Sequence[CrossingFit], ax: Ax
     Args:
         table: from `pair_crossings`, of one p_train, which a column p_train would name.
         fits: of the same crossings, from `fit_crossings`.
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: no fits; crossings of several p_train.
+    Raises ValueError: no fits; crossings of several p_train.
     """
     if not fits:
         raise ValueError("no fits to draw; pass those of fit_crossings")
     if "p_train" in table and table["p_train"].nunique() > 1:
         raise ValueError(f"one p_train has one panel, got {sorted(table['p_train'].unique())}")
-    ax = axes_or_new(ax)
     points = fits[0].crossings
     last = points.n_mean.max()
     n = np.geomspace(table["n_mean"].min(), N_MAX, 200)
@@ -111,10 +104,8 @@ def hypothesis_panels(lines: Mapping[float, CollapseData], n_bootstrap: int = 20
 
     Args:
         lines: all points by p_train.
-        n_bootstrap: resamples of the realizations.
 
-    Raises:
-        ValueError: no lines.
+    Raises ValueError: no lines.
     """
     if not lines:
         raise ValueError("no lines to draw; choose p_train values that the results hold")

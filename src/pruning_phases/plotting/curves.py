@@ -1,7 +1,5 @@
 """Curves of loss or accuracy, one per training-set size, and the power laws in N."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
@@ -13,12 +11,12 @@ from pruning_phases.observables.scaling import AVERAGE_COLUMNS
 from pruning_phases.observables.tables import PLANE, checked
 from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
 from pruning_phases.plotting.series import MARKERS, error_curves, size_looks
-from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import PHASE_COLORS, legend_below, log_axis, on_axes
 
 LABELS = {"p_train": P_TRAIN, "p_eval": P_EVAL}
 
 
-@styled
+@on_axes
 def size_curves(
     averages: pd.DataFrame,
     x: Literal["p_train", "p_eval"] = "p_eval",
@@ -33,22 +31,15 @@ def size_curves(
     Args:
         averages: table from `observables.averages` in which only n_train and `x` vary.
         x: the rate on the horizontal axis.
-        ax: axes to draw on (None: a new figure).
-        ylabel: of the vertical axis.
         log: logarithmic vertical axis.
         guessing: draw a dotted line at this value (ln 10 for the loss, 0.1 for the accuracy of guessing).
-        legend: list the sizes.
 
-    Raises:
-        ValueError: `x` is not a rate, no rows, or another column varies.
+    Raises ValueError: `x` is not a rate, no rows, or another column varies.
     """
     if x not in LABELS:
         raise ValueError(f"x = {x!r}; choose one of {', '.join(LABELS)}")
-    averages = checked(averages, AVERAGE_COLUMNS, "the table of averages")
-    varying = [c for c in ("depth", "width", "p_train", "p_eval") if c != x and averages[c].nunique() > 1]
-    if varying:
-        raise ValueError(f"{', '.join(varying)} varies; select one value of it before drawing curves against {x}")
-    ax = axes_or_new(ax)
+    others = [column for column in PLANE if column != x]
+    averages = checked(averages, AVERAGE_COLUMNS, "the table of averages", single=others)
     every = max(1, averages[x].nunique() // 20)  # about twenty markers at most, so that neighbours stay apart
     looks = size_looks(averages["n_train"])
     error_curves(
@@ -64,7 +55,7 @@ def size_curves(
     return ax
 
 
-@styled
+@on_axes
 def scaling_fits(
     averages_loss: pd.DataFrame, classified: pd.DataFrame, ax: Axes | None = None, guessing: bool = True
 ) -> Axes:
@@ -74,15 +65,12 @@ def scaling_fits(
         averages_loss: table from `observables.averages(results, "loss")`.
         classified: the points to draw, rows of the table from `observables.classify` (or of `exponents`); lines have
             the colour of their phase.
-        ax: axes to draw on (None: a new figure).
         guessing: draw the loss of guessing, ln 10, as a dotted line.
 
-    Raises:
-        ValueError: a point of `classified` has no averages.
+    Raises ValueError: a point of `classified` has no averages.
     """
     averages_loss = checked(averages_loss, AVERAGE_COLUMNS, "the table of averages")
     classified = checked(classified, (*PLANE, "alpha", "alpha_error", "amplitude"), "the table of points")
-    ax = axes_or_new(ax)
     keys = ["depth", "width", "p_train", "p_eval"]
     for index, point in enumerate(classified.itertuples(index=False)):
         curve = averages_loss[(averages_loss[keys] == [getattr(point, key) for key in keys]).all(axis=1)]

@@ -1,19 +1,17 @@
 """What a pruned network answers for some digits."""
 
-from __future__ import annotations
-
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from pruning_phases.datasets import DATASETS
-from pruning_phases.plotting.style import axes_or_new, styled
+from pruning_phases.plotting.style import on_axes
 
 MNIST = DATASETS["mnist"]
 
 
-@styled
+@on_axes
 def digit_answers(
     images: np.ndarray, labels: np.ndarray, frequencies: np.ndarray, ax: Axes | None = None, title: str | None = None
 ) -> Axes:
@@ -23,11 +21,8 @@ def digit_answers(
         images: (n, 28, 28) or (n, 784) grey values in 0..1.
         labels: (n,) true classes, boxed in the figure.
         frequencies: (n, 10) fractions of the masks under which the network answered each class; rows sum to 1.
-        ax: axes to draw on (None: a new figure).
-        title: above the panel.
 
-    Raises:
-        ValueError: shapes that do not agree, or rows that do not sum to 1.
+    Raises ValueError: shapes that do not agree, or rows that do not sum to 1.
     """
     images, labels, frequencies = np.asarray(images), np.asarray(labels), np.asarray(frequencies)
     n = len(labels)
@@ -37,7 +32,6 @@ def digit_answers(
         raise ValueError(f"{n} labels need images of shape {shape} and frequencies {answers}, got {got}")
     if not np.allclose(frequencies.sum(axis=1), 1, atol=1e-4):
         raise ValueError("frequencies must sum to 1 in every row")
-    ax = axes_or_new(ax)
     shares = np.where(frequencies >= 0.1, np.char.mod("%.0f", 100 * frequencies), "")
     look = {"cmap": "Greys", "vmin": 0, "vmax": 1, "linewidths": 0.8, "linecolor": "#dddddd", "cbar": False}
     sns.heatmap(frequencies, annot=shares, fmt="", annot_kws={"fontsize": 8}, ax=ax, yticklabels=False, **look)

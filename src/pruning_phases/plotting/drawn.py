@@ -1,7 +1,5 @@
 """What a figure draws, as a table: every line, point, bar, band and cell with the words of its axes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from itertools import count

@@ -1,7 +1,5 @@
 """Figures of many fits: exponents, relation of the two exponents, scans, comparisons."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +7,7 @@ from matplotlib.colors import to_rgba
 
 from pruning_phases.plotting.plane import P_TRAIN
 from pruning_phases.plotting.series import Look, error_curves
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 BKT_COLOR, ALGEBRAIC_COLOR, QUALITY_COLOR = "#2f6db3", "#c0392b", "#3c8d40"
 ANSATZ_COLORS = {"BKT": BKT_COLOR, "algebraic": ALGEBRAIC_COLOR}
@@ -17,7 +15,7 @@ OTHER_COLOR = "#666666"
 NAMES = {"nu": r"$\nu$", "p_c": r"$p_c$"}
 
 
-@styled
+@on_axes
 def nu_and_quality(
     table: pd.DataFrame,
     ax: Axes | None = None,
@@ -32,12 +30,10 @@ def nu_and_quality(
 
     Args:
         table: from `fit_table`; may have a column ``stable``.
-        ax: axes to draw on (None: a new figure).
         reference: dashed line, for example 1/2.
         column: "nu" or "p_c".
         beside: other fits for contrast, for example over all sizes, as grey diamonds.
     """
-    ax = axes_or_new(ax)
     other = ax.twinx()
     other.plot(table["p_train"], table["chi_squared"], "s", color=QUALITY_COLOR, markersize=4, label=r"$\chi^2_\nu$")
     ax.set_zorder(other.get_zorder() + 1)  # what is measured lies above its quality
@@ -78,15 +74,13 @@ def _fits(
         ax.plot([], [], marker, color=color, markerfacecolor="white", markersize=size, label=label)
 
 
-@styled
+@on_axes
 def nu_relation_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The algebraic exponent against p_train beside what the BKT fit implies, nu_BKT <ln(N/l0)>.
 
     Args:
         table: from `relation_table`.
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     ax.plot(table["p_train"], table["predicted"], "o-", color=BKT_COLOR, label=r"$\nu_{BKT}\langle\ln(N/l_0)\rangle$")
     table = table.assign(
         low=table["predicted"] * table["ratio_low"], high=table["predicted"] * table["ratio_high"], form="algebraic"
@@ -99,18 +93,15 @@ def nu_relation_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def scan_curves(table: pd.DataFrame, x: str, ax: Axes | None = None, column: str = "nu", xlabel: str = "") -> Axes:
     """A fitted parameter against what was varied, with contour intervals (bars) and chi-squared as the colour.
 
     Args:
         table: from `scan_l0` or `scan_windows`; rows without a fit are left out.
         x: column on the horizontal axis, which is logarithmic; texts and windows are placed evenly.
-        ax: axes to draw on (None: a new figure).
         column: "nu" or "p_c".
-        xlabel: of the horizontal axis.
     """
-    ax = axes_or_new(ax)
     rows = table[table[column].notna()]
     numeric = pd.api.types.is_numeric_dtype(rows[x])
     position = rows[x].to_numpy(float) if numeric else np.arange(len(rows), dtype=float)
@@ -129,7 +120,7 @@ def scan_curves(table: pd.DataFrame, x: str, ax: Axes | None = None, column: str
     return ax
 
 
-@styled
+@on_axes
 def comparison_strip(
     table: pd.DataFrame, criterion: str, ax: Axes | None = None, ylabel: str = "", legend: bool = True
 ) -> Axes:
@@ -138,11 +129,7 @@ def comparison_strip(
     Args:
         table: from `compare_lines`.
         criterion: "chi_squared", "prediction_error" or "log_likelihood".
-        ax: axes to draw on (None: a new figure).
-        ylabel: of the vertical axis.
-        legend: name the ansätze.
     """
-    ax = axes_or_new(ax)
     step = np.min(np.diff(np.unique(table["p_train"]))) if table["p_train"].nunique() > 1 else 0.1
     groups = [(label, g) for label, g in table.groupby("ansatz", sort=False) if g[criterion].notna().any()]
     for i, (label, group) in enumerate(groups):

@@ -1,7 +1,5 @@
 """Networks pruned step by step: order parameters, reorganisation and connectivity against the share of connections left."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal
 
@@ -14,7 +12,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.magnitude import pruning_curves
 from pruning_phases.plotting.series import MARKERS, Look, error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 LEFT = "connections left (%)"
 ORDER = {
@@ -54,16 +52,14 @@ def _share_axis(ax: Axes, collapse: float | None = None) -> None:
         ax.axvline(100 * collapse, color="#777777", linestyle="--", linewidth=1)
 
 
-@styled
+@on_axes
 def order_parameters(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
     """Accuracy (left axis), prediction and outcome entropy (right axis, nats) against the share of connections left.
 
     Args:
         rows: of one variant and width of the study's table.
-        ax: axes to draw on (None: a new figure).
         collapse: density of a dotted vertical line.
     """
-    ax = axes_or_new(ax)
     other = ax.twinx()
     other.spines["right"].set_visible(True)
     _curves(rows, {"accuracy": ORDER["accuracy"]}, ax)
@@ -80,10 +76,9 @@ def order_parameters(rows: pd.DataFrame, ax: Axes | None = None, collapse: float
     return ax
 
 
-@styled
+@on_axes
 def reorganisation(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
     """How the surviving weights change in a step, against the share of connections left; arguments as `order_parameters`."""
-    ax = axes_or_new(ax)
     there = rows[rows["step"] > 0]
     _curves(there.assign(sign_flips=there["sign_flips"].where(there["sign_flips"] > 0)), METRICS, ax)
     log_axis(ax.yaxis)
@@ -93,10 +88,9 @@ def reorganisation(rows: pd.DataFrame, ax: Axes | None = None, collapse: float |
     return ax
 
 
-@styled
+@on_axes
 def connectivity(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | None = None) -> Axes:
     """Share of nodes that are joined to an output (outputs: to an input); arguments as `order_parameters`."""
-    ax = axes_or_new(ax)
     _curves(rows, CONNECTED, ax)
     _share_axis(ax, collapse)
     ax.set_ylim(0, 1.05)
@@ -105,7 +99,7 @@ def connectivity(rows: pd.DataFrame, ax: Axes | None = None, collapse: float | N
     return ax
 
 
-@styled
+@on_axes
 def width_curves(
     rows: pd.DataFrame,
     x: Literal["left", "edges", "per_neuron"] = "left",
@@ -117,10 +111,8 @@ def width_curves(
     Args:
         rows: of one variant.
         x: what is across.
-        ax: axes to draw on (None: a new figure).
         quantity: column that is averaged.
     """
-    ax = axes_or_new(ax)
     table = pruning_curves(rows, quantity)
     neurons = rows.groupby("width")["neurons"].first()
     table["left"], table["per_neuron"] = 100 * table["density"], table["edges"] / table["width"].map(neurons)
@@ -136,15 +128,13 @@ def width_curves(
     return ax
 
 
-@styled
+@on_axes
 def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Number of connections left where shares of the gain are lost, against the width; dotted: as many for each weight, for each neuron.
 
     Args:
         places: of one variant; width, level, density, edges, edges_per_neuron, one row for each network (`collapse_places`).
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     table = places.groupby(["level", "width"])["edges"].agg(["mean", "sem", "size", "count"]).reset_index()
     table = table[table["count"] == table["size"]]  # where all networks get there
     looks = {
@@ -166,29 +156,26 @@ def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def weight_steps(weights: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Weights after a step against those before it: pruned red, at 0, surviving blue, with the identity line (the paper's Fig. 2).
 
     Args:
         weights: of one step; before, after, survives.
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     for survives, color, label in ((False, "#c23b22", "pruned"), (True, "#2b5c9e", "surviving")):
         part = weights[weights["survives"] == survives]
         ax.plot(part["before"], part["after"], ".", color=color, markersize=3, alpha=0.6, label=label, rasterized=True)
     reach = 1.05 * float(weights[["before", "after"]].abs().to_numpy().max())
     ax.plot([-reach, reach], [-reach, reach], color="#777777", linewidth=1, zorder=0, label="identity")
     ax.set(xlabel="weight before the step", ylabel="after the step")
-    legend_below(ax, "", columns=1)
+    legend_below(ax, "", columns=1, enlarged=3)
     return ax
 
 
-@styled
+@on_axes
 def mask_images(mask: np.ndarray, ax: Axes | None = None) -> Axes:
     """How many connections each pixel of a square image has in a mask [neurons, pixels], as an image."""
-    ax = axes_or_new(ax)
     counts = np.asarray(mask).sum(0)
     side = round(len(counts) ** 0.5)
     ax.imshow(np.sqrt(counts.reshape(side, side)), cmap="Blues", vmin=0)
@@ -196,16 +183,14 @@ def mask_images(mask: np.ndarray, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def loss_steps(losses: pd.DataFrame, words: Mapping[str, str], ax: Axes | None = None) -> Axes:
     """Training loss against the gradient step of networks that start from one sparsity (the paper's Fig. 4); running mean.
 
     Args:
         losses: of one step of the path; kind, gradient_step, loss (nats).
         words: name of each kind, in the order of the legend.
-        ax: axes to draw on (None: a new figure).
     """
-    ax = axes_or_new(ax)
     for k, (kind, label) in enumerate(words.items()):
         part = losses[losses["kind"] == kind]
         mean = part["loss"].rolling(79, min_periods=1).mean()  # an epoch of 10 000 images
@@ -218,7 +203,7 @@ def loss_steps(losses: pd.DataFrame, words: Mapping[str, str], ax: Axes | None =
     return ax
 
 
-@styled
+@on_axes
 def control_curves(
     rows: pd.DataFrame, words: Mapping[str, str], ax: Axes | None = None, gaps: pd.DataFrame | None = None
 ) -> Axes:
@@ -227,10 +212,8 @@ def control_curves(
     Args:
         rows: the study's table at one width.
         words: name of each variant for the legend.
-        ax: axes to draw on (None: a new figure).
         gaps: variant, density, difference, error.
     """
-    ax = axes_or_new(ax)
     looks = {name: Look(_SET[k], MARKERS[k], words.get(name, name)) for k, name in enumerate(CONTROLS)}
     looks["base"] = Look("black", "o", "pruned")
     if gaps is None:

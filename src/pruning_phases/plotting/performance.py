@@ -1,14 +1,12 @@
 """Figures of the page on speed, from the record that `make bench` writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from pruning_phases.plotting.style import PHASE_COLORS, axes_or_new, log_axis, styled
+from pruning_phases.plotting.style import PHASE_COLORS, log_axis, on_axes
 
 CONTESTANTS = {
     "engine": "engine",
@@ -54,7 +52,7 @@ def faster(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[ours].to_numpy() / table
 
 
-@styled
+@on_axes
 def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | None = None) -> Axes:
     """Bars of the samples·networks per second of the engine, its peers and the ceilings, slowest at the bottom.
 
@@ -62,12 +60,10 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
 
     Args:
         record: as `rates`, which raises ValueError without any.
-        ax: axes to draw on.
     """
     table = rates(record).sort_values(ONE, ascending=False).rename(index=CONTESTANTS).rename_axis("name")
     each = table[EACH].notna().any()
     bars = (table / 1e3).reset_index().melt("name", var_name="kind", value_name="rate").dropna()
-    ax = axes_or_new(ax)
     palette = [PHASE_COLORS["eumentia"], PHASE_COLORS["dementia"]][: bars["kind"].nunique()]
     sns.barplot(bars, x="rate", y="name", hue="kind", palette=palette, saturation=1, legend=bool(each), ax=ax)
     if each:
@@ -79,21 +75,18 @@ def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | No
     return ax
 
 
-@styled
+@on_axes
 def speed_curve(points: Sequence[Mapping[str, float]], name: str, ax: Axes | None = None) -> Axes:
     """Arithmetic rate of the engine in GFLOP/s against one thing that is varied.
 
     Args:
         points: mappings with value and flop_per_s.
         name: what is varied: networks, width, depth or n_train.
-        ax: axes to draw on.
 
-    Raises:
-        ValueError: another name.
+    Raises ValueError: another name.
     """
     if name not in AXIS_LABELS:
         raise ValueError(f"name = {name!r}: choose one of {', '.join(AXIS_LABELS)}")
-    ax = axes_or_new(ax)
     rates = [point["flop_per_s"] / 1e9 for point in points]
     sns.lineplot(x=[point["value"] for point in points], y=rates, marker="o", color=PHASE_COLORS["eumentia"], ax=ax)
     if name != "depth":

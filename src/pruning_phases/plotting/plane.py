@@ -1,7 +1,5 @@
 """Maps over the (p_train, p_eval) plane: phases, accuracy, exponent, and the boundary drawn on them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,9 +13,9 @@ from matplotlib.ticker import MultipleLocator
 from scipy import ndimage
 
 from pruning_phases.observables import PHASES
-from pruning_phases.observables.tables import POINT, checked
+from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.series import size_label
-from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, axes_or_new, styled
+from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, on_axes
 
 P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
 
@@ -33,8 +31,7 @@ def cell_edges(centres: np.ndarray) -> np.ndarray:
 def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Edges in p_train and p_eval, and the values as a frame p_eval x p_train.
 
-    Raises:
-        ValueError: a column is missing, or the table holds more than one value per point of the plane.
+    Raises ValueError: a column is missing, or the table holds more than one value per point of the plane.
     """
     table = checked(table, ("p_train", "p_eval", column), "the table to draw")
     several = [c for c in ("depth", "width", "n_train") if c in table.columns and table[c].nunique() > 1]
@@ -44,12 +41,9 @@ def _grid(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, pd.
     return cell_edges(grid.columns.to_numpy(dtype=float)), cell_edges(grid.index.to_numpy(dtype=float)), grid
 
 
-def _map(
-    table: pd.DataFrame, column: str, ax: Axes | None, label: str | None, extend: str = "neither", **colors
-) -> Axes:
+def _map(table: pd.DataFrame, column: str, ax: Axes, label: str | None, extend: str = "neither", **colors) -> Axes:
     """Cells of one number, as wide as the rates are apart (seaborn's heatmap has cells of one size); `label`: of the colour bar."""
     x, y, grid = _grid(table, column)
-    ax = axes_or_new(ax)
     values = np.ma.masked_invalid(grid.to_numpy(dtype=float))
     image = ax.pcolormesh(x, y, values, edgecolors="face", linewidth=0.7, rasterized=True, **colors)
     if label:
@@ -64,19 +58,16 @@ def _label(ax: Axes) -> Axes:
     return ax
 
 
-@styled
+@on_axes
 def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The phase diagram: one coloured cell per point, the phase's name written into it, undecided cells hatched.
 
     Args:
         classified: table from `observables.classify`, one architecture.
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: missing columns, or more than one architecture.
+    Raises ValueError: missing columns, or more than one architecture.
     """
     x, y, grid = _grid(checked(classified, ("phase",), "the table to draw").astype({"phase": object}), "phase")
-    ax = axes_or_new(ax)
     codes = grid.map(lambda name: PHASES.index(name) if name in PHASES else np.nan).to_numpy(dtype=float)
     colors = ListedColormap([PHASE_COLORS[name] for name in PHASES])
     norm = BoundaryNorm(np.arange(len(PHASES) + 1) - 0.5, len(PHASES))
@@ -130,7 +121,7 @@ def _name_region(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray, nam
     )
 
 
-@styled
+@on_axes
 def exponent_map(
     exponents: pd.DataFrame, ax: Axes | None = None, limit: float | None = None, colorbar: bool = True
 ) -> Axes:
@@ -138,13 +129,11 @@ def exponent_map(
 
     Args:
         exponents: table from `observables.exponents`, one architecture.
-        ax: axes to draw on (None: a new figure).
         limit: the colours span (-limit, limit); None takes the 98 % quantile of abs(alpha). Give the same limit to
             panels that are to be compared.
         colorbar: draw the scale beside the axes.
 
-    Raises:
-        ValueError: missing columns, more than one architecture, limit not positive.
+    Raises ValueError: missing columns, more than one architecture, limit not positive.
     """
     exponents = checked(exponents, ("alpha",), "the table to draw")
     alpha = exponents["alpha"].to_numpy(dtype=float)
@@ -162,17 +151,15 @@ def beyond(alpha: np.ndarray, limit: float) -> str:
     return "both" if low and high else "min" if low else "max" if high else "neither"
 
 
-@styled
+@on_axes
 def accuracy_map(averages_accuracy: pd.DataFrame, n_train: int | None = None, ax: Axes | None = None) -> Axes:
     """The average accuracy over the plane for one training-set size.
 
     Args:
         averages_accuracy: table from `observables.averages(results, "accuracy")`, one architecture.
         n_train: which size (None: the largest).
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: missing columns, more than one architecture, a size the table does not hold.
+    Raises ValueError: missing columns, more than one architecture, a size the table does not hold.
     """
     averages_accuracy = checked(averages_accuracy, (*POINT, "mean"), "the table of average accuracies")
     sizes = sorted(averages_accuracy["n_train"].unique())
@@ -184,38 +171,31 @@ def accuracy_map(averages_accuracy: pd.DataFrame, n_train: int | None = None, ax
     return _map(part, "mean", ax, label, cmap=SEQUENTIAL_CMAP, vmin=0, vmax=1)
 
 
-@styled
+@on_axes
 def goodness_map(exponents: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How well a power law describes the loss: chi-squared per degree of freedom of every point's fit, 0.1 to 1000.
 
     Args:
         exponents: table from `observables.exponents`, one architecture.
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: missing columns or more than one architecture.
+    Raises ValueError: missing columns or more than one architecture.
     """
     label = r"power-law fit, $\chi^2$/d.o.f."
     return _map(exponents, "chi2_reduced", ax, label, "both", cmap="Greys", norm=LogNorm(0.1, 1000))
 
 
-@styled
+@on_axes
 def boundary_line(boundary: pd.DataFrame, ax: Axes | None = None, rates: Iterable[float] | None = None) -> Axes:
     """The line alpha = 0 between eumentia and dementia with its error band (one standard error).
 
     Args:
         boundary: table from `observables.boundary`, one architecture.
-        ax: axes to draw on (None: a new figure).
         rates: all p_train that were examined; the line is broken at those without a boundary (None: never broken).
 
-    Raises:
-        ValueError: more than one architecture.
+    Raises ValueError: more than one architecture.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
-    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
-    if boundary[["depth", "width"]].drop_duplicates().shape[0] > 1:
-        raise ValueError("several architectures in one boundary table; select one depth and width")
-    ax = axes_or_new(ax)
+    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True, single=PLANE[:2])
     line = boundary.sort_values("p_train")
     marker = "o" if len(line) < 12 else None
     if rates is not None:

@@ -1,7 +1,5 @@
 """Figure 1: the network and the removal of neurons by dropout, drawn by code."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from pruning_phases.datasets import DATASETS
-from pruning_phases.plotting.style import axes_or_new, panels, styled
+from pruning_phases.plotting.style import on_axes, panels
 
 MNIST = DATASETS["mnist"]
 
@@ -18,7 +16,7 @@ INPUT, HIDDEN, OUTPUT, GONE = "#d9d9d9", "#1f4e8c", "#f5ae45", "#b5b5b5"
 DROPPED = ((1, 1), (1, 4), (2, 0), (2, 3), (2, 4))
 
 
-@styled
+@on_axes
 def network_schematic(
     ax: Axes | None = None,
     dropped: Sequence[tuple[int, int]] = (),
@@ -28,13 +26,11 @@ def network_schematic(
     """A fully connected network, left to right; dropped neurons are crossed out and lose all their connections.
 
     Args:
-        ax: axes to draw on (None: a new figure).
         dropped: (layer, neuron) pairs to remove, layer 1 being the first hidden one; inputs and outputs cannot be.
         sizes: neurons drawn in the input, the hidden layers and the output.
         labels: name the layers.
 
-    Raises:
-        ValueError: fewer than three layers, or a dropped neuron that is not a hidden one.
+    Raises ValueError: fewer than three layers, or a dropped neuron that is not a hidden one.
     """
     if len(sizes) < 3 or min(sizes) < 1:
         raise ValueError(f"sizes = {tuple(sizes)}: give input, at least one hidden layer and output, each at least 1")
@@ -42,7 +38,6 @@ def network_schematic(
         if not (0 < layer < len(sizes) - 1 and 0 <= neuron < sizes[layer]):
             raise ValueError(f"({layer}, {neuron}) is no hidden neuron; dropout removes hidden neurons only")
     gone = set(dropped)
-    ax = axes_or_new(ax)
     gap, spacing, radius = 2.6, 0.9, 0.3
     # a gap in the middle of the input and of the hidden layers stands for the neurons that are not drawn
     heights = []

@@ -1,7 +1,5 @@
 """Curves with error bars: one look (colour, marker, label) for each value of a column, one helper that draws them."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -83,10 +81,7 @@ def error_curves(
     seaborn's own curves estimate errors from repeated rows; ours come with the table.
 
     Args:
-        ax: axes to draw on.
         table: one row for each point.
-        x: column across.
-        y: column up.
         error: column of standard errors, columns of the two ends of an interval, or None.
         looks: by value of `by`, in the order of the legend; values without rows are left out.
         by: column that tells the curves apart.

@@ -1,7 +1,5 @@
 """How the phase boundaries depend on depth and width."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -13,7 +11,7 @@ from matplotlib.ticker import MultipleLocator
 from pruning_phases.observables.tables import checked
 from pruning_phases.plotting.plane import beyond, boundary_line, exponent_map
 from pruning_phases.plotting.series import error_curves, ordered_looks
-from pruning_phases.plotting.style import LETTERS, PANEL_WIDTH, axes_or_new, legend_below, own_fonts_first, styled
+from pruning_phases.plotting.style import LETTERS, PANEL_WIDTH, legend_below, on_axes, own_fonts_first, styled
 
 Shape = tuple[int, int]
 """Depth and width of a network."""
@@ -37,8 +35,7 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
         depth: of the row of widths.
         width: of the row of depths; architectures with neither fill further rows.
 
-    Raises:
-        ValueError: missing columns.
+    Raises ValueError: missing columns.
     """
     plane = checked(plane, ("depth", "width", "p_train", "p_eval", "alpha"), "the table to draw")
     rows = _rows(sorted(set(zip(plane["depth"], plane["width"], strict=True))), depth, width)
@@ -67,22 +64,17 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
     return figure
 
 
-@styled
+@on_axes
 def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The eumentia-dementia boundary against the number of hidden layers, one curve per p_train.
 
     Args:
         boundary: table from `observables.boundary` with one width.
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: several widths.
+    Raises ValueError: several widths.
     """
     columns = ("depth", "width", "p_train", "p_c", "p_c_error")
-    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True)
-    if boundary["width"].nunique() > 1:
-        raise ValueError("width varies; select one width")
-    ax = axes_or_new(ax)
+    boundary = checked(boundary, columns, "the table of boundaries", may_be_empty=True, single=["width"])
     looks = ordered_looks(boundary["p_train"])
     error_curves(ax, boundary, "depth", "p_c", "p_c_error", looks, "p_train", capsize=2)
     ax.set_xticks(sorted(boundary["depth"].unique()))
@@ -95,7 +87,7 @@ def boundary_against_depth(boundary: pd.DataFrame, ax: Axes | None = None) -> Ax
     return ax
 
 
-@styled
+@on_axes
 def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How far in p_train the unpruned accuracy takes to fall: the sharpness of the edge of learning against width.
 
@@ -103,17 +95,11 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Args:
         edges: table from `observables.learning_edge` with one depth and one n_train.
-        ax: axes to draw on (None: a new figure).
 
-    Raises:
-        ValueError: several depths or training-set sizes.
+    Raises ValueError: several depths or training-set sizes.
     """
     columns = ("depth", "width", "n_train", "spacing", "edge_width", "edge_width_error")
-    edges = checked(edges, columns, "the table of edges", may_be_empty=True)
-    varying = [column for column in ("depth", "n_train") if edges[column].nunique() > 1]
-    if varying:
-        raise ValueError(f"{', '.join(varying)} varies; select one value of it")
-    ax = axes_or_new(ax)
+    edges = checked(edges, columns, "the table of edges", may_be_empty=True, single=["depth", "n_train"])
     edges = edges.sort_values("width")
     width = edges["width"].to_numpy(dtype=float)
     ax.bar(width, edges["spacing"], 0.3 * width, color="#dddddd", label="spacing of $p_\\mathrm{train}$")

@@ -1,7 +1,5 @@
 """Drawings for the pages of theory: what is assumed and what follows, with made-up numbers and real digits, never with results."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """The stability map: what a fit gives for every smallest size and every window."""
 
-from __future__ import annotations
-
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -11,7 +9,7 @@ from matplotlib.patches import Rectangle
 from pruning_phases.collapse import Regime
 from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import size_label
-from pruning_phases.plotting.style import axes_or_new, panels, styled
+from pruning_phases.plotting.style import on_axes, panels, styled
 
 FILLS = {"ok": "#cfe0f1", "split": "#e9f0f7", "open": "#fbe6cc", "edge": "#dddddd", "too few": "#ffffff"}
 """Background of a cell by the status of its fit; light, so that the numbers on it stay readable, and different in greyscale."""
@@ -26,7 +24,7 @@ def _cell(row: pd.Series) -> str:
     return "\n".join([WORDS[row["status"]] + " ●" * bool(row["stable"]), f"{row['p_c']:.2f}", *short])
 
 
-@styled
+@on_axes
 def stability_grid(
     table: pd.DataFrame, ax: Axes | None = None, chosen: Regime | None = None, parameter: str = P_EVAL
 ) -> Axes:
@@ -37,19 +35,16 @@ def stability_grid(
 
     Args:
         table: from `collapse.stability_map`, rows of one ansatz; smallest sizes for which nothing can be fitted are left out.
-        ax: axes to draw on (None: a new figure).
         chosen: the regime, to be framed.
         parameter: label of the control parameter.
 
-    Raises:
-        ValueError: rows of several ansätze.
+    Raises ValueError: rows of several ansätze.
     """
     if table["ansatz"].nunique() > 1:
         raise ValueError(f"one map shows one ansatz, got {', '.join(table['ansatz'].unique())}")
     fitted = table[table["status"] != "too few"]
     if fitted.empty:  # a map of blanks says so best
         fitted = table
-    ax = axes_or_new(ax)
     cells = table[table["n_min"].isin(fitted["n_min"])]
     cells = cells.assign(text=cells.apply(_cell, axis=1), code=cells["status"].map(list(FILLS).index))
     grid = cells.pivot(index="half_width", columns="n_min", values=["code", "text"]).sort_index(ascending=False)
@@ -72,9 +67,9 @@ def stability_panels(table: pd.DataFrame, chosen: Regime | None = None, paramete
     """`stability_grid` of every ansatz in the table, one below the other, titled with its name."""
     labels = list(dict.fromkeys(table["ansatz"]))
     figure, axes = panels(len(labels), columns=1, height=3.1, width=7.2)
-    for letter, label, ax in zip("abcdef", labels, axes, strict=False):
+    for label, ax in zip(labels, axes, strict=True):
         stability_grid(table[table["ansatz"] == label], ax, chosen, parameter)
-        ax.set_title(f"({letter}) {label}: status, $p_c$, $\\nu$, $\\chi^2_\\nu$", loc="left")
+        ax.set_title(f"{label}: status, $p_c$, $\\nu$, $\\chi^2_\\nu$", loc="right", fontsize=11)
         if ax is not axes[-1]:
             ax.set_xlabel("")
     return figure

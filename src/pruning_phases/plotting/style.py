@@ -1,7 +1,6 @@
 """The common look: colours, font sizes, figures of panels."""
 
-from __future__ import annotations
-
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -81,9 +80,23 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def axes_or_new(ax: Axes | None) -> Axes:
-    """The axes given, or those of a new figure of one panel."""
-    return ax if ax is not None else panels(1)[1][0]
+def on_axes(function: Callable[P, R]) -> Callable[P, R]:
+    """As `styled`; the function gets, where its `ax` is None or not given, the axes of a new figure of one panel."""
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs)
+        if given.arguments.get("ax") is not None:
+            return function(*args, **kwargs)
+        given.arguments["ax"] = ax = panels(1)[1][0]
+        try:
+            return function(*given.args, **given.kwargs)
+        except Exception:
+            plt.close(ax.figure)  # what was refused leaves no empty figure
+            raise
+
+    return styled(wrapper)
 
 
 @styled
@@ -99,11 +112,7 @@ def panels(
         width: of a panel, inches; a single panel is made 1.4 times as wide.
         letters: put (a), (b), ... at the upper left when there is more than one panel.
 
-    Returns:
-        The figure and the list of its n axes.
-
-    Raises:
-        ValueError: n or columns below 1.
+    Returns the figure and the list of its n axes. Raises ValueError: n or columns below 1.
     """
     if n < 1 or columns < 1:
         raise ValueError(f"panels(n={n}, columns={columns}): both must be at least 1")
@@ -135,16 +144,25 @@ class _PlainLogLocator(LogLocator):
         return super().tick_values(vmin, vmax)
 
 
+def plain(value: float) -> str:
+    """A number for an axis: thin spaces between thousands; powers of ten where it would be long."""
+    if 0 < abs(value) < 1e-4:
+        power = int(np.floor(np.log10(abs(value)) + 1e-9))
+        digits = f"{value / 10**power:.3g}"
+        return ("" if digits == "1" else rf"${digits}\cdot$") + f"$10^{{{power}}}$"
+    return f"{value:,.7g}".replace(",", "\u2009").replace("-", "\u2212")
+
+
 def log_axis(axis: Axis) -> None:
     """Logarithmic scale with plain numbers; ticks follow the limits, also those that axes share or that are set later."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_locator(_PlainLogLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}".replace(",", "\u2009")))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
-def legend_below(ax: Axes, title: str, columns: int) -> None:
-    """A legend under the axes, where it hides no data whatever the data are."""
+def legend_below(ax: Axes, title: str, columns: int, enlarged: float = 1) -> None:
+    """A legend under the axes, where it hides no data whatever the data are; `enlarged`: its markers, where those drawn are dots."""
     below = ScaledTranslation(0, -36 / 72, ax.figure.dpi_scale_trans)  # 36 pt: tick labels and axis label
     ax.legend(
         title=title,
@@ -154,6 +172,7 @@ def legend_below(ax: Axes, title: str, columns: int) -> None:
         ncols=columns,
         columnspacing=0.8,
         handletextpad=0.3,
+        markerscale=enlarged,
     )
 
 

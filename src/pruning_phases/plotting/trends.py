@@ -1,16 +1,16 @@
-"""Quantities against a rate, a size or time: one curve for each value of something else."""
-
-from __future__ import annotations
+"""Quantities against a rate, a size or time, one curve for each value of something else; what is predicted beside what is measured."""
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 
 from pruning_phases.observables.tables import checked
-from pruning_phases.plotting.plane import P_EVAL, P_TRAIN
-from pruning_phases.plotting.series import Look, error_curves, ordered_looks
-from pruning_phases.plotting.style import axes_or_new, legend_below, log_axis, styled
+from pruning_phases.plotting.plane import P_EVAL, P_TRAIN, _map
+from pruning_phases.plotting.series import Look, error_curves, ordered_looks, size_looks
+from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 RATES = {"p_eval": P_EVAL, "p_train": P_TRAIN}
 SIZE = "training-set size $N$"
@@ -28,7 +28,7 @@ def _looks(values: pd.Series) -> dict[object, Look]:
     }
 
 
-@styled
+@on_axes
 def trend_curves(
     table: pd.DataFrame,
     x: str,
@@ -51,19 +51,12 @@ def trend_curves(
         table: one row for each point, with the columns x, y, error and by.
         x: column across: "p_eval", "p_train", or a size or time, whose axis is logarithmic.
         by: column that tells the curves apart: numbers, or names in their order.
-        ax: axes to draw on (None: a new figure).
-        ylabel: of the vertical axis.
-        title: of the legend.
-        y: column up.
         error: column of its standard error.
-        xlabel: of the horizontal axis, unless that is a rate.
         log: logarithmic vertical axis. Without, curves against a rate have a line at 0.
         mark: draw a vertical line here.
         level: draw a horizontal line here.
-        legend: list the values of `by`.
 
-    Raises:
-        ValueError: no rows, or a column is missing.
+    Raises ValueError: no rows, or a column is missing.
     """
     if table.empty:
         raise ValueError("no points to draw")
@@ -71,7 +64,7 @@ def trend_curves(
         checked(table, (x, by, y, error), "the table to draw"),
         {"color": "#555555", "ls": ":", "lw": 1.2, "zorder": 0},
     )
-    ax, looks = axes_or_new(ax), _looks(table[by])
+    looks = _looks(table[by])
     error_curves(ax, table, x, y, error, looks, by, elinewidth=1)
     if x not in RATES:
         log_axis(ax.xaxis)
@@ -86,4 +79,34 @@ def trend_curves(
     ax.set(xlabel=RATES.get(x, xlabel), ylabel=ylabel)
     if legend:
         legend_below(ax, title, 2 if len(looks) <= MANY else 3)
+    return ax
+
+
+@on_axes
+def ratio_map(table: pd.DataFrame, ax: Axes | None = None, label: str = "predicted / measured loss") -> Axes:
+    """Column `ratio` over the plane, half to double. Raises ValueError for missing columns or several rows at one point."""
+    table = checked(table, ("ratio",), "the table to draw")
+    ratio = table["ratio"].to_numpy(dtype=float)
+    low, high = (ratio < 0.5).any(), (ratio > 2).any()
+    extend = "both" if low and high else "min" if low else "max" if high else "neither"
+    ax = _map(table, "ratio", ax, label, extend, cmap="RdBu_r", norm=LogNorm(0.5, 2))
+    bar = ax.figure.axes[-1]
+    bar.set_yticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"])
+    bar.minorticks_off()
+    return ax
+
+
+@on_axes
+def measured_and_predicted(rows: pd.DataFrame, predicted: str, measured: str = "loss", ax: Axes | None = None) -> Axes:
+    """One point for each row, coloured by N, with the line of equality; both columns are losses in nats."""
+    rows = checked(rows, (predicted, measured, "n_train"), "the table to draw")
+    for size, look in size_looks(rows["n_train"]).items():
+        part = rows[rows["n_train"] == size]
+        ax.plot(part[predicted], part[measured], ".", color=look.color, markersize=3, alpha=0.6, label=look.label)
+    ends = np.array([rows[measured].min(), rows[measured].max()])
+    ax.plot(ends, ends, color="black", linewidth=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        log_axis(axis)
+    ax.set(xlabel="predicted loss (nats)", ylabel="measured loss (nats)")
+    legend_below(ax, "training-set size $N$", 3, enlarged=3)
     return ax

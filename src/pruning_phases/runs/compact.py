@@ -1,7 +1,5 @@
 """Parts of a store joined into one file with its manifest: how results are shipped."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import io
@@ -34,9 +32,7 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
         )
     table = store.read(sweep)
     table = table[of_networks(table, done)].reset_index(drop=True)
-    used = [
-        part for part in store.parts() if part.protocol == sweep.training.protocol and done.intersection(part.networks)
-    ]
+    used = store.parts_of(sweep, done)
     records = {
         (Network(*(one[field] for field in Network._fields)), one.get("step", 0)): {
             "batch": [part.path.stem[-16:], k],

@@ -12,8 +12,6 @@ All are `concurrent.futures.Executor`s. A worker that dies loses its unfinished 
 error of the work itself. Functions and arguments travel to workers by the libraries' own serialisation; nothing of it is stored.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import importlib

@@ -1,7 +1,5 @@
 """The unit of work of every executor: a job trains a batch of networks or loads its kept weights, evaluates it and stores the results."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import time

@@ -3,8 +3,6 @@
 Reading needs no torch; `sweep`, which computes, is imported when something is missing.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Mapping

@@ -8,8 +8,6 @@ it is done, and every loss in a file is finite. A compact file is read like a pa
 so a sweep can go on from published results.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io
@@ -173,6 +171,11 @@ class Store:
                 _leave_out(f"{path} is left out: it is not a part of a store, or of a newer version")
         return parts + self._compact_files()
 
+    def parts_of(self, sweep: Sweep, networks: Iterable[Network] | None = None) -> list[Part]:
+        """Parts with results of these networks of a sweep (None: of any of it)."""
+        asked = set(sweep.networks() if networks is None else networks)
+        return [part for part in self.parts() if part.protocol == sweep.training.protocol and asked & {*part.networks}]
+
     def _compact_files(self) -> list[Part]:
         parts = []
         for manifest_path in sorted(self.folder.glob("*.json")):
@@ -197,13 +200,9 @@ class Store:
 
         Networks that diverged have no rows; a DivergedWarning tells how many these are.
         """
-        networks, parts = set(sweep.networks()), self.parts()
-        warn_of_diverged(_diverged(parts, sweep), len(networks))
-        tables = []
-        for part in parts:
-            if part.protocol == sweep.training.protocol and networks.intersection(part.networks):
-                tables.append(read_table(part.path))
-        return select(joined(tables), sweep)
+        parts = self.parts_of(sweep)
+        warn_of_diverged(_diverged(parts, sweep), len(sweep.networks()))
+        return select(joined([read_table(part.path) for part in parts]), sweep)
 
     def coverage(self, training: Training) -> dict[Network, set[tuple[int, float, int]]]:
         """Networks of this protocol with the (step, p_eval, eval_pass) that are here."""

@@ -1,7 +1,5 @@
 """What a sweep lacks is computed: plan the missing networks, hand them to an executor, go on where workers were lost."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import re

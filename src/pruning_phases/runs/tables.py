@@ -1,7 +1,5 @@
 """The results table: its columns and types, one row for each network, p_eval and pass (and step of a chain)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ results are the same bits. On another machine training amplifies the last digits
 passes, within a relative root-mean-square deviation over p_eval (`TOLERANCE`).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Sequence

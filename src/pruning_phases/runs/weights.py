@@ -7,8 +7,6 @@ the training records of the networks; the tensors are `weight0`, `bias0`, … as
 so a batch that was killed in between is only evaluated again.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -83,10 +83,13 @@ class LiveLink:
     words: str
     state: dict[str, object]
     """Values by the names of ``pruningPhases.states[kind]``."""
+    embedded: bool = False
+    """Whether it opens by itself where a reader on a wide screen comes to it."""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         address = f"12_play.html?{urlencode({'live': self.kind, **self.state})}#live-{self.kind}"
-        link = f'<p><a class="live-link" href="{html.escape(address)}">{html.escape(self.words)}</a></p>'
+        kind = "live-link embedded" if self.embedded else "live-link"
+        link = f'<p><a class="{kind}" href="{html.escape(address)}">{html.escape(self.words)}</a></p>'
         return {"text/html": link, "text/plain": f"<link to a live figure: {self.kind}>"}
 
 

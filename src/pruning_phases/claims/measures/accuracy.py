@@ -1,7 +1,5 @@
 """Measures of the accuracy and its distribution."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

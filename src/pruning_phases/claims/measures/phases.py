@@ -1,7 +1,5 @@
 """Measures of the plane (p_train, p_eval): exponents, guessing, power laws, the border between phases."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Measures of other widths and depths."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Measures of the lines of fixed p_train: what crossings and collapses say about the transition."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,8 +36,7 @@ def counting(
         edges: count minima on the edge too (in first rules).
         any_rate: one rate that counts is enough (in first rules).
 
-    Raises:
-        NoFit: fewer than half of the rates count, or with `any_rate` none.
+    Raises NoFit: fewer than half of the rates count, or with `any_rate` none.
     """
     counted, left_out = {}, {}
     for rate in rates:

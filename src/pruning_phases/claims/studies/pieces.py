@@ -1,7 +1,5 @@
 """What studies share that are made of pieces: pieces computed in order, those that lack networks named, the table with its manifest."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os
@@ -114,13 +112,11 @@ class Pieces:
         check_table(path)
         table = self.collect(store, pieces, partial)
         single = [] if self.exact is None else table.select_dtypes("float64").columns.difference([*self.exact])
-        every, used, described, n_asked, n_done = store.parts(), [], [], 0, 0
+        used, described, n_asked, n_done = [], [], 0, 0
         for piece in pieces:
             sweep, done = piece.sweep, store.done(piece.sweep)
             n_asked, n_done = n_asked + len(sweep.networks()), n_done + len(done)
-            parts = [
-                part for part in every if part.protocol == sweep.training.protocol and done.intersection(part.networks)
-            ]
+            parts = store.parts_of(sweep, done)
             used += parts
             own = {"protocol": sweep.training.protocol, "sweep": sweep.to_dict(), "wall_time_s": wall_time(parts)}
             described.append({"variant": piece.variant, **self.described(piece, len(done)), **own})

@@ -1,7 +1,5 @@
 """A study: variants of the training protocol on one grid, the networks they need, their table, and the shipped copy of it."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import time
@@ -17,7 +15,6 @@ from pruning_phases.config import ConfigError, Network, Sweep
 from pruning_phases.observables.tables import checked
 from pruning_phases.outputs import check_table
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs.progress import cost
 from pruning_phases.runs.store import Store, StoreError, default_store
 from pruning_phases.terminal import loading
 
@@ -67,6 +64,8 @@ def trainings(base: Sweep, variants: Sequence[Variant]) -> dict[Sweep, bool]:
 
 
 def _work(sweep: Sweep) -> float:
+    from pruning_phases.runs.planning import cost  # with torch, which readers of the shipped table do not need
+
     return sum(cost(network, sweep.training, sweep.evaluation) for network in sweep.networks())
 
 
@@ -104,12 +103,9 @@ def run(
 def collect(store: Store, base: Sweep, variants: Sequence[Variant]) -> pd.DataFrame:
     """Results of every variant that has networks of its own, the passes of each network averaged.
 
-    Returns:
-        A results table (`observables.RESULT_COLUMNS`, and whatever else the store holds of every network and p_eval) with the columns
-        variant and epochs (of the network's training) added. There is one pass, 0; its loss and n_correct are the means over the passes.
-
-    Raises:
-        StoreError: networks are missing.
+    Returns A results table (`observables.RESULT_COLUMNS`, and whatever else the store holds of every network and p_eval) with the columns
+    variant and epochs (of the network's training) added. There is one pass, 0; its loss and n_correct are the means over the passes.
+    Raises StoreError: networks are missing.
     """
     tables = []
     for variant in (variant for variant in variants if variant.rows == variant.name):
@@ -169,8 +165,7 @@ class Study:
             executor: where networks are trained, see `executors`.
             overrides: fields of the sweep (`Sweep.override`), None meaning the grid's own; not with "shipped".
 
-        Raises:
-            ConfigError: unknown preset or variant, an impossible value, an override of the shipped results.
+        Raises ConfigError: unknown preset or variant, an impossible value, an override of the shipped results.
         """
         chosen = choose(variants, self.variants)
         given = {name: value for name, value in overrides.items() if value is not None}
@@ -247,8 +242,7 @@ class Study:
             output: the table; None: the shipped one. An earlier file is renamed.
             report: gets lines on what is done.
 
-        Returns:
-            The manifest. Raises as `run` and `ship`; an impossible output is refused before any work.
+        Returns the manifest. Raises as `run` and `ship`; an impossible output is refused before any work.
         """
         output = output or self.shipped
         check_table(output)

@@ -7,9 +7,20 @@ closest to the paper, by a rule on the paper's statements alone.
 The results that the book shows are made once, by ``pruning-phases atlas``: ``data/atlas.parquet`` and its manifest.
 """
 
-from pruning_phases.claims.studies.atlas.measure import CLAIMS, UNDECIDABLE, Survey, survey
-from pruning_phases.claims.studies.atlas.protocols import ATLAS, AXES, BOOK, GRIDS, PROTOCOLS, axes_table
-from pruning_phases.claims.studies.atlas.score import STATEMENTS, ranking
+from pruning_phases.claims.studies.atlas.survey import (
+    ATLAS,
+    AXES,
+    BOOK,
+    CLAIMS,
+    GRIDS,
+    PROTOCOLS,
+    STATEMENTS,
+    UNDECIDABLE,
+    Survey,
+    axes_table,
+    ranking,
+    survey,
+)
 from pruning_phases.claims.studies.atlas.tables import (
     KINDS,
     by_statement,

@@ -1,12 +1,10 @@
 """The atlas to read: statements across protocols, drifts across an axis, and sentences that the results choose."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.engine import listed
-from pruning_phases.claims.studies.atlas.protocols import AXES
+from pruning_phases.claims.studies.atlas.survey import AXES
 
 ALWAYS = "under every protocol"
 UNCONTRADICTED = "under some, contradicted under none"
@@ -24,9 +22,8 @@ def by_statement(judged: pd.DataFrame) -> pd.DataFrame:
     Args:
         judged: verdicts of `survey`.
 
-    Returns:
-        Indexed by claim: words, one column of counts for each verdict found, holds (one of `KINDS`), needs (values of an axis to
-        which the protocols that reproduce it are confined; "–" if to none).
+    Returns a table indexed by claim: words, one column of counts for each verdict found, holds (one of `KINDS`), needs (values of an axis
+    to which the protocols that reproduce it are confined; "–" if to none).
     """
     rows = []
     for claim, block in judged.groupby("claim", sort=False):
@@ -57,12 +54,9 @@ def drift_by(transitions: pd.DataFrame, axis: str) -> pd.DataFrame:
 
     Lines are counted, not averaged: drifts of both signs occur, and their mean would hide them.
 
-    Returns:
-        Indexed by the axis: lines (with a measured drift), drifting (those beyond `SIGMAS` errors), down (of these, those towards
-        smaller p_eval), size and error (medians of abs(drift) and of its error, per unit of ln N).
-
-    Raises:
-        ValueError: an unknown axis.
+    Returns a table indexed by the axis: lines (with a measured drift), drifting (those beyond `SIGMAS` errors), down (of these, those
+    towards smaller p_eval), size and error (medians of abs(drift) and of its error, per unit of ln N). Raises ValueError: an unknown
+    axis.
     """
     if axis not in AXES:
         raise ValueError(f"axis = {axis!r} is not one of {', '.join(AXES)}")

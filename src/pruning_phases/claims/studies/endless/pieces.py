@@ -1,7 +1,5 @@
 """The pieces of the study, in the order in which they are computed, and the table that is shipped."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

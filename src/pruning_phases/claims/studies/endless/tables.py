@@ -1,7 +1,5 @@
 """Tables and sentences for the pages on more data, other data and time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -359,7 +357,6 @@ def transition_table(
     Args:
         found: the tables.
         variants: pieces, or "mnist"; those that are not there are left out. p_train: those of the first one.
-        n_bootstrap: resamples of the realizations.
     """
     rates, tables = None, {}
     for variant in variants:

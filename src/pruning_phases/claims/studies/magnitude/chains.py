@@ -1,7 +1,5 @@
 """The pieces of the study, how they are computed, and the table that is shipped."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

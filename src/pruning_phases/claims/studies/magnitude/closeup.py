@@ -6,8 +6,6 @@ It is realization 0 of the standard width. Shapes: S steps of the path and the n
 T gradient steps, H × X first-layer weights.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

@@ -1,7 +1,5 @@
 """Finite-size scaling over widths: what three control parameters give, and what the same rule gives of data whose truth is known."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

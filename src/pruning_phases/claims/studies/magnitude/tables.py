@@ -1,7 +1,5 @@
 """Tables of the chapter."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

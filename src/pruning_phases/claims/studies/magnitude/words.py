@@ -1,7 +1,5 @@
 """The sentences of the chapter that its results choose."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -243,19 +241,26 @@ def _powers(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _controls(table: pd.DataFrame) -> str:
-    said = []
-    for slug, words in (("drawn", "new weights"), ("shuffled", "its own weights shuffled")):
-        claim = table.loc[f"same-degrees-{slug}"]
-        if not np.isfinite(claim["number"]):
-            said.append(f"With {words} there is no number yet ({claim['finding']}).")
-            continue
-        more = {
-            "reproduced": "degrees do most",
-            "not reproduced": "in that time, degrees alone do not make it learn as well",
-        }
+    """What networks of the same degrees reach, with new weights and with their own shuffled; said once where the verdicts agree."""
+    more = {
+        "reproduced": "degrees do most",
+        "not reproduced": "degrees alone do not make it learn as well in that time",
+    }
+    claims = {
+        words: table.loc[f"same-degrees-{slug}"]
+        for slug, words in (("drawn", "with new weights"), ("shuffled", "with its own weights shuffled"))
+    }
+    said = [
+        f"{words.capitalize()} there is no number yet ({claim['finding']})."
+        for words, claim in claims.items()
+        if np.isnan(claim["number"])
+    ]
+    known = {words: claim for words, claim in claims.items() if np.isfinite(claim["number"])}
+    for verdict in dict.fromkeys(claim["verdict"] for claim in known.values()):
+        parts = [f"{100 * one['number']:.0f} % {words}" for words, one in known.items() if one["verdict"] == verdict]
         said.append(
-            f"With {words}, after the epochs of one step, a network of the same degrees has {100 * claim['number']:.0f} % of the random "
-            f"network's excess loss: {more.get(claim['verdict'], 'too few networks to decide the claim')}."
+            f"After the epochs of one step a network of the same degrees has {' and '.join(parts)} of the random network's excess loss: "
+            f"{more.get(verdict, 'too few networks to decide the claim')}."
         )
     return " ".join(said)
 
@@ -271,11 +276,10 @@ def _universal(rows: pd.DataFrame, claim: pd.Series, variant: str, words: str) -
                 f"{100 * tenth[0]:.2g} % of the connections, in the standard network on MNIST at {100 * tenth[1]:.2g} %."
             )
         return f"{words} nothing could be compared ({claim['finding']})."
-    ratio = np.exp(claim["number"])
-    more = {"reproduced": "the same within a factor of two", "not reproduced": "not the same within a factor of two"}
+    more = {"reproduced": "the same", "not reproduced": "which is not the same"}
     return (
-        f"{words} the accuracy is half lost at {ratio:.2f} times the density of the standard network on MNIST, "
-        f"{more.get(claim['verdict'], 'which does not decide whether both are the same within a factor of two')}."
+        f"{words} half is lost at {np.exp(claim['number']):.2g} times that density, "
+        f"{more.get(claim['verdict'], 'which may be the same')} within a factor of two."
     )
 
 

@@ -1,7 +1,5 @@
 """Tables and sentences on the causes: depth, the two terms of α, early stopping, how sharp the border is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The study carried out: networks trained and kept, their logits under pruning measured and predicted; one table."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable
@@ -221,10 +219,7 @@ def ship(
             else:
                 table = measured(store, sweep, data, report, subset)
                 tables.append(table.assign(restore=own.restore) if target is more else table)
-            networks = set(sweep.networks())
-            parts += [
-                part for part in store.parts() if part.protocol == own.protocol and networks.intersection(part.networks)
-            ]
+            parts += store.parts_of(sweep)
         table = pd.concat(tables, ignore_index=True)
         small = table.select_dtypes("float64").columns.difference(["p_train", "p_eval", "learning_rate"])
         table[small] = table[small].astype(np.float32)

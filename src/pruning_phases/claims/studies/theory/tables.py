@@ -1,7 +1,5 @@
 """Tables and sentences for the pages on why more data hurt."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -6,8 +6,6 @@ after 5 epochs without a lower training loss, a new Adam at each λ) but for wha
 hours of one core.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 

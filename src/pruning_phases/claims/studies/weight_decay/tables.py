@@ -1,7 +1,5 @@
 """Tables and sentences for the pages on the L2 penalty."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -101,14 +99,11 @@ def escape_fit(table: pd.DataFrame) -> dict[str, float]:
 
 
 def verdicts_in_words(judged: pd.DataFrame) -> str:
-    """Which statements have which verdict."""
-    names = dict(zip(VERDICTS, ("Reproduced", "Contradicted", "Undecided", "No fit"), strict=True))
-    parts = []
-    for verdict, name in names.items():
-        words = [text.rstrip(".") for text in judged.loc[judged["verdict"] == verdict, "words"]]
-        if words:
-            parts.append(f"{name} ({len(words)} of {len(judged)}): {'; '.join(words)}.")
-    return " ".join(parts)
+    """How many statements have which verdict."""
+    names = dict(zip(VERDICTS, ("reproduced", "contradicted", "undecided", "without a fit"), strict=True))
+    counts = judged["verdict"].value_counts()
+    parts = [f"{counts[verdict]} {name}" for verdict, name in names.items() if verdict in counts]
+    return f"Of {len(judged)} statements, {', '.join(parts)}."
 
 
 def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
@@ -118,9 +113,10 @@ def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
         return "These chains do not tell."
     row = rows.iloc[0]
     what = row["words"][0].lower() + row["words"][1:].rstrip(".")
-    open_ = f"Undecided by its rule is that {what}"
+    open_ = f"Whether {what} is not decided"
     if np.isfinite(row["number"]):
-        open_ += f": {row['number']:.2g}, interval {row['low']:.2g} to {row['high']:.2g}, {row['rule']}."
+        interval = f"{row['number']:.2g} ({row['low']:.2g} to {row['high']:.2g})"
+        open_ += f": its number in the table of verdicts is {interval}; the statement is {row['rule']}."
     else:
         open_ += f" ({row['finding']})."
     return {"reproduced": yes, "not reproduced": no}.get(row["verdict"], open_)
@@ -147,72 +143,48 @@ def linear_in_words(table: pd.DataFrame) -> str:
     )
 
 
+CHOICES = {
+    "jump_sentence": ("onset-jump", "With two hidden layers by a jump.", "With two hidden layers not by a jump, but continuously."),
+    "loop_sentence": ("hysteresis", "Up and down are two different ways.", "Up and down are the same way."),
+    "slow_sentence": ("hysteresis-slow", "It does not: it is no lag.", "It does shrink: in part at least it is lag."),
+    "order_sentence": ("one-layer-continuous", "With one layer the end is continuous.", "With one layer too there is a jump."),
+    "place_sentence": ("one-layer-onset", "It comes where theory says.", "It comes some way from where theory says:"),
+    "rate_sentence": ("hysteresis-rate", "A tenth of the learning rate leaves it as it is, too.",
+        "With a tenth of the learning rate it shrinks: noise makes part of it."),
+    "slow_place_sentence": (
+        "one-layer-onset-slow",
+        "With a fifth of the learning rate it ends where theory says: it is the noise of mini-batches that ends learning early.",
+        "A fifth of the learning rate does not bring it there; what ends learning early is open."),
+    "curvature_images_sentence": ("curvature-images", "The curvature changes most where learning ends.",
+        "The curvature changes most elsewhere."),
+    "eigenvalue_images_sentence": ("eigenvalue-images", "Before learning ends the lowest eigenvalue falls.",
+        "The lowest eigenvalue does not announce the end of learning."),
+    "public_sentence": (
+        "public-transitions-60000",
+        "With 60 000 images and up to 50 epochs at each penalty, every published transition is found at its place.",
+        "With 60 000 images and up to 50 epochs at each penalty not all published transitions are found."),
+    "amentia_sentence": (
+        "amentia-loop",
+        "Dropout does the same: networks that have lost learning at the border of amentia find it again only at a smaller rate.",
+        "Dropout does not: networks cross the border of amentia both ways at the same rate."),
+    "transitions_sentence": ("more-transitions", "Fashion-MNIST, the more complex data, has more of them.",
+        "Fashion-MNIST, the more complex data, has not more of them."),
+}  # fmt: skip
+"""Sentences of the page on the onset of learning: the claim, and what is said where it is reproduced and where it is contradicted."""
+
+
 def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
     """Sentences of the page on the onset of learning, by the verdicts."""
     finding = judged.set_index("claim")["finding"]
-    choices = {
-        "jump_sentence": (
-            "onset-jump",
-            "With two hidden layers by a jump.",
-            "With two hidden layers not by a jump, but continuously.",
-        ),
-        "loop_sentence": ("hysteresis", "Up and down are two different ways.", "Up and down are the same way."),
-        "slow_sentence": (
-            "hysteresis-slow",
-            "It does not: it is no lag.",
-            "It does shrink: in part at least it is lag.",
-        ),
-        "order_sentence": (
-            "one-layer-continuous",
-            "With one layer the end is continuous.",
-            "With one layer too there is a jump.",
-        ),
-        "place_sentence": (
-            "one-layer-onset",
-            "It comes where theory says.",
-            "It comes some way from where theory says:",
-        ),
-        "rate_sentence": (
-            "hysteresis-rate",
-            "A tenth of the learning rate leaves it as it is, too.",
-            "With a tenth of the learning rate it shrinks: noise makes part of it.",
-        ),
-        "slow_place_sentence": (
-            "one-layer-onset-slow",
-            "With a fifth of the learning rate it ends where theory says: it is the noise of mini-batches that ends learning early.",
-            "A fifth of the learning rate does not bring it there; what ends learning early is open.",
-        ),
-        "curvature_images_sentence": (
-            "curvature-images",
-            "The curvature changes most where learning ends.",
-            "The curvature changes most elsewhere.",
-        ),
-        "eigenvalue_images_sentence": (
-            "eigenvalue-images",
-            "Before learning ends the lowest eigenvalue falls.",
-            "The lowest eigenvalue does not announce the end of learning.",
-        ),
-        "public_sentence": (
-            "public-transitions-60000",
-            "With 60 000 images and up to 50 epochs at each penalty, every published transition is found at its place.",
-            "With 60 000 images and up to 50 epochs at each penalty not all published transitions are found.",
-        ),
-        "amentia_sentence": (
-            "amentia-loop",
-            "Dropout does the same: networks that have lost learning at the border of amentia find it again only at a smaller rate.",
-            "Dropout does not: networks cross the border of amentia both ways at the same rate.",
-        ),
-        "transitions_sentence": (
-            "more-transitions",
-            "Fashion-MNIST, the more complex data, has more of them.",
-            "Fashion-MNIST, the more complex data, has not more of them.",
-        ),
-    }
+    choices = dict(CHOICES)
     if "amentia-far-loop" in finding.index:
         choices["amentia_sentence"] = ("amentia-far-loop", *choices["amentia_sentence"][1:])
     sentences = {name: end_in_words(judged, *choice) for name, choice in choices.items()}
     if sentences["place_sentence"].endswith(":"):
-        sentences["place_sentence"] += f" relative deviations are {finding['one-layer-onset']}."
+        parts = (part.removeprefix("one-").split(": ") for part in finding["one-layer-onset"].split("; "))
+        sentences["place_sentence"] += (
+            f" the relative deviation is {', '.join(f'{value} ({name})' for name, value in parts)}."
+        )
     sentences |= {"scar_sentence": _scar(found), "caught_sentence": _caught(found)}
     return sentences | {"verdicts": verdicts_in_words(judged)}
 
