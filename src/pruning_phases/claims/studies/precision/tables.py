@@ -17,10 +17,11 @@ _ASKED = {
     "epochs": "the number of epochs",
 }
 _SAID = {
-    "reproduced": "It does not matter for",
-    "not reproduced": "It matters for",
-    "undecided": "These networks do not tell for",
+    "reproduced": "Products in bfloat16 do not matter for",
+    "not reproduced": "Products in bfloat16 matter for",
+    "undecided": "The networks trained so far do not tell for",
 }
+OTHER = "another realization"
 
 
 def evidence(preset: str = "shipped", store: str | None = None) -> Evidence:
@@ -30,24 +31,35 @@ def evidence(preset: str = "shipped", store: str | None = None) -> Evidence:
     return Evidence(rows, book_results("shipped", depth=2, width=100, **asked))
 
 
-def counts_table(found: Evidence) -> pd.DataFrame:
-    """Whole realizations of each piece, and their networks."""
-    rows = {piece.variant: found.of(piece.variant) for piece in PIECES}
-    counts = {
-        name: (table["realization"].nunique(), len(table) // table["p_eval"].nunique()) for name, table in rows.items()
-    }
-    table = pd.DataFrame.from_dict(counts, orient="index", columns=["realizations", "networks"])
-    return table.rename_axis("products")
+def _apart(found: Evidence) -> dict[str, pd.DataFrame]:
+    """`Evidence.apart` of each piece, in per cent, and the same between realizations of the twins."""
+    tables = {piece.variant: 100 * found.apart(piece.variant) for piece in PIECES}
+    keys = ["realization", "p_train", "n_train"]
+    losses = 100 * np.log(found.reference.pivot_table("loss", keys, "p_eval"))
+    following = losses.groupby(keys[1:]).shift(-1)  # realization r + 1, at the same point
+    return tables | {OTHER: (following - losses).dropna()}
+
+
+def sizes_table(found: Evidence) -> pd.DataFrame:
+    """Root mean square of `_apart` over networks and p_eval (%), by N; and how many networks that are, in how many realizations."""
+    tables = _apart(found)
+    squares = {name: np.sqrt((table**2).mean(axis=1).groupby("n_train").mean()) for name, table in tables.items()}
+    table = pd.DataFrame(squares).round(2).rename(index=lambda n: f"rms (%), N = {n}")
+    for name, count in (
+        ("networks", len),
+        ("realizations", lambda one: one.index.get_level_values("realization").nunique()),
+    ):
+        table.loc[name] = {key: count(tables[key]) for key in tables}
+    return table.T.rename_axis("products")
 
 
 def differences(found: Evidence) -> pd.DataFrame:
     """Differences of twins by p_eval, in per cent of the loss: products, rms and rms_error (of single networks), mean and mean_error."""
     tables = []
-    for piece in PIECES:
-        apart = 100 * found.apart(piece.variant)
+    for name, apart in _apart(found).items():
         rms = np.sqrt((apart**2).mean())
         own = {"rms": rms, "rms_error": rms / np.sqrt(2 * len(apart)), "mean": apart.mean(), "mean_error": apart.sem()}
-        tables.append(pd.DataFrame(own).assign(products=piece.variant))
+        tables.append(pd.DataFrame(own).assign(products=name))
     return pd.concat(tables).reset_index()
 
 
