@@ -60,7 +60,9 @@ def differences(found: Evidence) -> pd.DataFrame:
         rms = np.sqrt((apart**2).mean())
         own = {"rms": rms, "rms_error": rms / np.sqrt(2 * len(apart)), "mean": apart.mean(), "mean_error": apart.sem()}
         tables.append(pd.DataFrame(own).assign(products=name))
-    return pd.concat(tables).reset_index()
+    table = pd.concat(tables).reset_index()
+    table.loc[table["products"] == OTHER, ["mean", "mean_error"]] = np.nan  # neither of two realizations is first
+    return table
 
 
 def in_words(judged: pd.DataFrame) -> str:
