@@ -60,7 +60,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch passes method-check sensitivity atlas magnitude weight-decay theory endless bench lint format lock clean
+.PHONY: help env data test quick unit slow nbval book html pdf browser outputs reference large-batch passes method-check sensitivity atlas magnitude weight-decay theory endless precision bench bench-curves lint format lock clean
 
 help: ## list the targets and settings
 	@echo "Targets:"
@@ -164,6 +164,9 @@ weight-decay: data ## compute again the networks under an L2 penalty (about an h
 theory: data ## measure again why more data hurt (about an hour on one core; goes on where it was stopped)
 	$(BIN)/python -m pruning_phases.claims.studies.theory
 
+precision: data ## train again what shows whether products in bfloat16 matter (half an hour on one core; goes on where it was stopped)
+	$(BIN)/python -m pruning_phases.claims.studies.precision
+
 endless: data ## compute again deformed MNIST, Fashion-MNIST and the epochs (hours on one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.endless
 
@@ -171,6 +174,9 @@ bench: data ## time training (written to build/bench.json) and analysis beside w
 	$(INSTALL) -r tests/benchmarks/requirements.txt
 	$(BIN)/python tests/benchmarks/bench_training.py --device $(DEVICE)
 	$(PYTEST) -m 'not book' tests/benchmarks -s
+
+bench-curves: data ## add to build/bench.json how the speed depends on the number of networks, width, depth and size
+	$(BIN)/python tests/benchmarks/bench_training.py --device $(DEVICE) --curves
 
 lint: env ## ruff: lint and format check of code and notebooks
 	$(BIN)/ruff check .

@@ -67,6 +67,31 @@ def test_a_realization_that_lacks_networks_is_left_out():
     assert judged(rows).equals(judged(whole[whole["realization"] < 7]))
 
 
+def test_words_follow_the_verdicts():
+    table = pd.DataFrame({"claim": [claim.slug for claim in claims.CLAIMS], "verdict": "reproduced"})
+    everything = (
+        "how far the loss of a network moves, the mean loss, the exponents, the border and the number of epochs"
+    )
+    assert study.in_words(table) == f"Products in bfloat16 do not matter for {everything}."
+    table.loc[1, "verdict"], table.loc[3, "verdict"] = "not reproduced", "undecided"
+    assert study.in_words(table).endswith(
+        " bfloat16 matter for the mean loss. The networks trained so far do not tell for the border."
+    )
+
+
+def test_the_figure_shows_the_differences_of_twins():
+    rows = pd.concat(
+        [made(3, shift=0.01).assign(variant="bf16"), made(3).query("realization < 2").assign(variant="float32")]
+    )
+    found = claims.Evidence(rows, made(3))
+    table = study.differences(found).set_index("products")
+    np.testing.assert_allclose(table.loc["bf16", ["mean", "rms"]], 1, rtol=1e-6)
+    np.testing.assert_allclose(table.loc["float32", "rms"], 0, atol=1e-9)
+    sizes = study.sizes_table(found)
+    assert sizes.loc["bf16"].tolist() == [1] * len(SIZES) + [120, REALIZATIONS]
+    assert (sizes.loc[study.OTHER].iloc[: len(SIZES)] > 1).all()  # per cent: noise of the realizations, and chaos
+
+
 def test_without_networks_nothing_is_decided():
     empty = made(4).assign(variant="float32")
     table = claims.judge(claims.Evidence(empty, made(3)))

@@ -186,6 +186,29 @@ def test_speed(rates, said):
     assert both.endswith(f"{said.replace('the width', 'the depth')}.")
 
 
+def test_contest_compares_what_runs_the_same_way():
+    rates = pd.DataFrame(
+        {"one": {"engine": 4.0, "jax": 2.0, "vmap": 1.0}, "each": {"engine": 6.0, "jax": 4.0, "vmap": np.nan}}
+    )
+    said = "In one process it is 4 times as fast as `torch.func.vmap`, 2 times as fast as JAX. With a process on each core it is 1.5 times"
+    assert sentences.contest(rates) == f"{said} as fast as JAX."
+
+
+def test_narrow_products_and_steps_say_what_was_measured_and_what_was_not():
+    record = {"engine": 1.0, "per_core": {"engine": 2.0, "engine_bf16": 3.0}}
+    assert "trains 1.5 times as many" in sentences.narrow_products(record)
+    assert "no instructions" in sentences.narrow_products({"engine": 1.0})
+    assert "not measured" in sentences.steps(record)
+    measured = {
+        "magnitude": {"engine_s": 2, "loop_s": 6, "networks": 16},
+        "cnn5": {"engine_s": 4, "loop_s": 6, "networks": 16},
+    }
+    assert sentences.steps({"steps": measured}) == (
+        "A step of a chain of prunings of 16 networks is 3 times as fast as the loop over single ones; "
+        "an epoch of CNN5, through `torch.func`, of 16 networks is 1.5 times as fast as the loop over single ones."
+    )
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [

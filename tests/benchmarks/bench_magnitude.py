@@ -43,9 +43,9 @@ class Loop:
         self.x, self.y = data.train_images[:n_train], data.train_labels[:n_train]
         self.x_validation, self.y_validation = data.train_images[-1000:], data.train_labels[-1000:]
 
-    def train(self, n_epochs: int) -> None:
+    def train(self, n_epochs: int, **options: float) -> None:
         """A fresh Adam for some epochs in mini-batches of 128, the validation loss after each."""
-        optimizer = torch.optim.Adam(self.model.parameters())
+        optimizer = torch.optim.Adam(self.model.parameters(), **options)
         for _ in range(n_epochs):
             self.epoch(optimizer)
 

@@ -1,11 +1,13 @@
-"""Training speed beside what a user would write instead, the measured ceilings, and the cost of mixed batches and of evaluation.
+"""Training speed beside what a user would write instead, the measured ceilings, and the cost of mixed batches, of evaluation and of chains.
 
-    python tests/benchmarks/bench_training.py [--device cuda] [--repeats 5] [--output build/bench.json]
+    python tests/benchmarks/bench_training.py [--device cuda] [--repeats 5] [--output build/bench.json] [--curves]
 
 Everything is measured in one run, in turns, and the medians are compared, so that a machine whose speed drifts does not favour anyone.
 On a CPU: 20 networks of one realization, N = 6 400, mini-batches of 128. Every contestant runs in two ways: in one process that uses all
-cores, and as one process with one thread on each core, with the networks dealt among them. `engine` in the record is the second, because
-that is how a sweep runs it; the peers' names stand for one process, and `per_core` has all of them the other way.
+cores, and as one process with one thread on each core, with the networks dealt among them, and is compared with the engine run in the same
+way. `engine` in the record is the second, because that is how a sweep runs it, `engine_one_process` the first; the names of the others
+stand for one process, and `per_core` has all of them the other way. Products in bfloat16 compete where the processor has instructions for
+them. `--curves` measures how the engine's speed depends on one thing at a time instead, and adds that to the record.
 On a GPU the engine trains as many realizations at once as `--realizations` says, and the table gains bandwidth and peak memory.
 """
 
@@ -23,14 +25,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import chains
 import numpy as np
 import peers
 import torch
 
 from pruning_phases.config import Evaluation, Network, Training
-from pruning_phases.datasets import Images, load_mnist
+from pruning_phases.datasets import Images, load, load_mnist
 from pruning_phases.engine import State, architecture_of, evaluate, train
-from pruning_phases.engine.kernels import product
+from pruning_phases.engine.kernels import bf16_instructions, product
 from pruning_phases.engine.loop import Batch
 from pruning_phases.engine.samples import Samples
 
@@ -39,9 +42,12 @@ CURVES = {
     "networks": (1, 2, 4, 8, 16, 32),
     "width": (25, 50, 100, 200, 400),
     "depth": (1, 2, 3, 4, 5),
-    "n_train": (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000),
+    "n_train": (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000, 128_000, 512_000),
 }
-TARGETS = {"dataloader": 12, "sequential_fused": 4, "vmap": 2.3, "jax": 1.8}
+N_MNIST = 50_000  # beyond, images are deformed ones, and a curve's point is measured once
+NAMES = ("engine", "dataloader", "sequential_fused", "vmap", "jax", "ceiling")
+PEERS = ("dataloader", "sequential_fused", "vmap", "jax")
+TARGETS = {"dataloader": 12, "sequential_fused": 4, "vmap": 2.5, "jax": 2.2, "jax_bf16": 1.6, "ceiling_best": 0.9}
 
 
 def flop_per_sample(depth: int = 2, width: int = 100) -> int:
@@ -85,7 +91,8 @@ def engine(
         for r in range(realizations)
         for p in rates
     ]
-    trainer = batch_of(names, Training(precision=precision), data, device)
+    training = Training(precision=precision, dataset="mnist" if n_train <= N_MNIST else "mnist-deformed")
+    trainer = batch_of(names, training, data, device)
     epochs = iter(range(10**6))
     return (lambda: trainer.train_epoch(next(epochs))), len(names) * n_train
 
@@ -100,15 +107,16 @@ def batch_of(networks: list[Network], training: Training, data: Images, device: 
 
 def curves(device: torch.device, realizations: int, repeats: int) -> dict[str, list[dict[str, float]]]:
     """How the engine's speed depends on one thing at a time (N = 2 560 otherwise, to keep it short)."""
-    data, found = load_mnist(), {}
+    mnist, found = load_mnist(), {}
     for name, values in CURVES.items():
         found[name] = []
         for value in values:
             shape = {"n_train": 2_560, name: value}
             rates = spread(shape.pop("networks", N_NETWORKS))
-            run, samples = engine(data, device, realizations, rates, **shape)
+            many = shape["n_train"] > N_MNIST
+            run, samples = engine(load("mnist-deformed") if many else mnist, device, realizations, rates, **shape)
             run()
-            rate = samples / statistics.median(seconds(run, device) for _ in range(repeats))
+            rate = samples / statistics.median(seconds(run, device) for _ in range(1 if many else repeats))
             flops = rate * flop_per_sample(shape.get("depth", 2), shape.get("width", 100))
             found[name].append({"value": value, "samples_per_s": rate, "flop_per_s": flops})
     return found
@@ -119,8 +127,8 @@ def contestant(name: str, rates: list[float], device: torch.device, realizations
     if name.startswith("ceiling"):
         return sgemm(device, best=name == "ceiling_best")
     data = load_mnist()
-    if name == "engine":
-        return engine(data, device, realizations, rates)
+    if name.startswith("engine"):
+        return engine(data, device, realizations, rates, "bf16" if name.endswith("bf16") else "float32")
     x, y = data.train_images[:N_TRAIN].to(device), data.train_labels[:N_TRAIN].to(device)
     return getattr(peers, name)(x, y, rates)
 
@@ -177,15 +185,19 @@ class Contest:
 
 def throughput(device: torch.device, realizations: int, repeats: int) -> dict[str, float | dict[str, float]]:
     """Median samples·networks per second of every contestant and of the ceilings."""
-    names = ["engine", *TARGETS]
+    names = ["engine", *PEERS]
+    if bf16_instructions(device.type):
+        names += ["engine_bf16", "jax_bf16"]
+    else:
+        print("no instructions for products in bfloat16 on this device: left out")
     if importlib.util.find_spec("jax") is None:
         print("JAX is not installed and left out")
-        names.remove("jax")
+        names = [name for name in names if not name.startswith("jax")]
     ceilings = ["ceiling", "ceiling_best"]
     n_cores = torch.get_num_threads()
     keys = [(name, 1) for name in names + ceilings]
     if device.type == "cpu":
-        keys += [(name, n_cores) for name in names]
+        keys += [(name, n_cores) for name in names + ceilings]
     contests = {key: Contest(*key, device, realizations) for key in keys}
     for contest in contests.values():
         contest.run()  # compilation, graphs
@@ -197,10 +209,26 @@ def throughput(device: torch.device, realizations: int, repeats: int) -> dict[st
         contest.start.abort()
     record: dict = {name: rates[name, 1] for name in names + ceilings}
     if device.type == "cpu":
-        record["engine_one_process"] = record["engine"]
-        record["per_core"] = {name: rates[name, n_cores] for name in names}
-        record["engine"] = record["per_core"]["engine"]
+        record["per_core"] = {name: rates[name, n_cores] for name in names + ceilings}
+        for name in names:
+            if name.startswith("engine"):
+                record[f"{name}_one_process"], record[name] = record[name], record["per_core"][name]
     return record
+
+
+def print_contest(record: dict) -> None:
+    """Both ways to run each contestant, and how much faster the engine is that runs in the same way with the same products."""
+    each = record.get("per_core", {})
+    one = {name: record.get(f"{name}_one_process", record[name]) for name in record if name.startswith(NAMES)}
+    one = {name: rate for name, rate in one.items() if not name.endswith("_one_process")}
+    print(
+        f"{'samples·networks/s':18} {'one process':>12} {'engine is':>10} {'per core':>12} {'engine is':>10} {'target':>7}"
+    )
+    for name, rate in one.items():
+        ours = "engine_bf16" if name.endswith("bf16") else "engine"
+        other = f"{each[name]:12,.0f} {each[ours] / each[name]:9.2f}x" if name in each else ""
+        target = f"{TARGETS[name]:6}x" if name in TARGETS else ""
+        print(f"{name:18} {rate:12,.0f} {one[ours] / rate:9.2f}x {other:>23} {target}")
 
 
 def validation_speed(device: torch.device) -> float:
@@ -273,25 +301,23 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--curves", action="store_true", help="measure the curves alone and add them to the record")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     realizations = arguments.realizations or (1 if device.type == "cpu" else 50)
+    if arguments.curves:
+        record = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+        record["curves"] = curves(device, realizations, arguments.repeats)
+        for name, points in record["curves"].items():
+            print(f"{name}: " + ", ".join("{value:g}: {samples_per_s:,.0f}/s".format(**point) for point in points))
+        write(record, arguments.output)
+        return
 
     rates = throughput(device, realizations, arguments.repeats)
     print(
         f"\n{machine(device)}; 784-100-100-10, batch 128, N = {N_TRAIN}, {N_NETWORKS} p_train x {realizations} realization(s)"
     )
-    per_core = rates.get("per_core", {})
-    print(f"{'samples·networks/s':18} {'one process':>12} {'per core':>12} {'engine is':>10} {'target':>7}")
-    for name, rate in rates.items():
-        if name in ("per_core", "engine_one_process"):
-            continue
-        one = rates.get("engine_one_process", rate) if name == "engine" else rate
-        each = f"{per_core[name]:,.0f}" if name in per_core else ""
-        target = TARGETS.get(name, 0.45 if name == "ceiling" else None)
-        print(
-            f"{name:18} {one:12,.0f} {each:>12} {rates['engine'] / rate:9.2f}x {'' if target is None else f'{target:6}x'}"
-        )
+    print_contest(rates)
     record = {
         **rates,
         "machine": machine(device),
@@ -326,12 +352,20 @@ def main() -> None:
             **record["evaluation"]
         )
     )
-    record["curves"] = curves(device, realizations, arguments.repeats)
-    for name, points in record["curves"].items():
-        print(f"{name}: " + ", ".join("{value:g}: {samples_per_s:,.0f}/s".format(**point) for point in points))
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written: {arguments.output}")
+    if device.type == "cpu":
+        record["steps"] = chains.steps()
+        for name, one in record["steps"].items():
+            print(f"{name}: engine {{engine_s:.1f}} s, loop {{loop_s:.1f}} s, {{networks}} networks".format(**one))
+    write(record, arguments.output)
+
+
+def write(record: dict, path: Path) -> None:
+    """Write the record; curves measured before stay in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        record = {"curves": json.loads(path.read_text()).get("curves", {}), **record}
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"written: {path}")
 
 
 if __name__ == "__main__":

@@ -300,6 +300,49 @@ def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     return f"The rate {', '.join(said[:-1])} and {said[-1]}." if len(said) > 1 else f"The rate {''.join(said)}."
 
 
+def contest(rates: pd.DataFrame) -> str:
+    """How much faster the engine is than each contestant that runs the same way. rates: of `plotting.performance.rates`."""
+    words = {
+        "dataloader": "a loop with a `DataLoader`",
+        "sequential_fused": "the best loop over single networks",
+        "vmap": "`torch.func.vmap`",
+        "jax": "JAX",
+    }
+    said = []
+    for way, start in zip(rates, ("In one process it is", "With a process on each core it is"), strict=True):
+        factor = (rates.loc["engine", way] / rates[way]).reindex(list(words)).dropna()
+        if len(factor):
+            parts = [f"{value:.2g} times as fast as {words[name]}" for name, value in factor.items()]
+            said.append(f"{start} {', '.join(parts)}.")
+    return " ".join(said)
+
+
+def narrow_products(record: Mapping[str, object]) -> str:
+    """What products in bfloat16 save, or that the machine of the record has no instructions for them. record: of `make bench`."""
+    rates = record.get("per_core", record)
+    if "engine_bf16" not in rates:
+        return "The machine named above has no instructions for them, so that the time they save was not measured."
+    gain = rates["engine_bf16"] / rates["engine"]
+    return f"On the machine named above the engine trains {gain:.2g} times as many samples with them."
+
+
+def steps(record: Mapping[str, object]) -> str:
+    """Chains and modules beside the plain loop. record: of `make bench`, with `steps`: name → engine_s, loop_s, networks."""
+    words = {
+        "magnitude": "a step of a chain of prunings",
+        "weight_decay": "a step of a sweep of the L2 penalty",
+        "cnn5": "an epoch of CNN5, through `torch.func`,",
+    }
+    said = [
+        f"{words[name]} of {one['networks']} networks is {one['loop_s'] / one['engine_s']:.2g} times as fast as the loop over single ones"
+        for name, one in record.get("steps", {}).items()
+    ]
+    if not said:
+        return "Chains and convolutional networks were not measured in this run."
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def own_table(table: pd.DataFrame) -> str:
     """What a collapse of one's own points says.
 

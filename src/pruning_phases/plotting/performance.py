@@ -10,7 +10,9 @@ from pruning_phases.plotting.style import PHASE_COLORS, log_axis, on_axes
 
 CONTESTANTS = {
     "engine": "engine",
+    "engine_bf16": "engine, bf16",
     "jax": "JAX vmap + scan",
+    "jax_bf16": "JAX vmap + scan, bf16",
     "vmap": "torch.func.vmap",
     "sequential_fused": "one by one, tensors",
     "dataloader": "one by one, DataLoader",
@@ -25,27 +27,42 @@ AXIS_LABELS = {
 }
 
 
+ONE, EACH = "one process, all cores", "a process on each core"
+
+
+def rates(record: Mapping[str, float | Mapping[str, float]]) -> pd.DataFrame:
+    """Samples·networks per second: a row for each contestant (names of `CONTESTANTS`), a column for each way to run it; NaN: not measured.
+
+    Args:
+        record: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured, and then
+            `engine` is that of a process on each core.
+
+    Raises:
+        ValueError: none of the names is in the record.
+    """
+    one = {name: record.get(f"{name}_one_process", record[name]) for name in CONTESTANTS if name in record}
+    if not one:
+        raise ValueError(f"no rate of {', '.join(CONTESTANTS)} in the record: give what `make bench` wrote")
+    return pd.DataFrame({ONE: pd.Series(one), EACH: pd.Series(record.get("per_core", {}), dtype=float).reindex(one)})
+
+
+def faster(table: pd.DataFrame) -> pd.DataFrame:
+    """How many times as fast the engine is as each row of `rates`, run in the same way and with the same kind of products."""
+    ours = ["engine_bf16" if name.endswith("bf16") else "engine" for name in table.index]
+    return table.loc[ours].to_numpy() / table
+
+
 @on_axes
 def contestants(record: Mapping[str, float | Mapping[str, float]], ax: Axes | None = None) -> Axes:
     """Bars of the samples·networks per second of the engine, its peers and the ceilings, slowest at the bottom.
 
     Where the record has both, a contestant has two bars: one process that uses all cores, and a process on each core.
 
-    `record`: rates by the names in `CONTESTANTS`; `engine_one_process` and `per_core` (rates by name) if they were measured. Raises
-    ValueError: none of the names is in the record.
+    `record`: as `rates`, which raises ValueError without any.
     """
-    each = record.get("per_core", {})
-    one = {name: record[name] for name in CONTESTANTS if name in record}
-    if not one:
-        raise ValueError(f"no rate of {', '.join(CONTESTANTS)} in the record: give what `make bench` wrote")
-    if each:
-        one["engine"] = record["engine_one_process"]
-    names = sorted(one, key=one.__getitem__, reverse=True)
-    measured = {"one process, all cores": one, "a process on each core": each}
-    bars = pd.DataFrame(
-        [(CONTESTANTS[n], of[n] / 1e3, kind) for kind, of in measured.items() for n in names if n in of],
-        columns=["name", "rate", "kind"],
-    )
+    table = rates(record).sort_values(ONE, ascending=False).rename(index=CONTESTANTS).rename_axis("name")
+    each = table[EACH].notna().any()
+    bars = (table / 1e3).reset_index().melt("name", var_name="kind", value_name="rate").dropna()
     palette = [PHASE_COLORS["eumentia"], PHASE_COLORS["dementia"]][: bars["kind"].nunique()]
     sns.barplot(bars, x="rate", y="name", hue="kind", palette=palette, saturation=1, legend=bool(each), ax=ax)
     if each:
