@@ -118,6 +118,11 @@ def test_where_dementia_ends():
         0.04, abs=0.01
     )  # 0.4 (0.7 − 0.6), before the end at both widths
     assert study.ends_in_words(ends).count("falls from there on") == 2
+    assert "it does not grow from width to width: " in study.half_in_words(ends)
+    stronger = ends.assign(alpha_half=[0.0, 0.5], alpha_half_error=0.1)
+    assert "more data hurt wider networks more" in study.half_in_words(stronger)
+    assert "0.00 ± 0.10 at width 50, +0.50 ± 0.10 at width 100" in study.half_in_words(stronger)
+    assert "One width alone" in study.half_in_words(ends[:1])
     assert "512\u2009000 images, the last size" in study.ends_in_words(study.ends_table(claims.Evidence(made(), MNIST)))
     never = judged(made(), "end-by-parameters")
     assert never["verdict"].tolist() == ["undecided"]

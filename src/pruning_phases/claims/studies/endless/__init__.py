@@ -18,6 +18,7 @@ from pruning_phases.claims.studies.endless.tables import (
     ends_table,
     evidence,
     front,
+    half_in_words,
     late_table,
     phases_in_words,
     predictions,

@@ -155,6 +155,23 @@ def ends_in_words(ends: pd.DataFrame) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def half_in_words(ends: pd.DataFrame) -> str:
+    """What `ends_table` says of the exponent at half as many images as parameters."""
+    table = ends.dropna(subset=["alpha_half", "alpha_half_error"]).sort_index()
+    if len(table) < 2:
+        return "One width alone cannot say whether it is images per parameter that count."
+    alpha, error = table["alpha_half"], table["alpha_half_error"]
+    each = ", ".join(
+        f"{a:+.2f} ± {e:.2f} at width {width}" for width, a, e in zip(table.index, alpha, error, strict=True)
+    )
+    each = each.replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
+    grows = alpha.is_monotonic_increasing and alpha.iloc[-1] - alpha.iloc[0] > 2 * np.hypot(
+        error.iloc[-1], error.iloc[0]
+    )
+    follows = "more data hurt wider networks more" if grows else "it does not grow from width to width"
+    return f"At half as many images as parameters {follows}: the exponent of the loss at p_eval {BEYOND:g} is {each}."
+
+
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
     """A piece as it trains, by p_train and epoch: training loss (mean over N), border with its error, share of p_eval in dementia,
     and the exponent of the loss at p_eval = 0.7.
@@ -289,6 +306,29 @@ STEPS = {
 }
 
 
+def turns(judged: pd.DataFrame) -> str:
+    """How much more data hurt around as many images as parameters, under the book's protocol and the other one."""
+    each = {}
+    for kind, protocol in (("", ""), ("-large-batch", "With the other learning rate and mini-batches")):
+        words = (
+            said(judged, f"{slug}{kind}", chosen)
+            for slug, chosen in (("hurts-more", MORE_HURT), ("hurts-less", LESS_HURT))
+        )
+        each[protocol] = "; ".join(words)
+    (_, ours), (other, theirs) = each.items()
+    return f"{ours}. {other}: {theirs[:1].lower()}{theirs[1:]}."
+
+
+def predictions(judged: pd.DataFrame) -> str:
+    """How far every law, fitted up to 64 000 images, is from the crossings beyond."""
+    names = {"predicts-bkt": "BKT", "predicts-algebraic": "algebraic", "predicts-drift": "drift in ln N"}
+    known = judged[judged["claim"].isin(names) & np.isfinite(judged["number"])]
+    if known.empty:
+        return "Up to 64 000 images too few neighbouring sizes cross for a law that could be asked about larger ones."
+    each = ", ".join(f"{names[row.claim]} {row.number:.3f}" for row in known.itertuples())
+    return f"Fitted to sizes up to 64 000, the laws miss the crossings beyond by: {each} (in evaluation dropout; median over the rates)."
+
+
 def sentences(judged: pd.DataFrame) -> dict[str, str]:
     """Sentences that the verdicts choose, by name."""
     chosen = {
@@ -308,20 +348,8 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "late_steps": ("dementia-late-steps", LATE_STEPS),
     }
     there = set(judged["claim"])
-    return {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
-
-
-def turns(judged: pd.DataFrame) -> str:
-    """How much more data hurt around as many images as parameters, under the book's protocol and the other one."""
-    each = {}
-    for kind, protocol in (("", ""), ("-large-batch", "With the other learning rate and mini-batches")):
-        words = (
-            said(judged, f"{slug}{kind}", chosen)
-            for slug, chosen in (("hurts-more", MORE_HURT), ("hurts-less", LESS_HURT))
-        )
-        each[protocol] = "; ".join(words)
-    (_, ours), (other, theirs) = each.items()
-    return f"{ours}. {other}: {theirs[:1].lower()}{theirs[1:]}."
+    found = {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
+    return found | ({"turns": turns(judged), "predictions": predictions(judged)} if "hurts-more" in there else {})
 
 
 def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
@@ -332,21 +360,13 @@ def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
     until = f"with up to {_count(largest)} deformed digits"
     ends = verdict["rise-ends"] == "reproduced"
     beyond = "; where images far outnumber parameters, dementia ends" if ends else ""
+    if all(verdict.get(name) == "reproduced" for name in ("hurts-more", "hurts-less")):
+        moved = f"{moved} More data hurt most where there are about as many images as parameters."
     if verdict["crossing-rests"] == "reproduced":
         return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}: {moved}"
     if verdict["crossing-rests"] == "not reproduced":
         return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}: {moved}"
     return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}: {moved}"
-
-
-def predictions(judged: pd.DataFrame) -> str:
-    """How far every law, fitted up to 64 000 images, is from the crossings beyond."""
-    names = {"predicts-bkt": "BKT", "predicts-algebraic": "algebraic", "predicts-drift": "drift in ln N"}
-    known = judged[judged["claim"].isin(names) & np.isfinite(judged["number"])]
-    if known.empty:
-        return "Up to 64 000 images too few neighbouring sizes cross for a law that could be asked about larger ones."
-    each = ", ".join(f"{names[row.claim]} {row.number:.3f}" for row in known.itertuples())
-    return f"Fitted to sizes up to 64 000, the laws miss the crossings beyond by: {each} (in evaluation dropout; median over the rates)."
 
 
 def transition_table(
