@@ -314,12 +314,13 @@ def test_data_that_were_not_seen(monkeypatch, tmp_path):
     assert set(found["half octaves"]["n_train"]) == set(N_HALF_OCTAVES)
     assert [name for name, table in found.items() if table is None] == list(found)[2:]
     assert data_sets(rows[rows["n_train"] != N_HALF_OCTAVES[0]])["half octaves"] is None
-    atlas = rows.assign(variant="lr0.001_b32_best", n_correct=rows["n_correct"].astype("float32"))
-    atlas.to_parquet(tmp_path / "data" / "atlas.parquet")
-    manifest = {"sha256": hashlib.sha256((tmp_path / "data" / "atlas.parquet").read_bytes()).hexdigest()}
-    (tmp_path / "data" / "atlas.json").write_text(json.dumps(manifest))
+    for study, variant in (("atlas", "lr0.001_b32_best"), ("endless", "deformed")):
+        shipped = rows.assign(variant=variant, step=0, n_correct=rows["n_correct"].astype("float32"))
+        shipped.to_parquet(tmp_path / "data" / f"{study}.parquet")
+        manifest = {"sha256": hashlib.sha256((tmp_path / "data" / f"{study}.parquet").read_bytes()).hexdigest()}
+        (tmp_path / "data" / f"{study}.json").write_text(json.dumps(manifest))
     found = data_sets(rows)
-    assert len(found["mini-batch 32"]) == len(rows)
+    assert len(found["mini-batch 32"]) == len(found["deformed digits"]) == len(rows)
     assert found["learning rate × 3"].empty
 
 

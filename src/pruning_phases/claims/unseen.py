@@ -11,14 +11,15 @@ from pruning_phases.claims.studies.pieces import Shipped
 from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
+from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.results import SHIPPED_FILES
 from pruning_phases.runs.store import read_compact
 
 NOT_YET = "not yet"
-ATLAS = Shipped("atlas")
+ATLAS, ENDLESS = Shipped("atlas"), Shipped("endless")
 ATLAS_PROTOCOLS = {"lr0.001_b32_best": "mini-batch 32", "lr0.003_b128_best": "learning rate × 3"}
 """Protocols of the atlas that differ from the base in one value, named before any of their results was seen."""
-DEFORMED = "deformed images"
+DEFORMED = "deformed digits"
 
 
 def at_stake(table: pd.DataFrame) -> list[str]:
@@ -30,13 +31,13 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
     """What was seen, and what was not, when the rules changed; None where the results are not there yet.
 
     The regime, `MISFIT` and what counts as a fit were chosen after the octaves of the base protocol had been seen. The
-    half octaves and the atlas had not. The protocol large_batch had not either, but it was picked because most statements hold under it
-    in the atlas, in part with the same realizations, so that it is a weaker test.
+    half octaves, the atlas and deformed digits, of which there are three p_train, had not. The protocol large_batch had not either, but
+    it was picked because most statements hold under it in the atlas, in part with the same realizations, so that it is a weaker test.
 
     Args:
         rows: results of one protocol.
         protocol: its name.
-        others: take along the shipped results of the other `config.PROTOCOLS` and of the atlas.
+        others: take along the shipped results of the other `config.PROTOCOLS`, of the atlas and of deformed digits.
 
     Returns tables by name, the one that was seen first.
     """
@@ -53,7 +54,10 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
     atlas = ATLAS.load()[0] if others and ATLAS.shipped.exists() else None
     for variant, words in ATLAS_PROTOCOLS.items() if others else ():
         tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
-    return tables | {DEFORMED: None}
+    endless = ENDLESS.load()[0] if others and ENDLESS.shipped.exists() else None
+    if endless is not None:
+        endless = endless.loc[endless["variant"] == "deformed", [*RESULT_COLUMNS]]
+    return tables | {DEFORMED: endless}
 
 
 def held_out(
