@@ -169,7 +169,7 @@ def half_in_words(ends: pd.DataFrame) -> str:
         error.iloc[-1], error.iloc[0]
     )
     follows = "more data hurt wider networks more" if grows else "it does not grow from width to width"
-    return f"At half as many images as parameters {follows}: the exponent of the loss at p_eval {BEYOND:g} is {each}."
+    return f"At half as many images as parameters {follows}: the exponent of the loss at an evaluation dropout of {BEYOND:g} is {each}."
 
 
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
