@@ -236,9 +236,9 @@ REST = {
     "undecided": "Whether it comes to rest between 16 000 and 256 000 images these networks cannot say.",
 }
 RETURNS = {
-    "reproduced": "With several times as many images as parameters it moves towards larger dropout again, by {number:.2f}.",
-    "not reproduced": "With several times as many images as parameters it does not turn back.",
-    "undecided": "Whether it turns back where there are more images than parameters is open.",
+    "reproduced": "With several times as many images as parameters the crossing moves towards larger dropout again, by {number:.2f}.",
+    "not reproduced": "With several times as many images as parameters the crossing does not turn back.",
+    "undecided": "Whether the crossing turns back where there are more images than parameters is open.",
 }
 ENDS = {
     "reproduced": "There more data lower the loss again even where they raised it before: dementia ends.",
