@@ -161,7 +161,9 @@ class Pieces(Shipped):
             return self.load()[0]
         if preset != "smoke":
             raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
-        where = store or default_store()
+        where = (
+            Path(store or default_store()) / self.group
+        )  # a store without their weights holds some of these networks
         self.run(where, lambda line: None, smoke=True)
         return self.collect(Store(where), self.smoke)
 
