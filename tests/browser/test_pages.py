@@ -22,8 +22,8 @@ PAGES = [CONTENTS["root"], *(chapter["file"] for part in CONTENTS["parts"] for c
 MB = {CONTENTS["root"]: 3.0, "sections/12_play": 5.0}
 """What the front page and the one with live figures may weigh; every other page, 4 MB: figures drawn as vectors."""
 
-STOPS = {}
-"""Stops of the tab key within the text, where there are more than 100."""
+STOPS = {"sections/22_predicting_the_border": 110}
+"""Stops of the tab key within the text, all code opened, where there are more than 100: five links under each of many figures."""
 
 WIDER = """() => [...document.querySelectorAll("body *")]
     .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)

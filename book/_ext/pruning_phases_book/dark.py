@@ -94,7 +94,9 @@ def with_dark_colors(svg: str) -> str:
     rules = [f'[style*="{kind}: {color}"]{{{kind}:{in_the_dark(color)}!important}}' for kind, color in found]
     style = ElementTree.SubElement(picture.find(f"{_SVG}defs"), f"{_SVG}style")
     style.text = f"@media (prefers-color-scheme:dark){{svg{{fill:{in_the_dark('#000000')}}}{''.join(rules)}}}"
-    return ElementTree.tostring(picture, "unicode")
+    return re.sub(
+        r">\s*\n\s*<(?!/?t)", "><", ElementTree.tostring(picture, "unicode")
+    )  # lines between parts, not in texts
 
 
 def add_dark_colors(folder: Path) -> None:
