@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from javascript import evaluate
+from scipy import stats
 
 from pruning_phases import observables, plotting
 from pruning_phases.claims import endless as claims
 from pruning_phases.claims import widths
 from pruning_phases.claims.studies import endless as study
+from pruning_phases.collapse import pair_crossings
 from pruning_phases.config import ConfigError
 from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.store import Store, StoreError
@@ -101,6 +103,15 @@ def test_exponents_that_turn_are_judged_on_realizations_not_seen():
     lacking = judged(ending[ending["n_train"] != 256_000], "hurts-less").iloc[0]
     assert lacking["verdict"] == "undecided"
     assert "256000" in lacking["finding"]
+
+
+def test_a_crossing_has_as_many_realizations_as_its_larger_size():
+    rows = made(p_train=(0.1,), end=64_000)
+    rows = rows[(rows["n_train"] < 512_000) | (rows["realization"] < 3)]
+    found = judged(rows, "crossing-returns").iloc[0]
+    pairs = pair_crossings(claims.Evidence(rows, MNIST).lines("deformed")[0.1]).set_index("n_small")["p_star_error"]
+    half = stats.t.ppf(0.975, 2) * pairs[256_000] + stats.t.ppf(0.975, REALIZATIONS - 1) * pairs[64_000]
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=1e-6)
 
 
 def test_where_dementia_ends():

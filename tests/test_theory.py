@@ -13,11 +13,14 @@ from scipy import integrate
 from pruning_phases import theory
 from pruning_phases.claims import theory as claims
 from pruning_phases.claims.studies import theory as study
+from pruning_phases.claims.studies.theory.study import STUDY
 from pruning_phases.config import ConfigError, Evaluation, Network, Training
 from pruning_phases.datasets import load, scaled
 from pruning_phases.engine import evaluate, noisy_logits
 from pruning_phases.engine.architectures import architecture_of
 from pruning_phases.observables.temperature import calibration_error, cross_entropy, inverse_temperature
+from pruning_phases.runs import sweep as sweeps
+from pruning_phases.runs.store import Store, StoreError
 
 RNG = np.random.default_rng(0)
 
@@ -249,6 +252,17 @@ def test_sentences_follow_the_verdicts():
 
 
 # The study
+
+
+def test_networks_without_weights_are_named_and_not_left_out(tmp_path):
+    """A store of a reader's own sweeps may hold networks of the study, trained without keeping their weights."""
+    pieces = STUDY.smoke[:1]
+    sweeps.run(pieces[0].sweep, Store(tmp_path), "in-process")
+    n = len(pieces[0].sweep.networks())
+    with pytest.raises(
+        StoreError, match=f"holds {n} networks of {pieces[0].variant} .* without their weights: compute .* of its own"
+    ):
+        STUDY.collect(Store(tmp_path), pieces)
 
 
 def test_the_study_at_smoke_size(tmp_path):

@@ -97,6 +97,7 @@ def percolation(
         p: bond probabilities; default 31 values from 0.35 to 0.65.
         n_realizations: independent blocks.
         n_samples: samples averaged in one block.
+        seed: of the random numbers.
 
     Returns one row per point: system, quantity ("crossing_probability"), size, p, realization, value.
     """
@@ -230,6 +231,7 @@ def xy_model(
         n_realizations: independent chains.
         n_warm: sweeps before measuring at each temperature.
         n_measure: sweeps measured, one measurement each.
+        seed: of the random numbers.
 
     Returns one row per point: system ("xy"), quantity ("xi_over_size", "helicity_over_t" or "energy"), size, p (the temperature),
     realization, value. helicity_over_t jumps from 2/pi to 0 at the transition of the infinite system.

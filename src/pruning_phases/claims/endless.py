@@ -12,8 +12,8 @@ import numpy as np
 from pruning_phases.claims import evidence as paper
 from pruning_phases.claims import widths
 from pruning_phases.claims.endless_evidence import Evidence
-from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, joined, judge_all, require_half
-from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, stack
+from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, judge_all, over_rates
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of
 from pruning_phases.claims.measures import transition
 from pruning_phases.collapse import (
     BKT,
@@ -51,20 +51,18 @@ def less_drift(evidence: Evidence) -> Finding:
     """|Drift| of deformed MNIST minus that of MNIST, over the same sizes as far as MNIST goes; median over p_train."""
     ours = evidence.of("deformed")
     sizes = set(ours["n_train"]) & set(evidence.mnist["n_train"])
-    found, lacking, words = [], {}, []
     tables = [rows[rows["n_train"].isin(sizes)] for rows in (ours, evidence.mnist)]
     both = [paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap) for rows in tables]
-    for rate in sorted(ours["p_train"].unique()):
+
+    def at(rate: float) -> tuple[Estimate, str]:
         drifts = [one.drift(rate) for one in both]
         if None in drifts:
-            lacking[rate] = "fewer than three significant crossings"
-            continue
+            raise Undecidable("fewer than three significant crossings")
         counts = [len(one.whole_lines[rate].realizations) for one in both]
         a, b = (abs(around(d.slope, d.slope_error, n)) for d, n in zip(drifts, counts, strict=True))
-        found.append(a - b)
-        words.append(f"{drifts[0].slope:+.3f} and {drifts[1].slope:+.3f} at {rate:g}")
-    left_out = require_half(len(found), lacking, Undecidable)
-    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+        return a - b, f"{drifts[0].slope:+.3f} and {drifts[1].slope:+.3f}"
+
+    return over_rates(sorted(ours["p_train"].unique()), at)
 
 
 def lead_of_a_limit(evidence: Evidence) -> Finding:
@@ -72,58 +70,62 @@ def lead_of_a_limit(evidence: Evidence) -> Finding:
     laws = evidence.laws
     if "hypothesis" not in laws:
         raise Undecidable("fewer than four significant crossings at every p_train")
-    found, lacking = [], {}
-    for rate, table in laws.groupby("p_train"):
-        table = table.dropna(subset="hypothesis")
+
+    def at(rate: float) -> tuple[Estimate, str]:
+        table = laws[laws["p_train"] == rate].dropna(subset="hypothesis")
         if table.empty:
-            lacking[rate] = "fewer than four significant crossings"
-            continue
+            raise Undecidable("fewer than four significant crossings")
         with_limit, drift = table[table["p_c"].notna()], table[table["p_c"].isna()].iloc[0]
         best = with_limit.loc[with_limit["score"].idxmax()]
         error = max(best["score_difference_error"], drift["score_difference_error"])
-        found.append(around(best["score"] - drift["score"], error, int(best["n_crossings"]) + 1))
-    left_out = require_half(len(found), lacking, Undecidable)
-    words = "; ".join(f"{rate:g}: {table['convergence'].iloc[0]}" for rate, table in laws.groupby("p_train"))
-    return Finding(combine(stack(found), np.mean), joined(words, left_out))
+        lead = around(best["score"] - drift["score"], error, int(best["n_crossings"]) + 1)
+        return lead, table["convergence"].iloc[0]
+
+    return over_rates(sorted(laws["p_train"].unique()), at, np.mean)
 
 
 def predicted(evidence: Evidence, law: Hypothesis) -> Finding:
     """Distance of the crossings beyond `N_SEEN` from what a law fitted up to there says; their mean, median over p_train."""
-    found, lacking, words = [], {}, []
-    for rate, data in evidence.lines("deformed").items():
+    lines = evidence.lines("deformed")
+
+    def at(rate: float) -> tuple[Estimate, str]:
+        data = lines[rate]
         try:
             fitted = fit_crossings(significant_crossings(data.window(n=(0, N_SEEN)), n_bootstrap=500), law)
         except ValueError as reason:
-            lacking[rate] = str(reason).partition(";")[0]
-            continue
+            raise Undecidable(str(reason).partition(";")[0]) from None
         pairs = pair_crossings(data.window(n=(N_SEEN, max(N_REST))))
         pairs = pairs[pairs["p_star"].notna() & pairs["p_star_error"].notna()]
         if pairs.empty:
-            lacking[rate] = f"no crossing beyond {N_SEEN}"
-            continue
+            raise Undecidable(f"no crossing beyond {N_SEEN}")
         value, low, high = fitted.predict(pairs["n_mean"])
         error = np.hypot((high - low) / 2, pairs["p_star_error"]).mean()
         distance = float((pairs["p_star"] - value).mean())
-        found.append(abs(around(distance, error, len(data.realizations))))
-        words.append(f"{distance:+.3f} at {rate:g}")
-    left_out = require_half(len(found), lacking, Undecidable)
-    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+        return abs(around(distance, error, len(data.realizations))), f"{distance:+.3f}"
+
+    return over_rates(lines, at)
 
 
 def crossing_returns(evidence: Evidence) -> Finding:
-    """Crossing of the two largest sizes less that of 64 000 and 128 000; median over p_train."""
-    found, lacking, words = [], {}, []
-    for rate, data in evidence.lines("deformed").items():
+    """Crossing of the two largest sizes less that of 64 000 and 128 000; median over p_train. Of each pair, the realizations of its
+    larger size count.
+    """
+    lines = evidence.lines("deformed")
+
+    def at(rate: float) -> tuple[Estimate, str]:
+        data = lines[rate]
         pairs = pair_crossings(data).set_index("n_small")
         last = pairs.index.max()
         if last <= N_SEEN or pairs.loc[[N_SEEN, last], ["p_star", "p_star_error"]].isna().any(axis=None):
-            lacking[rate] = "one of the two crossings is not there"
-            continue
-        a, b = (around(*pairs.loc[n, ["p_star", "p_star_error"]], len(data.realizations)) for n in (last, N_SEEN))
-        found.append(a - b)
-        words.append(f"from {b.number:.3f} to {a.number:.3f} at {rate:g}")
-    left_out = require_half(len(found), lacking, Undecidable)
-    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+            raise Undecidable("one of the two crossings is not there")
+        found = []
+        for n in (last, N_SEEN):
+            there = np.isfinite(data.realizations[:, data.n_train == pairs.loc[n, "n_large"]]).all(axis=1)
+            found.append(around(*pairs.loc[n, ["p_star", "p_star_error"]], int(there.sum())))
+        a, b = found
+        return a - b, f"from {b.number:.3f} to {a.number:.3f}"
+
+    return over_rates(lines, at)
 
 
 def rise_ends(evidence: Evidence) -> Finding:
@@ -169,26 +171,24 @@ def border_moves(evidence: Evidence, bend: bool = False) -> Finding:
     """Shift of the border when the epoch grows by a factor e; with `bend`, its change from the first to the second half of the epochs
     (in ln t), over the whole. Median over p_train.
     """
-    n = evidence.of("epochs")["realization"].nunique()
-    found, lacking, words = [], {}, []
-    borders = evidence.borders()
-    for rate in sorted(evidence.of("epochs")["p_train"].unique()):
+    rows, borders = evidence.of("epochs"), evidence.borders()
+    n = rows["realization"].nunique()
+
+    def at(rate: float) -> tuple[Estimate, str]:
         line = borders[borders["p_train"] == rate]
         if len(line) < (5 if bend else 3):
-            lacking[rate] = f"{len(line)} epochs have a border"
-            continue
+            raise Undecidable(f"{len(line)} epochs have a border")
         t, p, w = np.log(line["step"]), line["p_c"], 1 / line["p_c_error"] ** 2
         whole = weighted_line(t, p, w)
-        half = t >= (t.min() + t.max()) / 2
-        words.append(f"{float(whole.slope):+.3f} at {rate:g}")
+        words = f"{float(whole.slope):+.3f}"
         if not bend:
-            found.append(around(float(whole.slope), float(np.sqrt(whole.slope_variance)), n))
-            continue
+            return around(float(whole.slope), float(np.sqrt(whole.slope_variance)), n), words
+        half = t >= (t.min() + t.max()) / 2
         a, b = (weighted_line(t[side], p[side], w[side]) for side in (~half, half))
         error = np.sqrt(a.slope_variance + b.slope_variance)
-        found.append(around(float((b.slope - a.slope) / whole.slope), float(error / abs(whole.slope)), n))
-    left_out = require_half(len(found), lacking, Undecidable)
-    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+        return around(float((b.slope - a.slope) / whole.slope), float(error / abs(whole.slope)), n), words
+
+    return over_rates(sorted(rows["p_train"].unique()), at)
 
 
 def loss_when_dementia_appears(evidence: Evidence, p_train: float = 0.0) -> Finding:

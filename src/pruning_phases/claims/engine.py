@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable
+from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, combine, stack
 from pruning_phases.config import ConfigError
 
 VERDICTS = ("reproduced", "not reproduced", "undecided", "no fit")
@@ -159,6 +159,28 @@ def require_half(n_counted: int, left_out: Mapping[float, str], error: type[Unde
     if 2 * n_counted < total or not total:
         raise error(f"{n_counted} of {total} p_train count: {words or 'there are none'}")
     return f"left out: {words}" if words else ""
+
+
+def over_rates(
+    rates: Iterable[float],
+    measure: Callable[[float], tuple[Estimate, str]],
+    how: Callable[[np.ndarray], float] = np.median,
+) -> Finding:
+    """Median (or `how`) over the rates of what `measure` finds at each, an estimate and words; those that raise Undecidable are left out.
+
+    Raises Undecidable: fewer than half of the rates count (`require_half`).
+    """
+    found, lacking, words = [], {}, []
+    for rate in rates:
+        try:
+            estimate, said = measure(rate)
+        except Undecidable as reason:
+            lacking[rate] = str(reason)
+            continue
+        found.append(estimate)
+        words.append(f"{said} at {rate:g}")
+    left_out = require_half(len(found), lacking, Undecidable)
+    return Finding(combine(stack(found), how), joined(", ".join(words), left_out))
 
 
 def listed(values: Iterable[float | str]) -> str:

@@ -6,18 +6,15 @@ has by itself: networks trained again by a processor that sums up in another ord
 networks was looked at.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.engine import Claim, Finding, joined, judge_all, require_half
-from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, of_samples, stack
+from pruning_phases.claims.engine import Claim, Finding, judge_all, over_rates
+from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, of_samples
 from pruning_phases.observables.statistics import bootstrap_counts, jackknife_error, mean_and_error
 from pruning_phases.observables.tables import RESULT_COLUMNS
 
@@ -114,16 +111,14 @@ def border(evidence: Evidence) -> Finding:
     """|Border in bf16 less that of the twins|, median over the p_train that have one; error as in `exponents`."""
     pairs = [[plane.border.set_index("p_train")["p_c"] for plane in pair] for pair in evidence.planes]
     first, *others = (ours - theirs for ours, theirs in pairs)
-    found, lacking, words = [], {}, []
-    for rate in sorted(pairs[0][1].index):
+
+    def at(rate: float) -> tuple[Estimate, str]:
         moved = np.array([one.get(rate, np.nan) for one in (first, *others)])
         if not np.isfinite(moved).all():
-            lacking[rate] = "no border in bf16, or without one realization"
-            continue
-        found.append(abs(around(moved[0], jackknife_error(moved[1:]), len(others))))
-        words.append(f"{moved[0]:+.4f} at {rate:g}")
-    left_out = require_half(len(found), lacking, Undecidable)
-    return Finding(combine(stack(found), np.median), joined(", ".join(words), left_out))
+            raise Undecidable("no border in bf16, or without one realization")
+        return abs(around(moved[0], jackknife_error(moved[1:]), len(others))), f"{moved[0]:+.4f}"
+
+    return over_rates(sorted(pairs[0][1].index), at)
 
 
 def epochs(evidence: Evidence) -> Finding:
@@ -133,30 +128,26 @@ def epochs(evidence: Evidence) -> Finding:
     return Finding(found, f"{(ours - others).notna().sum()} networks")
 
 
-def _claim(slug: str, words: str, statistic: str, true_for: tuple[float, float], reason: str, measure) -> Claim:
-    return Claim(slug, "Precision", "10_performance", words, statistic, true_for, reason, measure)
-
-
+SECTION, FIGURE = "Precision", "10_performance"
 # fmt: off
 CLAIMS: tuple[Claim, ...] = (
-    _claim("spread", "At every p_eval bf16 moves the loss of a network no further than another order of summation in float32 does.",
-           "root mean square over networks of ln L less that of the twin, bf16 over float32, at the p_eval where it is largest",
-           (0.0, 2.0), "Where nothing differs, the interval of the largest of forty ratios of few networks reaches to about 1.8.", spread),
-    _claim("shift", "At every p_eval it moves the mean loss by less than that spread.",
-           "mean of ln L less that of the twin, over the spread of single networks in float32, at the p_eval where it is largest",
-           (0.0, 1.0), "The spread of two orders of summation is what float32 itself leaves open.", shift),
-    _claim("exponents", "The exponents α stay the same.",
-           "size of the change of α, median over all p_train and p_eval", (0.0, 0.02),
-           "At the border α grows by about 0.8 for each unit of p_eval: 0.02 moves it by one step of the grid.", exponents),
-    _claim("border", "The border between eumentia and dementia stays in place.",
-           "size of its shift in p_eval, median over p_train", (0.0, STEP), "One step of the grid in p_eval.", border),
-    _claim("epochs", "Training takes as many epochs.",
-           "mean of the logarithm of the ratio of epochs, bf16 over float32", (-0.1, 0.1),
-           "A tenth more epochs would be a small part of what bf16 saves.", epochs),
+    Claim("spread", SECTION, FIGURE,
+          "At every p_eval bf16 moves the loss of a network no further than another order of summation in float32 does.",
+          "root mean square over networks of ln L less that of the twin, bf16 over float32, at the p_eval where it is largest",
+          (0.0, 2.0), "Where nothing differs, the interval of the largest of forty ratios of few networks reaches to about 1.8.", spread),
+    Claim("shift", SECTION, FIGURE, "At every p_eval it moves the mean loss by less than that spread.",
+          "mean of ln L less that of the twin, over the spread of single networks in float32, at the p_eval where it is largest",
+          (0.0, 1.0), "The spread of two orders of summation is what float32 itself leaves open.", shift),
+    Claim("exponents", SECTION, FIGURE, "The exponents α stay the same.",
+          "size of the change of α, median over all p_train and p_eval", (0.0, 0.02),
+          "At the border α grows by about 0.8 for each unit of p_eval: 0.02 moves it by one step of the grid.", exponents),
+    Claim("border", SECTION, FIGURE, "The border between eumentia and dementia stays in place.",
+          "size of its shift in p_eval, median over p_train", (0.0, STEP), "One step of the grid in p_eval.", border),
+    Claim("epochs", SECTION, FIGURE, "Training takes as many epochs.",
+          "mean of the logarithm of the ratio of epochs, bf16 over float32", (-0.1, 0.1),
+          "A tenth more epochs would be a small part of what bf16 saves.", epochs),
 )
 # fmt: on
 
-
-def judge(evidence: Evidence, claims: Iterable[str] | None = None) -> pd.DataFrame:
-    """`judge_all` on the study's tables."""
-    return judge_all(CLAIMS, evidence, claims)
+judge = partial(judge_all, CLAIMS)
+"""`judge_all` on the study's tables."""

@@ -72,6 +72,8 @@ def held_out(
     Args:
         tables: results by name, as of `data_sets`; None or no rows: not there yet.
         claims: slugs; None: those whose rule changed.
+        n_bootstrap: resamples of the realizations.
+        seed: of the random numbers.
 
     Returns one row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
     Raises ConfigError: an unknown claim. Raises ValueError: no table, or one that holds no results.

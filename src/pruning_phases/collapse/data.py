@@ -315,6 +315,8 @@ def collapse_data(
     Args:
         results: one row per (network, p_eval, eval_pass); passes are averaged inside a realization first.
         p_train: training dropout of the networks.
+        depth: hidden layers.
+        width: neurons in each.
         p_eval_window: closed window (low, high); None takes everything. Nothing else is left out.
         n_window: closed window of N, likewise.
         quantity: "loss" (nats) or "accuracy".

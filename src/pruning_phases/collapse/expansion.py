@@ -300,6 +300,8 @@ def fit_expansion(
         nu_bounds: search region; default that of the ansatz.
         fixed: parameters held at a value, by name, for example ``{"omega": 0.5}`` (of no effect where K = 0).
         n_bootstrap: refits of resampled realizations, at the chosen orders; 0 for none.
+        seed: of the random numbers.
+        confidence: of the intervals.
 
     Raises ValueError: unusable data, orders, criterion or bounds; points without errors; bootstrap without realizations.
     """

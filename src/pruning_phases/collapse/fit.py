@@ -162,8 +162,10 @@ def fit_collapse(
         p_c_bounds: search region; default the range of the data.
         nu_bounds: search region; default that of the ansatz.
         n_bootstrap: number of refits; 0 for none.
+        seed: of the random numbers.
         drop_ends: leave the two extrapolated end points out of chi-squared.
         level: contour level in units of the minimum.
+        confidence: of the intervals.
         fixed: parameters held at a value, by name, for example ``{"nu": 0.5}``; chi-squared then has one degree of
             freedom more for each.
 

@@ -48,6 +48,8 @@ def collapse_lines(
         p_train: which; default all in the table.
         half_width: keep p_eval within this distance of `crossing_point`; None keeps all. Where no two sizes cross, or too few
             points lie in the window, the line keeps all its points.
+        depth: hidden layers.
+        width: neurons in each.
         spacing: sizes at least this factor apart (`CollapseData.spaced`); None keeps all, for crossings but not for fits.
 
     Returns data by p_train; ``selection["crossing"]`` is the crossing point or None, ``selection["centred"]`` tells whether a window was

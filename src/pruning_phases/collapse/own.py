@@ -129,6 +129,7 @@ def fit_points(
     """The fit of one form, and the scaling regime that it was made in.
 
     Args:
+        points: the points of the table.
         ansatz: form of the scaling variable.
         everything: fit all points; the regime is None then, as it is where the rule (`scaling_regime`) finds none and all are fitted, too.
         half_widths: windows that the rule tries, in units of the parameter; default `WINDOWS` of its range.

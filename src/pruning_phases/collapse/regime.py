@@ -73,6 +73,7 @@ def scaling_regime(
     widest window; if none is stable, the narrowest window and the largest n_min, marked as not stable.
 
     Args:
+        data: all points of one line.
         ansatz: whose parameters have to be stable; default ``BKT()``.
         half_widths: windows to try.
 
@@ -173,6 +174,7 @@ def corrected_table(
         regimes: by p_train, from `regime_lines`.
         lines: all points of every p_train.
         ansatz: what x is; default ``BKT()``.
+        n_bootstrap: resamples of the realizations.
 
     Returns two rows per p_train: p_train, n_min, plain_p_c and plain_nu (of the regime's fit, without corrections), J, K, p_c, nu, omega,
     p_c_low, p_c_high, nu_low, nu_high, chi_squared (per degree of freedom), status.
@@ -219,6 +221,8 @@ def protocol_tables(
     Args:
         p_train: which rates; those that the results of a protocol lack are left out.
         ansatz: whose regimes; default ``BKT()``.
+        depth: hidden layers.
+        width: neurons in each.
     """
     tables = {}
     for name in shipped_protocols():

@@ -102,6 +102,7 @@ def binder(
         ensembles: which of `ENSEMBLES`.
         unbiased: k-statistics (see `binder_of_sample`) or the sample's own moments.
         n_bootstrap: number of resamples.
+        seed: of the random numbers.
 
     Returns one row per point and ensemble: depth, width, n_train, p_train, p_eval, ensemble, binder, binder_error, variance (of the
     accuracy in that ensemble), n_samples (per estimate: passes of a network, networks, or both), n_realizations. Raises ValueError:
@@ -147,6 +148,7 @@ def pooled_binder(
         by: columns of the results, or of `groups`, whose values are kept apart.
         groups: further columns of points, joined on those that both have, for example their phase.
         n_bootstrap: number of resamples.
+        seed: of the random numbers.
 
     Returns one row per group and ensemble ("passes", "networks"): the columns `by`, ensemble, binder, binder_error, n_points. Raises
     ValueError: missing columns, no rows, networks of one point with different numbers of passes.

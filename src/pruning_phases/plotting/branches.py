@@ -41,6 +41,7 @@ def branch_curves(
     Args:
         branches: of `observables.hysteresis.branches`, one chain.
         y: the observable.
+        ax: axes to draw on (None: a new figure).
         control: label of the horizontal axis, a key of `LABELS`.
         marks: places of vertical lines.
         reference: published points, value and `y`, drawn as crosses.

@@ -65,7 +65,11 @@ def crossing_and_collapse(
 
     Args:
         fit: result of `fit_collapse`.
+        ax: axes to draw on (None: a new figure).
         data: points to draw if they should be more than those fitted; the window fitted is then bracketed below.
+        legend: whether to draw one.
+        xlabel: of the horizontal axis.
+        ylabel: of the vertical axis.
         log: logarithmic vertical axes.
     """
     shown = fit.data if data is None else data
@@ -126,6 +130,8 @@ def landscape_map(
 
     Args:
         fit: result of `fit_collapse`.
+        ax: axes to draw on (None: a new figure).
+        n_grid: points of the grid in each direction.
         reference: value of nu to mark, for example 1/2.
         whole: False: only the surroundings of the contour, for fits so sharp that it would be a dot.
 
@@ -245,6 +251,7 @@ def known_system(
         data: all points, by observable.
         names: label of each observable.
         window: of the control parameter, fitted.
+        xlabel: of the horizontal axis.
     """
     figure, axes = panels(len(data))
     for ax, (key, points) in zip(axes, data.items(), strict=True):
@@ -258,6 +265,7 @@ def own_panels(fits: Mapping[str, CollapseFit], points: CollapseData, xlabel: st
 
     Args:
         fits: results of `fit_collapse` by name of the form.
+        points: the points of the table.
         xlabel: the control parameter.
         ylabel: the observable.
     """

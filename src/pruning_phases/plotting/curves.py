@@ -31,8 +31,11 @@ def size_curves(
     Args:
         averages: table from `observables.averages` in which only n_train and `x` vary.
         x: the rate on the horizontal axis.
+        ax: axes to draw on (None: a new figure).
+        ylabel: of the vertical axis.
         log: logarithmic vertical axis.
         guessing: draw a dotted line at this value (ln 10 for the loss, 0.1 for the accuracy of guessing).
+        legend: whether to draw one.
 
     Raises ValueError: `x` is not a rate, no rows, or another column varies.
     """
@@ -65,6 +68,7 @@ def scaling_fits(
         averages_loss: table from `observables.averages(results, "loss")`.
         classified: the points to draw, rows of the table from `observables.classify` (or of `exponents`); lines have
             the colour of their phase.
+        ax: axes to draw on (None: a new figure).
         guessing: draw the loss of guessing, ln 10, as a dotted line.
 
     Raises ValueError: a point of `classified` has no averages.

@@ -21,6 +21,8 @@ def digit_answers(
         images: (n, 28, 28) or (n, 784) grey values in 0..1.
         labels: (n,) true classes, boxed in the figure.
         frequencies: (n, 10) fractions of the masks under which the network answered each class; rows sum to 1.
+        ax: axes to draw on (None: a new figure).
+        title: above the panel.
 
     Raises ValueError: shapes that do not agree, or rows that do not sum to 1.
     """

@@ -30,6 +30,7 @@ def nu_and_quality(
 
     Args:
         table: from `fit_table`; may have a column ``stable``.
+        ax: axes to draw on (None: a new figure).
         reference: dashed line, for example 1/2.
         column: "nu" or "p_c".
         beside: other fits for contrast, for example over all sizes, as grey diamonds.
@@ -99,7 +100,9 @@ def scan_curves(table: pd.DataFrame, x: str, ax: Axes | None = None, column: str
     Args:
         table: from `scan_l0` or `scan_windows`; rows without a fit are left out.
         x: column on the horizontal axis, which is logarithmic; texts and windows are placed evenly.
+        ax: axes to draw on (None: a new figure).
         column: "nu" or "p_c".
+        xlabel: of the horizontal axis.
     """
     rows = table[table[column].notna()]
     numeric = pd.api.types.is_numeric_dtype(rows[x])

@@ -109,6 +109,7 @@ def width_curves(
     Args:
         rows: of one variant.
         x: what is across.
+        ax: axes to draw on (None: a new figure).
         quantity: column that is averaged.
     """
     table = pruning_curves(rows, quantity)
@@ -186,6 +187,7 @@ def loss_steps(losses: pd.DataFrame, words: Mapping[str, str], ax: Axes | None =
     Args:
         losses: of one step of the path; kind, gradient_step, loss (nats).
         words: name of each kind, in the order of the legend.
+        ax: axes to draw on (None: a new figure).
     """
     for k, (kind, label) in enumerate(words.items()):
         part = losses[losses["kind"] == kind]
@@ -208,6 +210,7 @@ def control_curves(
     Args:
         rows: the study's table at one width.
         words: name of each variant for the legend.
+        ax: axes to draw on (None: a new figure).
         gaps: variant, density, difference, error.
     """
     looks = {name: Look(_SET[k], MARKERS[k], words.get(name, name)) for k, name in enumerate(CONTROLS)}

@@ -126,6 +126,7 @@ def exponent_map(
 
     Args:
         exponents: table from `observables.exponents`, one architecture.
+        ax: axes to draw on (None: a new figure).
         limit: the colours span (-limit, limit); None takes the 98 % quantile of abs(alpha). Give the same limit to
             panels that are to be compared.
         colorbar: draw the scale beside the axes.

@@ -45,6 +45,7 @@ def statement_map(
 
     Args:
         judged: columns claim, variant, learning_rate, batch_size, weights and verdict, a key of `VERDICT_STYLES`.
+        ax: axes to draw on (None: a new figure).
         counted: claims written in bold.
         framed: variants whose column gets a frame.
 
@@ -114,6 +115,8 @@ def against_learning_rate(
         transitions: columns learning_rate, weights, p_train and the quantity with its error (drift_error) or contour (p_c_low, p_c_high);
             lines without a number are left out.
         quantity: a key of `LABELS`.
+        ax: axes to draw on (None: a new figure).
+        legend: whether to draw one.
 
     Raises ValueError: unknown quantity.
     """
@@ -184,6 +187,7 @@ def difference_strip(shifts: pd.DataFrame, quantity: str, ax: Axes | None = None
     Args:
         shifts: table from `sensitivity.shifts`.
         quantity: "p_c" or "alpha".
+        ax: axes to draw on (None: a new figure).
         names: write the choices beside their rows.
 
     Raises ValueError: unknown quantity.

@@ -26,6 +26,7 @@ def network_schematic(
     """A fully connected network, left to right; dropped neurons are crossed out and lose all their connections.
 
     Args:
+        ax: axes to draw on (None: a new figure).
         dropped: (layer, neuron) pairs to remove, layer 1 being the first hidden one; inputs and outputs cannot be.
         sizes: neurons drawn in the input, the hidden layers and the output.
         labels: name the layers.

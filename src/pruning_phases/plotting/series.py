@@ -81,7 +81,10 @@ def error_curves(
     seaborn's own curves estimate errors from repeated rows; ours come with the table.
 
     Args:
+        ax: axes to draw on (None: a new figure).
         table: one row for each point.
+        x: column across.
+        y: column up.
         error: column of standard errors, columns of the two ends of an interval, or None.
         looks: by value of `by`, in the order of the legend; values without rows are left out.
         by: column that tells the curves apart.

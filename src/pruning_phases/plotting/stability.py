@@ -35,6 +35,7 @@ def stability_grid(
 
     Args:
         table: from `collapse.stability_map`, rows of one ansatz; smallest sizes for which nothing can be fitted are left out.
+        ax: axes to draw on (None: a new figure).
         chosen: the regime, to be framed.
         parameter: label of the control parameter.
 

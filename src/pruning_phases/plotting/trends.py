@@ -51,10 +51,16 @@ def trend_curves(
         table: one row for each point, with the columns x, y, error and by.
         x: column across: "p_eval", "p_train", or a size or time, whose axis is logarithmic.
         by: column that tells the curves apart: numbers, or names in their order.
+        ax: axes to draw on (None: a new figure).
+        ylabel: of the vertical axis.
+        title: of the legend.
+        y: column up.
         error: column of its standard error.
+        xlabel: of the horizontal axis.
         log: logarithmic vertical axis. Without, curves against a rate have a line at 0.
         mark: draw a vertical line here.
         level: draw a horizontal line here.
+        legend: list the values of `by`.
 
     Raises ValueError: no rows, or a column is missing.
     """

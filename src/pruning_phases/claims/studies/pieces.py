@@ -34,6 +34,10 @@ class Piece(Protocol):
         """The sweep that computes it."""
 
 
+def _described(piece: Piece, n: int) -> dict[str, object]:
+    return {"words": piece.words, "networks": n, "networks_of_study": len(piece.sweep.networks())}
+
+
 @dataclass(frozen=True)
 class Shipped:
     """A table that the repository ships."""
@@ -67,7 +71,7 @@ class Pieces(Shipped):
     """Small ones, of every kind: seconds, no physics."""
     rows: Callable[[Store, Piece, pd.DataFrame], pd.DataFrame]
     """The rows of a piece in the table, made of those that the store has of its complete networks."""
-    described: Callable[[Piece, int], Mapping[str, object]]
+    described: Callable[[Piece, int], Mapping[str, object]] = _described
     """What the manifest says of a piece of which so many networks are there."""
     noun: str = "networks"
     exact: Sequence[str] | None = ("p_train", "p_eval")
@@ -108,13 +112,27 @@ class Pieces(Shipped):
         if not some:
             raise StoreError(f"there are no {self.noun} of the study in {store.folder}: run them first")
 
+    def check_weights(self, store: Store, piece: Piece, done: set[Network]) -> None:
+        """Raise StoreError if networks were trained, as part of another sweep, without keeping their weights."""
+        with loading():
+            from pruning_phases.runs import weights
+
+        lacking = done.difference(*(file.networks for file in weights.kept(store, piece.sweep.training)))
+        if lacking:
+            raise StoreError(
+                f"{store.folder} holds {len(lacking)} {self.noun} of {piece.variant} ({piece.words}) without their weights: "
+                "compute the study in a store of its own"
+            )
+
     def collect(self, store: Store, pieces: Sequence[Piece] | None = None, partial: bool = False) -> pd.DataFrame:
         """The table: the `rows` of these pieces (None: all), one below the other, and what is `besides`.
 
-        Raises StoreError if networks are missing (with `partial`, which takes what is there: all of them).
+        Raises StoreError if networks are missing (with `partial`, which takes what is there: all of them), or weights that `rows` needs.
         """
         tables = []
         for piece, done in self.there(store, self.every if pieces is None else pieces, partial):
+            if self.kept(piece):
+                self.check_weights(store, piece, done)
             stored = store.read(piece.sweep)
             tables.append(self.rows(store, piece, stored[of_networks(stored, done)]))
         return pd.concat([*tables, *self.besides(pieces is self.smoke)], ignore_index=True)
@@ -161,9 +179,7 @@ class Pieces(Shipped):
             return self.load()[0]
         if preset != "smoke":
             raise ConfigError(f"preset = {preset!r} is not possible here: choose shipped or smoke")
-        where = (
-            Path(store or default_store()) / self.group
-        )  # a store without their weights holds some of these networks
+        where = Path(store or default_store()) / self.group
         self.run(where, lambda line: None, smoke=True)
         return self.collect(Store(where), self.smoke)
 

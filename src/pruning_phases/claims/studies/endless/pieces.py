@@ -97,7 +97,7 @@ SMOKE = (
 """Every kind of piece in seconds; no physics."""
 
 
-def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+def mean_rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
     """Results of a piece, the passes of each network averaged (one pass, 0).
 
     Columns: variant; step and train_loss where networks were seen as they trained (else 0 and NaN); those of a results table
@@ -112,9 +112,5 @@ def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
     return means.assign(epochs=[epochs[key] for key in zip(*(means[n] for n in keys[:-1]), strict=True)])
 
 
-def _described(piece: Piece, n: int) -> dict[str, object]:
-    return {"words": piece.words, "networks": n, "networks_of_study": len(piece.sweep.networks())}
-
-
-STUDY = Pieces("endless", PIECES, SMOKE, _rows, _described)
+STUDY = Pieces("endless", PIECES, SMOKE, mean_rows)
 SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

@@ -1,16 +1,8 @@
 """The networks of the study: products in bfloat16, and float32 as another processor sums it up."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-
-import numpy as np
-import pandas as pd
-
-from pruning_phases.claims.studies.endless.pieces import Piece
+from pruning_phases.claims.studies.endless.pieces import Piece, mean_rows
 from pruning_phases.claims.studies.pieces import Pieces
-from pruning_phases.config import Grid, Network
-from pruning_phases.runs.store import Store
+from pruning_phases.config import Grid
 
 SIZES, RATES = (1_000, 2_000, 4_000, 8_000, 16_000), (0, 0.1, 0.2, 0.4, 0.8)
 """A part of the plane of the shipped results, whose networks are the other half of each pair."""
@@ -32,18 +24,5 @@ SMOKE = (
 )
 
 
-def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
-    """Results of a piece, the passes of each network averaged (one pass, 0), with variant and the epochs of the training."""
-    keys = [*Network._fields, "p_eval"]
-    means = rows.groupby(keys)[["loss", "n_correct"]].mean().astype(np.float32).reset_index()
-    epochs = store.epochs(piece.sweep.training)
-    names = means[list(Network._fields)].itertuples(index=False, name=None)
-    return means.assign(eval_pass=0, variant=piece.variant, epochs=[epochs[*name, 0] for name in names])
-
-
-def _described(piece: Piece, n: int) -> Mapping[str, object]:
-    return {"words": piece.words, "networks": n, "networks_of_study": len(piece.sweep.networks())}
-
-
-STUDY = Pieces("precision", PIECES, SMOKE, _rows, _described)
+STUDY = Pieces("precision", PIECES, SMOKE, mean_rows)
 SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

@@ -214,8 +214,7 @@ def _said(piece: Kept) -> Callable[[str], None]:
 
 def _table(name: str, chosen: slice, rows: Callable[[Store, Kept, pd.DataFrame], pd.DataFrame] = _rows) -> Pieces:
     return Pieces(
-        name, _EVERY[chosen], _SMALL[chosen], rows, lambda piece, n: {"words": piece.words, "networks": n},
-        exact=("p_train", "p_eval", "learning_rate"), kept=lambda piece: True, group="theory",
+        name, _EVERY[chosen], _SMALL[chosen], rows, exact=("p_train", "p_eval", "learning_rate"), kept=lambda piece: True, group="theory",
     )  # fmt: skip
 
 

@@ -81,8 +81,7 @@ def _besides(smoke: bool) -> list[pd.DataFrame]:
 
 
 STUDY = Pieces(
-    "weight_decay", CHAINS, SMOKE, _rows, lambda chain, n: {"words": chain.words, "networks": n},
-    exact=None, kept=lambda chain: chain.probed, besides=_besides,
+    "weight_decay", CHAINS, SMOKE, _rows, exact=None, kept=lambda chain: chain.probed, besides=_besides,
 )  # fmt: skip
 
 
