@@ -90,7 +90,7 @@ def checked(
 def array(name: str, values: ArrayLike) -> np.ndarray:
     """`values` as a float64 array.
 
-    Raises ValueError: none, text, or an array with masked entries: a mask would be lost, and the values under it taken for data.
+    Raises ValueError: None, text, or an array with masked entries: a mask would be lost, and the values under it taken for data.
     """
     if values is None:
         raise ValueError(f"{name} is None; give an array of numbers")
