@@ -11,7 +11,7 @@ import pytest
 import yaml
 from browser.conftest import PHONE, WIDE
 from PIL import Image
-from quality import CONTRAST, measure, record
+from quality import CONTRAST, SETTLED, measure, record
 
 from pruning_phases.notebooks import REPOSITORY
 
@@ -55,6 +55,7 @@ def test_page_loads_offline_without_errors_fits_a_phone_and_is_readable_also_in_
     views.append(measure(opened, "dark"))
     record(name, views)
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")  # the code, too
+    page.evaluate(SETTLED)
     assert page.evaluate(CONTRAST) == []
     for view in views:
         assert view["megabytes"] < MB.get(name, 4.0), view
