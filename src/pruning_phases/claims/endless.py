@@ -251,6 +251,13 @@ CLAIMS: tuple[Claim, ...] = (
             ("hurts-less", "Beyond as many images as parameters more data hurt less again", widths.MIDDLE, widths.LARGE, NEGATIVE),
         )
     ),
+    Claim("hurts-less-last", MORE, "23_data_without_end",
+          "With several times as many images as parameters more data hurt less than around as many.",
+          f"exponent of the loss at p_eval = {widths.AT} between N = {widths.LAST[0]} and {widths.LAST[1]} less that between "
+          f"{widths.MIDDLE[0]} and {widths.MIDDLE[1]}, mean over p_train; realizations {widths.UNSEEN + 1} and later", NEGATIVE,
+          "The sign is the claim. Added when three realizations of these sizes had been seen, before those were looked at on which it is "
+          "judged.",
+          partial(widths.turn, variant="deformed", before=widths.MIDDLE, after=widths.LAST, first=widths.UNSEEN)),
     Claim("end-by-parameters", MORE, "23_data_without_end",
           "Where dementia ends is a number of images per parameter.",
           "power of the number of parameters with which the N of the largest loss at p_eval = 0.7 grows with width (p_train 0.1)",

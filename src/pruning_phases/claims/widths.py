@@ -37,8 +37,8 @@ def losses_beyond(evidence: Evidence, variant: str, p_train: float | None = None
 
 AT, UNSEEN = 0.6, 3
 """p_eval near the crossing, and the first realization that had not been computed when the rules of `turn` were written."""
-SMALL, MIDDLE, LARGE = (4_000, 32_000), (32_000, 128_000), (128_000, 256_000)
-"""Ranges of N below, around and above the 89 610 parameters of width 100."""
+SMALL, MIDDLE, LARGE, LAST = (4_000, 32_000), (32_000, 128_000), (128_000, 256_000), (256_000, 512_000)
+"""Ranges of N below, around, above and far above the 89 610 parameters of width 100."""
 
 
 def turn(evidence: Evidence, variant: str, before: tuple[int, int], after: tuple[int, int], first: int = 0) -> Finding:

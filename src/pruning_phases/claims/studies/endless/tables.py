@@ -255,6 +255,11 @@ LESS_HURT = {
     "not reproduced": "beyond they hurt no less",
     "undecided": "whether they hurt less again beyond is open",
 }
+LAST_HURT = {
+    "reproduced": "With several times as many they hurt less than with about as many",
+    "not reproduced": "With several times as many they hurt no less than with about as many",
+    "undecided": "Whether they hurt less with several times as many than with about as many is open",
+}
 FUNCTION = {
     "reproduced": "Whatever the width, what more data do is one function of the number of images per parameter.",
     "not reproduced": "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
@@ -316,7 +321,8 @@ def turns(judged: pd.DataFrame) -> str:
         )
         each[protocol] = "; ".join(words)
     (_, ours), (other, theirs) = each.items()
-    return f"{ours}. {other}: {theirs[:1].lower()}{theirs[1:]}."
+    last = said(judged, "hurts-less-last", LAST_HURT)
+    return f"{ours}. {last}. {other}: {theirs[:1].lower()}{theirs[1:]}."
 
 
 def predictions(judged: pd.DataFrame) -> str:
