@@ -111,8 +111,8 @@ def test_the_study_runs_at_smoke_size(tmp_path):
     assert set(rows["variant"]) == {"float32", "bf16"}
     ours, others = (rows[rows["variant"] == name]["loss"].to_numpy() for name in ("bf16", "float32"))
     assert 0 < np.abs(np.log(ours / others)).max() < 0.05
-    assert (
-        claims.judge(claims.Evidence(rows, rows[rows["variant"] == "float32"]))["verdict"]
-        .isin(["undecided", "reproduced", "not reproduced"])
-        .all()
-    )
+    judged = claims.judge(claims.Evidence(rows, rows[rows["variant"] == "float32"])).set_index("claim")
+    assert judged["verdict"].isin(["undecided", "reproduced", "not reproduced"]).all()
+    # the twins of this size are the same networks: what float32 does by itself cannot be seen
+    assert (judged.loc[["spread", "shift"], "verdict"] == "undecided").all()
+    assert judged.loc[["spread", "shift"], "finding"].str.contains("changes nothing").all()

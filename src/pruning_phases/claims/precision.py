@@ -71,12 +71,20 @@ def _rms(differences: np.ndarray, weight: np.ndarray | None = None) -> np.ndarra
     return np.sqrt(np.average(differences**2, axis=0, weights=weight))
 
 
+def _unit(differences: np.ndarray) -> np.ndarray:
+    """How far float32 moves a network by itself, at every p_eval. Raises Undecidable where it does not."""
+    unit = _rms(differences)
+    if not (unit > 0).all():
+        raise Undecidable("another order of summation in float32 changes nothing: there is no spread to compare with")
+    return unit
+
+
 def spread(evidence: Evidence) -> Finding:
     """Root mean square over networks of `apart`, bf16 over float32, same networks, at the p_eval where it is largest."""
     ours, others = evidence.apart("bf16"), evidence.apart("float32")
     both = ours.index.intersection(others.index)
     a, b = (table.loc[both].to_numpy() for table in (ours, others))
-    ratio = _rms(a) / _rms(b)
+    ratio = _rms(a) / _unit(b)
     counts = bootstrap_counts(len(both), _N_BOOTSTRAP, 0)
     largest = [np.max(_rms(a, weight) / _rms(b, weight)) for weight in counts]
     words = (
@@ -87,7 +95,7 @@ def spread(evidence: Evidence) -> Finding:
 
 def shift(evidence: Evidence) -> Finding:
     """Mean over networks of `apart`, in units of the rms that float32 has for single networks, at the p_eval where it is largest."""
-    ours, unit = evidence.apart("bf16"), _rms(evidence.apart("float32").to_numpy())
+    ours, unit = evidence.apart("bf16"), _unit(evidence.apart("float32").to_numpy())
     each = ours.groupby("realization").mean().to_numpy().T
     mean, error, n = mean_and_error(each)
     found = abs(around(mean / unit, error / unit, n, m=len(unit)))
