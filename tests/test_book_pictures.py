@@ -50,6 +50,23 @@ def test_what_lies_in_a_map_stays_as_it_is(tmp_path):
     assert with_dark_colors("<svg/>") == "<svg/>"
 
 
+def test_points_drawn_as_a_picture_are_no_map(tmp_path):
+    panels = {}
+    for name, kind in (("points", "plot"), ("cells", "pcolormesh")):
+        figure, ax = plt.subplots()
+        if kind == "plot":
+            ax.plot([0, 1], [0, 1], ".", color="#c0392b", rasterized=True)
+        else:
+            ax.pcolormesh(np.where(np.eye(3), np.nan, 1), rasterized=True)
+        ax.text(0.5, 0.5, "inside", color="#000002")
+        figure.savefig(tmp_path / f"{name}.svg")
+        plt.close(figure)
+        dark = with_dark_colors((tmp_path / f"{name}.svg").read_text())
+        panels[name] = {color for _, color, _ in RULE.findall(dark)}
+    assert "#000002" in panels["points"]
+    assert "#000002" not in panels["cells"]
+
+
 def stored_figures(name: str) -> list[str]:
     """The SVGs in the outputs of a notebook."""
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4).cells

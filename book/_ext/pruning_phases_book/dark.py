@@ -5,12 +5,15 @@ shows it as in the light, on white. Greys turn round; colours keep their hue and
 (cells, and the lines and words on them) stays as it is.
 """
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from PIL import Image
 
 PAPER = "#121212"
 """The theme's dark page."""
@@ -54,7 +57,7 @@ def _inside_maps(picture: ElementTree.Element) -> Iterator[ElementTree.Element]:
     for axes in picture.iter(f"{_SVG}g"):
         parts = [(part, part.get("id", "")) for part in axes]
         if not axes.get("id", "").startswith("axes_") or not any(
-            name.startswith("QuadMesh") or next(part.iter(f"{_SVG}image"), None) is not None for part, name in parts
+            name.startswith("QuadMesh") or any(map(_has_cells, part.iter(f"{_SVG}image"))) for part, name in parts
         ):
             continue
         frame = np.array(re.findall(r"[-\d.]+", parts[0][0].find(f"{_SVG}path").get("d")), float).reshape(-1, 2)
@@ -70,6 +73,13 @@ def _inside_maps(picture: ElementTree.Element) -> Iterator[ElementTree.Element]:
             elif name.startswith(("matplotlib.axis", "axes")) or _is_spine(part):
                 continue
             yield part
+
+
+def _has_cells(image: ElementTree.Element) -> bool:
+    """Whether a picture inside a figure covers most of its place, as the cells of a map do and points do not."""
+    data = image.get("{http://www.w3.org/1999/xlink}href").partition("base64,")[2]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as pixels:
+        return np.asarray(pixels.convert("RGBA"))[..., 3].mean() > 127
 
 
 def _is_spine(part: ElementTree.Element) -> bool:
