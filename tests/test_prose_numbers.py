@@ -180,6 +180,49 @@ def test_every_glued_number_is_stored_and_fits_its_format(name):
     assert not wrong
 
 
+MANY = 5
+"""Numbers that an answer may hold; the rest belongs into a table."""
+ONE = r"[-−+]?\d(?:[\d,\u2009\u202f ]*\d)?(?:\.\d+)?(?:e-?\d+)?(?: ?%)?"
+ONE_NUMBER = re.compile(
+    rf"(?<![\w.,^_{{-]){ONE}(?: ± {ONE}| of {ONE}| (?:to|and) {ONE})?(?: \([^()]*?{ONE} to {ONE}\))?"
+)
+
+
+def answer(path: Path) -> str:
+    """The answer of a notebook as it is read, from its first words to the end of the paragraph; "" without one."""
+    first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    records = stored_records(path)
+
+    def pasted(match: re.Match[str]) -> str:
+        value, form = records[match[2]].strip("'"), match[3] or ""
+        return format(float(value), form) if form.endswith(("f", "g", "e", "d")) else value
+
+    return GLUED.sub(pasted, first.partition("**Answer.**")[2].strip().partition("\n\n")[0])
+
+
+def numbers_in(text: str) -> list[str]:
+    """Numbers of a text, each with its error, its interval or what it is a part of; those of formulas and links left out."""
+    return ONE_NUMBER.findall(re.sub(r"\$[^$]*[A-Za-z][^$]*\$", "", without_what_is_not_prose(text)))
+
+
+def test_a_number_is_counted_with_its_error_and_its_interval():
+    assert (
+        len(
+            numbers_in(
+                "moves by 0.3 ± 0.1 in 6 of 7, by -0.1 (-0.2 to 0.05) in [](05_a.ipynb), from 0.2 to 0.3 at 64 000"
+            )
+        )
+        == 5
+    )
+    assert numbers_in("$L\\propto N^2$ for 90 %") == ["90 %"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_answer_has_few_numbers(path):
+    assert answer(path), "a page answers its question in its first cell"
+    assert len(numbers_in(answer(path))) <= MANY, answer(path)
+
+
 @pytest.mark.parametrize(
     "text",
     [
