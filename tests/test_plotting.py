@@ -19,6 +19,7 @@ from tables import SIZES, plane_table
 from pruning_phases import observables as obs
 from pruning_phases import plotting
 from pruning_phases.plotting import sketches
+from pruning_phases.plotting.series import size_looks
 from pruning_phases_book.drawings import SKETCHES, draw_figure_1
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
@@ -67,6 +68,14 @@ def test_phase_and_size_colours_differ_in_greyscale():
     assert (np.diff(sizes) < -3).all()  # darker for more data
     assert sizes.max() < 80  # still visible on white
     assert len({plotting.size_marker(n) for n in SIZES[:7]}) == 7
+
+
+def test_sizes_beyond_those_of_the_book_can_be_told_apart():
+    looks = size_looks([4_000 * 2**k for k in range(8)])
+    assert (np.diff(lightness([mpl.colors.to_rgb(look.color) for look in looks.values()])) < -3).all()
+    assert len({look.marker for look in looks.values()}) == 8
+    of_the_book = size_looks([500, 32_000])
+    assert of_the_book[32_000].color == plotting.size_color(32_000)
 
 
 def test_no_function_touches_the_global_style_or_makes_a_figure_when_axes_are_given(data):

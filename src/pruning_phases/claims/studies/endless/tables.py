@@ -155,11 +155,11 @@ def ends_in_words(ends: pd.DataFrame) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def half_in_words(ends: pd.DataFrame) -> str:
-    """What `ends_table` says of the exponent at half as many images as parameters."""
+def half_in_words(ends: pd.DataFrame) -> tuple[str, str]:
+    """What `ends_table` says of the exponent at half as many images as parameters: in short, and at each width."""
     table = ends.dropna(subset=["alpha_half", "alpha_half_error"]).sort_index()
     if len(table) < 2:
-        return "One width alone cannot say whether it is images per parameter that count."
+        return "One width alone cannot say whether it is images per parameter that count.", ""
     alpha, error = table["alpha_half"], table["alpha_half_error"]
     each = ", ".join(
         f"{a:+.2f} ± {e:.2f} at width {width}" for width, a, e in zip(table.index, alpha, error, strict=True)
@@ -168,8 +168,8 @@ def half_in_words(ends: pd.DataFrame) -> str:
     grows = alpha.is_monotonic_increasing and alpha.iloc[-1] - alpha.iloc[0] > 2 * np.hypot(
         error.iloc[-1], error.iloc[0]
     )
-    follows = "more data hurt wider networks more" if grows else "it does not grow from width to width"
-    return f"At half as many images as parameters {follows}: the exponent of the loss at an evaluation dropout of {BEYOND:g} is {each}."
+    follows = "more data hurt wider networks more" if grows else "wider networks are not hurt more by more data"
+    return f"At half as many images as parameters {follows}.", f"It is {each}."
 
 
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:
