@@ -131,6 +131,8 @@ def test_where_dementia_ends():
     )  # 0.4 (0.7 − 0.6), before the end at both widths
     assert study.ends_in_words(ends).count("falls from there on") == 2
     assert "wider networks are not hurt more" in study.half_in_words(ends)[0]
+    far = both.rows[both.rows["n_train"] < widths.parameters(50) / 4]
+    assert study.ends_table(claims.Evidence(far, MNIST))["alpha_half"].isna().all()  # no size is near half
     stronger = ends.assign(alpha_half=[0.0, 0.5], alpha_half_error=0.1)
     short, each = study.half_in_words(stronger)
     assert "more data hurt wider networks more" in short
@@ -297,6 +299,9 @@ def test_planes_are_compared_with_the_same_networks():
         "there is eumentia (50 % of the points) and dementia (25 %), but no point is amentia for sure"
     )
     assert "none" in study.phases_in_words(plane[3:])
+    assert "amentia (below 1 %)" in study.phases_in_words(
+        pd.concat([plane] * 100 + [pd.DataFrame({"phase": ["amentia"]})])
+    )
     assert study.phases_in_words(pd.DataFrame({"phase": list(observables.PHASES[:3])})).startswith(
         "all three phases are there"
     )

@@ -15,7 +15,7 @@ from pruning_phases.config import Training
 
 BEYOND = 0.7
 """p_eval well inside dementia: a tenth above the crossing."""
-WIDTHS = ("width-25", "width-50", "deformed", "width-200")
+WIDTHS = ("width-25", "width-50", "deformed", "width-200", "width-400")
 """Pieces that differ in the width alone."""
 P_EVAL = (0.4, 0.5, 0.6, 0.7, 0.8)
 """Where exponents of different widths are compared: from well inside eumentia to well inside dementia."""

@@ -49,6 +49,7 @@ PIECES = (
     Piece("width-25", "deformed MNIST, width 25", (_grid(4_000, 512_000, MIDDLE, 6, 25),), DEFORMED),
     Piece("width-50", "deformed MNIST, width 50", (_grid(4_000, 512_000, MIDDLE, 6, 50),), DEFORMED),
     Piece("width-200", "deformed MNIST, width 200", (_grid(4_000, 256_000, MIDDLE, 3, 200),), DEFORMED),
+    Piece("width-400", "deformed MNIST, width 400", (_grid(4_000, 256_000, MIDDLE, 3, 400),), DEFORMED),
     Piece(
         "large-batch",
         "deformed MNIST, learning rate 0.003 and mini-batches of 512",

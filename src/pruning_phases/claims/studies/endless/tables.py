@@ -116,7 +116,7 @@ def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
 
     Columns: width (index), n_largest (of the mean over realizations), per_parameter (that over the number of parameters), n_last,
     fall (ln L there less ln L at the last size, paired), fall_error; alpha_half, alpha_half_error: the exponent between the two
-    neighbouring sizes closest to half as many images as parameters.
+    neighbouring sizes closest to half as many images as parameters, NaN where none is within a factor two of it.
     """
     near = width_exponents(found, p_train=p_train).set_index("width")
     rows = {}
@@ -125,7 +125,8 @@ def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
         largest, last = losses.mean(axis=1).idxmax(), losses.index[-1]
         fall = losses.loc[largest] - losses.loc[last]
         distance = np.log(near.loc[[width], "images_per_parameter"] * 2).abs().to_numpy()
-        half = near.loc[[width], ["mean", "sem"]].iloc[distance.argmin()]
+        close = distance.min() <= np.log(2)
+        half = near.loc[[width], ["mean", "sem"]].iloc[distance.argmin()] if close else (np.nan, np.nan)
         rows[width] = (
             largest,
             largest / parameters(width),
@@ -215,6 +216,7 @@ def phases_in_words(plane: pd.DataFrame) -> str:
     """Which of the three phases a plane has, with their shares."""
     share = plane["phase"].value_counts(normalize=True)
     there = [f"{name} ({100 * share[name]:.0f} %)" for name in observables.PHASES[:3] if share.get(name, 0) > 0]
+    there = [words.replace("(0 %)", "(below 1 %)") for words in there]
     if not there:
         return "there is none of the three phases for sure"
     there[0] = there[0].replace(" %)", " % of the points)")
