@@ -11,7 +11,7 @@ from plain import train_plain
 from torch import nn
 
 from pruning_phases.config import ConfigError, Evaluation, Network, Training
-from pruning_phases.engine import CNN5, MLP, Drop, Modules, State, evaluate, predict, train
+from pruning_phases.engine import CNN5, MLP, Drop, Modules, State, evaluate, kernels, predict, train
 from pruning_phases.engine.parameters import Parameters
 
 TRAINING = Training(precision="float64", learning_rate=5e-3, n_validation=200, max_epochs=3, batch_size=64)
@@ -28,9 +28,15 @@ def as_module(parameters: Parameters) -> Parameters:
     return Parameters(parameters.weights, tuple(bias[..., 0] for bias in parameters.biases))
 
 
-@pytest.fixture(scope="module")
-def pair(mnist):
-    """The same networks by hand and through torch.func, from the same weights, with masks and a penalty."""
+@pytest.fixture(scope="module", params=["together", "one by one"])
+def pair(mnist, request):
+    """The same networks by hand and as modules, from the same weights, with masks and a penalty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "vmap_pays", lambda device: request.param == "together")
+        yield made_pair(mnist)
+
+
+def made_pair(mnist):
     hand, module = MLP(HIDDEN), Modules(connected)
     start = train(NAMES, dataclasses.replace(TRAINING, max_epochs=1), mnist, architecture=hand).last.parameters
     draw = torch.Generator().manual_seed(0)

@@ -205,7 +205,7 @@ def test_narrow_products_and_steps_say_what_was_measured_and_what_was_not():
     }
     assert sentences.steps({"steps": measured}) == (
         "A step of a chain of prunings of 16 networks is 3 times as fast as the loop over single ones; "
-        "an epoch of CNN5, through `torch.func`, of 16 networks is 1.5 times as fast as the loop over single ones."
+        "an epoch of CNN5 of 16 networks is 1.5 times as fast as the loop over single ones."
     )
 
 

@@ -2,7 +2,7 @@
 
 Pruning: every eighth step of the path of `experiments.magnitude`, from the whole network to one per mille of its weights, because the dense
 products at its beginning and the few connections at its end gain differently (`bench_magnitude.py` measures every step). An L2 sweep: one
-step at one penalty. CNN5: epochs with dropout, through `torch.func`.
+step at one penalty. CNN5: epochs with dropout, as `engine.modules` runs it.
 """
 
 from __future__ import annotations

@@ -331,7 +331,7 @@ def steps(record: Mapping[str, object]) -> str:
     words = {
         "magnitude": "a step of a chain of prunings",
         "weight_decay": "a step of a sweep of the L2 penalty",
-        "cnn5": "an epoch of CNN5, through `torch.func`,",
+        "cnn5": "an epoch of CNN5",
     }
     said = [
         f"{words[name]} of {one['networks']} networks is {one['loop_s'] / one['engine_s']:.2g} times as fast as the loop over single ones"

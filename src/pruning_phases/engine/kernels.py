@@ -192,6 +192,11 @@ def is_gpu(device: str | torch.device) -> bool:
     return str(device).startswith("cuda")
 
 
+def vmap_pays(device: torch.device) -> bool:
+    """Whether modules run together. On a CPU the batched convolutions and poolings of vmap take twice as long as single ones."""
+    return is_gpu(device)
+
+
 CHUNK_BYTES = {"cpu": 2**20, "cuda": 2**30}
 """Of one activation buffer of the evaluation: within a core's second-level cache; within free GPU memory."""
 

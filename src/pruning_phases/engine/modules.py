@@ -1,4 +1,6 @@
-"""Any torch.nn.Module as a batch of networks, through torch.func: what `mlp` does by hand, for every architecture.
+"""Any torch.nn.Module as a batch of networks: what `mlp` does by hand, for every architecture.
+
+The networks of a batch run together, through `torch.func.vmap`, where that pays (`kernels.vmap_pays`), else one after another.
 
 A module takes images x [B, pixels] and returns logits [B, C]. Where hidden neurons may be dropped it holds a `Drop`. Buffers that a
 forward pass changes (running means of batch normalisation) are not supported.
@@ -12,12 +14,14 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from pruning_phases import streams
 from pruning_phases.config import ConfigError, Training
+from pruning_phases.engine import kernels
 from pruning_phases.engine.masks import NeuronMask, NoMask, UniformField
 from pruning_phases.engine.parameters import DTYPES, Parameters, Size
 
@@ -67,6 +71,11 @@ class CNN5(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [B, C] of images [B, side²]."""
         return self.body(x.view(-1, 1, self.side, self.side))
+
+
+def _single(named: dict[str, torch.Tensor], factors: Sequence[torch.Tensor], r: int, p: int) -> tuple[dict, list]:
+    """Parameters and dropout factors of one network of a batch."""
+    return {name: tensor[r, p] for name, tensor in named.items()}, [factor[r, p] for factor in factors]
 
 
 def refuse_bf16(training: Training) -> None:
@@ -169,14 +178,21 @@ class Modules:
         def loss(named: dict, factors: list, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return nn.functional.cross_entropy(self._answer(named, factors, x), y)
 
-        batched = vmap(vmap(grad_and_value(loss), (0, 0, None, None)))
-        named = self._named(parameters)
+        one, named = grad_and_value(loss), self._named(parameters)
+        places = dict(zip(named, out, strict=True))
 
         def gradient(x: torch.Tensor, onehot: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
             factors = self._factors(masks, parameters.weights[0], n_samples)
-            gradients, losses = batched(named, factors, x, labels)
-            for place, name in zip(out, named, strict=True):
-                place.copy_(gradients[name])
+            if kernels.vmap_pays(x.device):
+                gradients, losses = vmap(vmap(one, (0, 0, None, None)))(named, factors, x, labels)
+                for name, place in places.items():
+                    place.copy_(gradients[name])
+                return losses * n_samples
+            losses = x.new_empty(parameters.weights[0].shape[:2])
+            for r, p in np.ndindex(*losses.shape):
+                gradients, losses[r, p] = one(*_single(named, factors, r, p), x[r], labels[r])
+                for name, place in places.items():
+                    place[r, p] = gradients[name]
             return losses * n_samples
 
         return gradient
@@ -185,8 +201,12 @@ class Modules:
         self, parameters: Parameters, x: torch.Tensor, masks: NoMask | None = None, offset: None = None
     ) -> torch.Tensor:
         """Logits [R, P, C, B] of samples x [R, B, pixels]."""
-        factors = self._factors(masks or NoMask(), parameters.weights[0], x.shape[1])
-        return vmap(vmap(self._answer, (0, 0, None)))(self._named(parameters), factors, x).mT
+        named, factors = self._named(parameters), self._factors(masks or NoMask(), parameters.weights[0], x.shape[1])
+        if kernels.vmap_pays(x.device):
+            return vmap(vmap(self._answer, (0, 0, None)))(named, factors, x).mT
+        shape = parameters.weights[0].shape[:2]
+        each = [self._answer(*_single(named, factors, r, p), x[r]) for r, p in np.ndindex(*shape)]
+        return torch.stack(each).unflatten(0, shape).mT
 
     def noise(
         self, rates: torch.Tensor, parameters: Parameters, first_image: int, n_images: int, n_test: int
