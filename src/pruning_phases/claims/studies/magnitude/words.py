@@ -42,11 +42,11 @@ def sentences(rows: pd.DataFrame, judged: pd.DataFrame) -> dict[str, str]:
 
 def _place(claim: pd.Series) -> str:
     if claim["verdict"] == "reproduced":
-        return "The accuracy is half lost near one per cent of the connections, as in the paper."
+        return "The collapse comes as in the paper: half of what training gains is lost near one per cent of the connections."
     if not np.isfinite(claim["number"]):
         return f"Where the accuracy is half lost could not be measured ({claim['finding']})."
-    side = "fewer" if claim["number"] < 0.01 else "more"
-    return f"The accuracy is half lost at {100 * claim['number']:.2g} % of the connections, {side} than the one per cent of the paper."
+    side, place = "fewer" if claim["number"] < 0.01 else "more", f"{100 * claim['number']:.2g} %"
+    return f"The collapse comes with {side} connections than the one per cent of the paper: half of what training gains is lost at {place}."
 
 
 def _layer(rows: pd.DataFrame) -> str:
