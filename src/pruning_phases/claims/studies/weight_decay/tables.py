@@ -128,9 +128,9 @@ def linear_in_words(table: pd.DataFrame) -> str:
     deep = table[table.index.get_level_values("layers") > 2]
     stays = deep["learns again"].isna()
     back = (
-        "stays lost when it is lowered"
+        "stays lost when the penalty is lowered"
         if stays.all()
-        else f"stays lost in {stays.sum()} of {len(stays)} cases when it is lowered"
+        else f"stays lost in {stays.sum()} of {len(stays)} cases when the penalty is lowered"
     )
     return (
         "A deep linear network of two layers loses what it has learned little by little and finds it again at the same penalty; one of "
