@@ -297,7 +297,10 @@ def test_planes_are_compared_with_the_same_networks():
     plane = pd.DataFrame({"phase": ["eumentia", "eumentia", "dementia", "undecided"]})
     assert study.phases_in_words(plane) == "there is eumentia and dementia, but no point is amentia for sure"
     assert "none" in study.phases_in_words(plane[3:])
-    assert "all three" in study.phases_in_words(pd.DataFrame({"phase": list(observables.PHASES[:3])}))
+    one = pd.concat([*[plane] * 50, pd.DataFrame({"phase": ["amentia"]})])
+    assert study.phases_in_words(one) == "there is eumentia, dementia and amentia (at 1 of 201 points)"
+    three = pd.DataFrame({"phase": list(observables.PHASES[:3])})
+    assert study.phases_in_words(three) == "there is eumentia, dementia and amentia"
 
 
 @pytest.mark.slow

@@ -213,14 +213,15 @@ def agreement(both: pd.DataFrame) -> dict[str, int]:
 
 
 def phases_in_words(plane: pd.DataFrame) -> str:
-    """Which of the three phases a plane has."""
-    here = set(plane["phase"])
-    there, lacking = ([name for name in observables.PHASES[:3] if (name in here) is has] for has in (True, False))
+    """Which of the three phases a plane has; one at fewer than one point in a hundred with their number, for chance makes as many."""
+    counts, total = plane["phase"].value_counts(), len(plane)
+    here = {name: counts.get(name, 0) for name in observables.PHASES[:3]}
+    lacking = [name for name, n in here.items() if not n]
+    there = [name if n >= total / 100 else f"{name} (at {n} of {total} points)" for name, n in here.items() if n]
     if not there:
         return "there is none of the three phases for sure"
-    if not lacking:
-        return "there are all three phases"
-    return f"there is {' and '.join(there)}, but no point is {' or '.join(lacking)} for sure"
+    rest = f", but no point is {' or '.join(lacking)} for sure" if lacking else ""
+    return f"there is {', '.join([*there[:-2], ' and '.join(there[-2:])])}{rest}"
 
 
 def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
