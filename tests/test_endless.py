@@ -292,13 +292,9 @@ def test_planes_are_compared_with_the_same_networks():
     assert study.agreement(same) == {"n_claims": 3, "n_same": 1, "n_opposite": 1}
     assert found.twins("fashion")["realization"].nunique() == 3
     plane = pd.DataFrame({"phase": ["eumentia", "eumentia", "dementia", "undecided"]})
-    assert study.phases_in_words(plane) == (
-        "there is eumentia (50 % of the points) and dementia (25 %), but no point is amentia for sure"
-    )
+    assert study.phases_in_words(plane) == "there is eumentia and dementia, but no point is amentia for sure"
     assert "none" in study.phases_in_words(plane[3:])
-    assert study.phases_in_words(pd.DataFrame({"phase": list(observables.PHASES[:3])})).startswith(
-        "all three phases are there"
-    )
+    assert "all three" in study.phases_in_words(pd.DataFrame({"phase": list(observables.PHASES[:3])}))
 
 
 @pytest.mark.slow

@@ -137,7 +137,7 @@ def test_sentences_follow_the_results():
         study.sentences(rows, claims.judge(rows)) for rows in (chains(place=0.01), chains(place=0.001, peak=0.3))
     )
     assert "as in the paper" in one["place"]
-    assert "fewer than" in other["place"]
+    assert "fewer connections than" in other["place"]
     assert "most at the collapse" in one["peak"]
     assert "not at the collapse" in other["peak"]
 

@@ -208,14 +208,10 @@ def method(numbers: Mapping[str, float]) -> str:
 
 
 def atlas(numbers: Mapping[str, int]) -> str:
-    """How many statements depend on the protocol.
-
-    `numbers`: n_statements, and of these n_always, n_uncontradicted, n_depends and n_never, in the order of `atlas.KINDS`.
-    """
+    """How many statements depend on the protocol: n_depends of n_statements."""
     every, depends = numbers["n_statements"], numbers["n_depends"]
     share = "Most" if 2 * depends > every else "Some" if 4 * depends > every else "Few" if depends else "None"
     return (
         f"{share} of the statements depend on how the networks are trained, as far as these results can tell: of {every}, {depends} "
-        f"{'is' if depends == 1 else 'are'} reproduced under one protocol and contradicted under another; {numbers['n_always']} are "
-        f"reproduced under all, {numbers['n_uncontradicted']} under some and contradicted under none, {numbers['n_never']} under none."
+        f"{'is' if depends == 1 else 'are'} reproduced under one protocol and contradicted under another."
     )

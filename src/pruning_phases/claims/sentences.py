@@ -346,24 +346,20 @@ def steps(record: Mapping[str, object]) -> str:
 def own_table(table: pd.DataFrame) -> str:
     """What a collapse of one's own points says.
 
-    `table`: `CollapseFit.summary` of every form, with a column `in_regime`: whether its rule chose the points.
+    `table`: `CollapseFit.summary` of every form.
     """
-    said = []
-    for _, row in table.iterrows():
-        points = f"sizes from {row['n_min']:g} to {row['n_max']:g}, {'its scaling regime' if row['in_regime'] else 'all points'}"
+    measured = (table["status"] == "ok").any()
+    said = [
+        f"A collapse of the curves {'tells' if measured else 'does not tell'} where the transition lies and how sharp it is."
+    ]
+    for row in table.to_dict("records"):
         if row["status"] == "edge":
             said.append(
-                f"The {row['ansatz']} form has no minimum inside its search ({points}): it is not determined by these points."
+                f"The {row['ansatz']} form is not determined by these points: it has no minimum inside its search."
             )
-            continue
-        contour = (
-            f"contour from {row['nu_contour_low']:.3g} to {row['nu_contour_high']:.3g}"
-            if row["status"] == "ok"
-            else "contour not closed"
-        )
-        said.append(
-            f"The {row['ansatz']} form gives p_c = {row['p_c']:.4g} and ν = {row['nu']:.3g} ({contour}; {points})."
-        )
+        else:
+            sure = "" if row["status"] == "ok" else ", but its contour is not closed"
+            said.append(f"The {row['ansatz']} form gives p_c = {row['p_c']:.4g} and ν = {row['nu']:.3g}{sure}.")
     return " ".join(said)
 
 

@@ -212,15 +212,13 @@ def agreement(both: pd.DataFrame) -> dict[str, int]:
 
 
 def phases_in_words(plane: pd.DataFrame) -> str:
-    """Which of the three phases a plane has, with their shares."""
-    share = plane["phase"].value_counts(normalize=True)
-    there = [f"{name} ({100 * share[name]:.0f} %)" for name in observables.PHASES[:3] if share.get(name, 0) > 0]
+    """Which of the three phases a plane has."""
+    here = set(plane["phase"])
+    there, lacking = ([name for name in observables.PHASES[:3] if (name in here) is has] for has in (True, False))
     if not there:
         return "there is none of the three phases for sure"
-    there[0] = there[0].replace(" %)", " % of the points)")
-    if len(there) == 3:
-        return f"all three phases are there: {', '.join(there)}"
-    lacking = [name for name in observables.PHASES[:3] if share.get(name, 0) == 0]
+    if not lacking:
+        return "there are all three phases"
     return f"there is {' and '.join(there)}, but no point is {' or '.join(lacking)} for sure"
 
 

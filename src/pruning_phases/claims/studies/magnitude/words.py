@@ -42,11 +42,11 @@ def sentences(rows: pd.DataFrame, judged: pd.DataFrame) -> dict[str, str]:
 
 def _place(claim: pd.Series) -> str:
     if claim["verdict"] == "reproduced":
-        return "The accuracy is half lost near one per cent of the connections, as in the paper."
+        return "The collapse comes as in the paper: half of what training gains is lost near one per cent of the connections."
     if not np.isfinite(claim["number"]):
         return f"Where the accuracy is half lost could not be measured ({claim['finding']})."
-    side = "fewer" if claim["number"] < 0.01 else "more"
-    return f"The accuracy is half lost at {100 * claim['number']:.2g} % of the connections, {side} than the one per cent of the paper."
+    side, place = "fewer" if claim["number"] < 0.01 else "more", f"{100 * claim['number']:.2g} %"
+    return f"The collapse comes with {side} connections than the one per cent of the paper: half of what training gains is lost at {place}."
 
 
 def _layer(rows: pd.DataFrame) -> str:
@@ -162,8 +162,8 @@ def _peak(rows: pd.DataFrame, claim: pd.Series) -> str:
     first = (base.loc[base.groupby("realization")["relative_change"].idxmax(), "step"] == 1).mean()
     if first > 0.5:
         return (
-            "The surviving weights change most in the first step, when nearly all are there and fine-tuning goes on from a network that "
-            "early stopping had ended; not at the collapse."
+            "The surviving weights change most in the first step, not at the collapse: nearly all are there then, and fine-tuning goes on "
+            "from a network that early stopping had ended."
         )
     if claim["verdict"] == "not reproduced":
         return "The surviving weights change most elsewhere, not at the collapse."
@@ -259,7 +259,8 @@ def _controls(table: pd.DataFrame) -> str:
     for verdict in dict.fromkeys(claim["verdict"] for claim in known.values()):
         parts = [f"{100 * one['number']:.0f} % {words}" for words, one in known.items() if one["verdict"] == verdict]
         said.append(
-            f"After the epochs of one step a network of the same degrees has {' and '.join(parts)} of the random network's excess loss: "
+            "After the epochs of one step a network with as many connections on each neuron, but to others, has of the excess loss of the "
+            f"random network {' and '.join(parts)}: "
             f"{more.get(verdict, 'too few networks to decide the claim')}."
         )
     return " ".join(said)
@@ -291,8 +292,8 @@ def steps_sentence(closeup: Closeup) -> str:
     random, kept = row[KINDS["random-layer"]], row[KINDS["kept"]]
     rewired, initial = ((row[KINDS[kind]] - kept) / (random - kept) for kind in ("rewired-drawn", "initial"))
     said = (
-        f"Of one network at {at:.2g} % of the connections, after the same training, {100 * rewired:.0f} % of the random network's "
-        f"excess loss are left with the same degrees and new weights, and {100 * initial:.0f} % with the same connections and the "
+        f"Of one network at {at:.2g} % of the connections, after the same training, {100 * rewired:.0f} % of the excess loss of "
+        f"the random network are left with the same degrees and new weights, and {100 * initial:.0f} % with the same connections and the "
         "weights it began with"
     )
     if initial < rewired - 0.2:

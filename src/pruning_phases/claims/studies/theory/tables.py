@@ -194,12 +194,11 @@ def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> st
 
 
 def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
-    """Sentences of the pages and of the front page, by the verdicts."""
+    """Sentences of the pages, by the verdicts."""
     number = judged.set_index("claim")["number"]
     finding = judged.set_index("claim")["finding"]
-    share, where = number["nothing-left"], finding["nothing-left"]
-    still = f"the calibrated loss still rises at {share:.0%} of its points ({where})"
-    lines = finding["prediction-border"]
+    still = f"the calibrated loss still rises at {number['nothing-left']:.0%} of its points"
+    near = f"to {number['prediction-typical']:.0%} (median over the plane)"
     off = f"{number['prediction-border']:.3f} in p_eval"
     shift = float((evidence.borders("loss_calibrated") - evidence.borders()).mean(axis=1).mean())
     shifted = f"on average at a p_eval {'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
@@ -215,7 +214,7 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
             judged, "still-crosses",
             f"Calibrated losses of different N still cross, {shifted}.",
             "Calibrated losses of different N do not cross any more.",
-            f"Whether calibrated losses still cross is undecided ({finding['still-crosses']}).",
+            "Whether calibrated losses of different N still cross is undecided.",
         ),
         "forget": chosen(
             judged, "forgetting",
@@ -229,11 +228,17 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
             "At the border errors already become more frequent with more data.",
             "Whether errors still become rarer at the border is undecided.",
         ),
+        "typical": chosen(
+            judged, "prediction-typical",
+            f"The loss of a pruned network can be known without pruning it, {near}.",
+            f"Without pruning it, the loss of a pruned network can be known only roughly, {near}.",
+            f"The loss of a pruned network can be known without pruning it, {near}; whether within the goal, the realizations cannot tell.",
+        ),
         "border": chosen(
             judged, "prediction-border",
-            f"It predicts the border within {off} ({lines}).",
-            f"It misses the border by up to {off} ({lines}).",
-            f"It is off the border by up to {off} ({lines}), which the realizations cannot tell from the goal.",
+            f"The border so predicted is right within {off}.",
+            f"The border so predicted is wrong by up to {off}.",
+            f"The border so predicted is off by up to {off}, which the realizations cannot tell from the goal.",
         ),
         "rate": chosen(
             judged, "rate-and-scale",
@@ -252,7 +257,7 @@ def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
 
 
 def front(judged: pd.DataFrame, evidence: Evidence) -> str:
-    """The answer in two sentences, also for the front page."""
+    """The answer in three sentences."""
     medians = phases_table(evidence).reindex(["dementia"]).iloc[0]
     raw, calibrated = medians["α"], medians["α calibrated"]
     if not np.isfinite(raw):
@@ -266,6 +271,6 @@ def front(judged: pd.DataFrame, evidence: Evidence) -> str:
         "What is left neither clearly rises nor clearly falls with more data, on average",
     )  # fmt: skip
     return (
-        f"{much} of dementia is overconfidence: divide the logits of pruned networks by one number, and the median exponent of their loss "
+        f"{much} of dementia is overconfidence. Divide the logits of pruned networks by one number, and the median exponent of their loss "
         f"there falls from {raw:.2f} to {calibrated:.3f}. {left}."
     )

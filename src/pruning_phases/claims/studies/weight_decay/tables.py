@@ -107,18 +107,13 @@ def verdicts_in_words(judged: pd.DataFrame) -> str:
 
 
 def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
-    """One of two sentences by the verdict on a claim; otherwise what was found."""
+    """One of two sentences by the verdict on a claim; otherwise that it is open, and why if there is no number."""
     rows = judged[judged["claim"] == slug]
     if rows.empty:
         return "These chains do not tell."
     row = rows.iloc[0]
-    what = row["words"][0].lower() + row["words"][1:].rstrip(".")
-    open_ = f"Whether {what} is not decided"
-    if np.isfinite(row["number"]):
-        interval = f"{row['number']:.2g} ({row['low']:.2g} to {row['high']:.2g})"
-        open_ += f": its number in the table of verdicts is {interval}; the statement is {row['rule']}."
-    else:
-        open_ += f" ({row['finding']})."
+    why = "" if np.isfinite(row["number"]) else f" ({row['finding']})"
+    open_ = f"Whether {row['words'][0].lower()}{row['words'][1:].rstrip('.')} is not decided{why}."
     return {"reproduced": yes, "not reproduced": no}.get(row["verdict"], open_)
 
 
@@ -133,19 +128,19 @@ def linear_in_words(table: pd.DataFrame) -> str:
     deep = table[table.index.get_level_values("layers") > 2]
     stays = deep["learns again"].isna()
     back = (
-        "stay there when it is lowered"
+        "stays lost when the penalty is lowered"
         if stays.all()
-        else f"in {stays.sum()} of {len(stays)} cases stay there when it is lowered"
+        else f"stays lost in {stays.sum()} of {len(stays)} cases when the penalty is lowered"
     )
     return (
-        f"Deep linear networks are {close}: with two layers they lose a mode continuously and find it again at the same penalty, with "
-        f"three or more they lose it by a jump and {back}."
+        "A deep linear network of two layers loses what it has learned little by little and finds it again at the same penalty; one of "
+        f"three or more loses it by a jump, and what is lost {back}. The minima found are {close}."
     )
 
 
 CHOICES = {
     "jump_sentence": ("onset-jump", "With two hidden layers by a jump.", "With two hidden layers not by a jump, but continuously."),
-    "loop_sentence": ("hysteresis", "Up and down are two different ways.", "Up and down are the same way."),
+    "loop_sentence": ("hysteresis", "Learning does not come back the way it went.", "Learning comes back the way it went."),
     "slow_sentence": ("hysteresis-slow", "It does not: it is no lag.", "It does shrink: in part at least it is lag."),
     "order_sentence": ("one-layer-continuous", "With one layer the end is continuous.", "With one layer too there is a jump."),
     "place_sentence": ("one-layer-onset", "It comes where theory says.", "It comes some way from where theory says:"),
