@@ -26,7 +26,7 @@ PRESET ?= reference
 # Fields of the protocol "large_batch" (config.PROTOCOLS)
 LARGE_BATCH := --learning-rate 0.003 --batch-size 512
 # Networks of page 05 and where they are evaluated
-PASSES := --n-train 1000,2000,4000,8000,16000,32000 --p-train 0.1,0.2,0.4 --realizations 3 --p-eval 0.1,0.3,0.5,0.7,0.9 --passes 200
+PASSES := --n-train 1000,2000,4000,8000,16000,32000 --p-train 0.1,0.2,0.4 --realizations 16 --p-eval 0.1,0.3,0.5,0.7,0.9 --passes 200
 
 VENV := .venv
 INSTALLED_FROM := $(shell cat $(VENV)/torch-index-url 2>/dev/null)
@@ -141,7 +141,7 @@ large-batch: data ## compute data/large_batch.parquet: the collapse lines with t
 	$(BIN)/pruning-phases sweep --preset lines $(LARGE_BATCH) --store store/large_batch
 	$(BIN)/pruning-phases compact --preset lines $(LARGE_BATCH) --store store/large_batch --output data/large_batch.parquet --replace
 
-passes: data ## compute data/passes.parquet: 200 evaluation passes of each of 54 networks (half an hour on one core; goes on where it was stopped)
+passes: data ## compute data/passes.parquet: 200 evaluation passes of each of 288 networks (two hours on one core; goes on where it was stopped)
 	$(BIN)/pruning-phases sweep --preset laptop $(PASSES) --keep-weights --store store/passes
 	$(BIN)/pruning-phases compact --preset laptop $(PASSES) --store store/passes --output data/passes.parquet --replace
 

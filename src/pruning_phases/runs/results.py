@@ -23,7 +23,7 @@ MANY_PASSES = REPOSITORY / "data" / "passes.parquet"
 
 
 def many_passes(preset: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Results that show the distribution over the passes of a network: 200 passes of each of 54 networks of the book's protocol.
+    """Results that show the distribution over the passes of a network: 200 passes of each of 288 networks of the book's protocol.
 
     preset: "shipped" reads them from the repository, whatever protocol the others are of; else there are none but those given, `rows`.
     Raises StoreError if the file is missing or not the one of its manifest.
