@@ -190,8 +190,8 @@ def test_contest_compares_what_runs_the_same_way():
     rates = pd.DataFrame(
         {"one": {"engine": 4.0, "jax": 2.0, "vmap": 1.0}, "each": {"engine": 6.0, "jax": 4.0, "vmap": np.nan}}
     )
-    said = "In one process it is 4 times as fast as `torch.func.vmap`, 2 times as fast as JAX. With a process on each core it is 1.5 times"
-    assert sentences.contest(rates) == f"{said} as fast as JAX."
+    said = "In one process it is 2 times as fast as JAX. With a process on each core it is 1.5 times as fast as JAX."
+    assert sentences.contest(rates) == said
 
 
 def test_narrow_products_and_steps_say_what_was_measured_and_what_was_not():

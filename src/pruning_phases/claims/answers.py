@@ -76,9 +76,9 @@ def architectures(found: Sequence[int], edges: pd.DataFrame, steps: pd.DataFrame
         total = steps["p_c"].iloc[-1] - steps["p_c"].iloc[0]
         error = math.hypot(steps["p_c_error"].iloc[-1], steps["p_c_error"].iloc[0])
         moved = (
-            f"moves {'up' if total > 0 else 'down'} by {abs(total):.2f} ± {error:.2f}"
+            f"moves {'up' if total > 0 else 'down'} by {abs(total):.2f}"
             if abs(total) > z * error
-            else f"does not move beyond its error of {error:.2f}"
+            else "does not move beyond its error"
         )
         said.append(f"From depth {steps.index[0]} to {steps.index[-1]} the border {moved}")
         if len(steps) == 2:
@@ -103,16 +103,14 @@ def accuracy_crossings(found: Mapping[str, pd.DataFrame], pairs: int, z: float =
     sure = {name: table[table["significance"] >= z] for name, table in found.items()}
     loss, accuracy = (sure[name].groupby(["n_small", "n_large"]).ngroups for name in ("loss", "accuracy"))
     if not accuracy:
-        return (
-            f"No: of {pairs} pairs of sizes, the curves of the loss cross for {loss}, those of the accuracy for none."
-        )
+        return f"No: the curves of the loss cross for {loss} of {pairs} pairs of sizes, those of the accuracy for none."
     later = sure["accuracy"]["p_star"].median() - (sure["loss"]["p_star"].median() if loss else math.inf)
     where = "more" if later > 0 else "less" if math.isfinite(later) else ""
     said = "Yes" if 2 * accuracy >= loss else "Hardly"
     place = f", at {where} pruning" if where else ""
     return (
-        f"{said}: of {pairs} pairs of sizes, the curves of the loss cross for {loss}, those of the accuracy, which only counts right "
-        f"answers, for {accuracy}{place}."
+        f"{said}{place}: the curves of the loss cross for {loss} of {pairs} pairs of sizes, those of the accuracy, which only counts right "
+        f"answers, for {accuracy}."
     )
 
 
@@ -133,10 +131,9 @@ def fluctuations(
     """
     said = []
     if limited and min(limited.values()) >= 0.95:
-        shares = " and ".join(f"{100 * share:.0f} % of the points of {name}" for name, share in limited.items())
         said.append(
-            f"A pass adds up independent outcomes, so that U over the passes of a network must be within {tolerance:g} of 3 at {shares}, "
-            "whatever is measured: it marks neither phase."
+            "A pass adds up independent outcomes, so that U over the passes of a network must be close to 3 in both phases, whatever is "
+            "measured: it marks neither."
         )
     for ensemble, words in (("passes", "Measured over passes"), ("networks", "Over networks")):
         table = pooled[pooled["ensemble"] == ensemble].set_index("phase")
@@ -146,10 +143,6 @@ def fluctuations(
             continue
         u, wide = table["binder"] - 3, z * table["binder_error"]
         three, other = (u.abs() + wide <= tolerance), (u.abs() > wide)
-        numbers = ", ".join(
-            f"{table['binder'][name]:.2f} ± {table['binder_error'][name]:.2f} in {name}"
-            for name in ("dementia", "eumentia")
-        )
         if three["dementia"] and three["eumentia"]:
             verdict = "3 in both phases, so it marks neither"
         elif three["dementia"] and other["eumentia"]:
@@ -159,8 +152,8 @@ def fluctuations(
         else:
             known = [f"3 in {name} and " for name in ("dementia", "eumentia") if three[name]]
             rest = [name for name in ("dementia", "eumentia") if not three[name] and not other[name]]
-            verdict = f"{''.join(known)}not known to {tolerance:g} in {' and '.join(rest)}"
-        said.append(f"{words}, U is {verdict} ({numbers}).")
+            verdict = f"{''.join(known)}not known well enough in {' and '.join(rest)}"
+        said.append(f"{words}, U is {verdict}.")
     return " ".join(said)
 
 

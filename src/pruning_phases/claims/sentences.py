@@ -301,7 +301,7 @@ def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 
 
 def contest(rates: pd.DataFrame) -> str:
-    """How much faster the engine is than each contestant that runs the same way. rates: of `plotting.performance.rates`."""
+    """How much faster the engine is than the fastest contestant that runs the same way. rates: of `plotting.performance.rates`."""
     words = {
         "dataloader": "a loop with a `DataLoader`",
         "sequential_fused": "the best loop over single networks",
@@ -312,8 +312,7 @@ def contest(rates: pd.DataFrame) -> str:
     for way, start in zip(rates, ("In one process it is", "With a process on each core it is"), strict=True):
         factor = (rates.loc["engine", way] / rates[way]).reindex(list(words)).dropna()
         if len(factor):
-            parts = [f"{value:.2g} times as fast as {words[name]}" for name, value in factor.items()]
-            said.append(f"{start} {', '.join(parts)}.")
+            said.append(f"{start} {factor.min():.2g} times as fast as {words[factor.idxmin()]}.")
     return " ".join(said)
 
 
