@@ -13,15 +13,18 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.engine import Claim, Finding, judge_all, over_rates
+from pruning_phases.claims import evidence as paper
+from pruning_phases.claims.engine import DECIDED, Claim, Finding, judge_all, over_rates
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, of_samples
+from pruning_phases.claims.table import judge as judge_paper
+from pruning_phases.collapse import BKT
 from pruning_phases.observables.statistics import bootstrap_counts, jackknife_error, mean_and_error
 from pruning_phases.observables.tables import RESULT_COLUMNS
 
 STEP = 0.025
 """Of the grid in p_eval."""
 _NETWORK = ["realization", "p_train", "n_train"]
-_N_BOOTSTRAP = 1_000
+_N_BOOTSTRAP, _N_REFITS = 1_000, 100
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,12 @@ class Evidence:
             tuple(observables.plane(rows[rows["realization"] != left_out]) for rows in tables)
             for left_out in (None, *every)
         ]
+
+    @cached_property
+    def pair(self) -> tuple[paper.Evidence, paper.Evidence]:
+        """The evidence of the paper's claims in "bf16" and in the twins."""
+        bf16, float32 = (rows[[*RESULT_COLUMNS]] for rows in (self.of("bf16"), self.twins))
+        return paper.Evidence(bf16, n_bootstrap=_N_REFITS), paper.Evidence(float32, n_bootstrap=_N_REFITS)
 
 
 def _rms(differences: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
@@ -136,7 +145,32 @@ def epochs(evidence: Evidence) -> Finding:
     return Finding(found, f"{(ours - others).notna().sum()} networks")
 
 
+def nu(evidence: Evidence) -> Finding:
+    """ν of the scaling regime in bf16 over that of the twins, median over p_train."""
+
+    def at(rate: float) -> tuple[Estimate, str]:
+        fits = [one.in_regime.collapse(rate, BKT()) for one in evidence.pair]
+        if not all(fit.interior for fit in fits):
+            raise Undecidable("a minimum lies on the edge of the search")
+        a, b = (fit.nu for fit in fits)
+        return Estimate(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.3f} over {b.number:.3f}"
+
+    return over_rates(sorted(evidence.of("bf16")["p_train"].unique()), at)
+
+
+def verdicts(evidence: Evidence) -> Finding:
+    """How many of the paper's claims are reproduced in bf16 and not in the twins, or the other way round."""
+    ours, theirs = (judge_paper(one.rows, n_bootstrap=_N_REFITS).set_index("claim")["verdict"] for one in evidence.pair)
+    both = ours.isin(DECIDED) & theirs.isin(DECIDED)
+    if not both.any():
+        raise Undecidable("none of the claims is decided in both")
+    opposite = float((both & (ours != theirs)).sum())
+    words = f"{both.sum()} decided in both; {(ours == theirs).sum()} of {len(ours)} verdicts are the same"
+    return Finding(Estimate(opposite, opposite, opposite), words)
+
+
 SECTION, FIGURE = "Precision", "10_performance"
+_LATER = "Added when the other claims had been judged, before any exponent ν or verdict in bf16 was looked at."
 # fmt: off
 CLAIMS: tuple[Claim, ...] = (
     Claim("spread", SECTION, FIGURE,
@@ -154,6 +188,12 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("epochs", SECTION, FIGURE, "Training takes as many epochs.",
           "mean of the logarithm of the ratio of epochs, bf16 over float32", (-0.1, 0.1),
           "A tenth more epochs would be a small part of what bf16 saves.", epochs),
+    Claim("nu", SECTION, FIGURE, "The exponent ν stays the same.",
+          "ν of the scaling regime, bf16 over float32, median over p_train", (0.8, 1.25),
+          f"Within a factor 1.25 two exponents count as one. {_LATER}", nu),
+    Claim("verdicts", SECTION, FIGURE, "No claim of the paper gets the opposite verdict.",
+          "number of claims reproduced in bf16 and not in float32, or the other way round", (0.0, 0.0),
+          f"None is the claim. {_LATER}", verdicts),
 )
 # fmt: on
 

@@ -15,11 +15,14 @@ _ASKED = {
     "exponents": "the exponents",
     "border": "the border",
     "epochs": "the number of epochs",
+    "nu": "the exponent ν",
+    "verdicts": "the verdicts on the paper's claims",
 }
 _SAID = {
     "reproduced": "Products in bfloat16 do not matter for",
     "not reproduced": "Products in bfloat16 matter for",
     "undecided": "The networks trained so far do not tell for",
+    "no fit": "There is no fit that could tell for",
 }
 OTHER = "another realization"
 
