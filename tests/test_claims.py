@@ -240,6 +240,11 @@ def test_undecided_where_the_results_cannot_tell(slug):
 # The rule and its parts
 
 
+def test_a_ratio_reaches_from_the_least_to_the_largest_quotient():
+    assert Estimate(2, 1, 3) / Estimate(4, 2, 5) == (0.5, 0.2, 1.5)
+    assert Estimate(2, 1, 3) / Estimate(4, 0, 5) == (0.5, 0.2, INF)
+
+
 def test_the_rule():
     above = (0.5, INF)
     assert decide(Estimate(1, 0.6, 2), above) == "reproduced"

@@ -145,7 +145,7 @@ def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
     if not ours.interior or not theirs.interior:
         raise Undecidable("a minimum lies on the edge of the search")
     a, b = ours.nu, theirs.nu
-    return Finding(Estimate(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.2f} over {b.number:.2f}")
+    return Finding(a / b, f"{a.number:.2f} over {b.number:.2f}")
 
 
 def alpha_beyond(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:

@@ -43,6 +43,11 @@ class Estimate(NamedTuple):
     def __sub__(self, other: Self) -> Self:
         return Estimate(self.number - other.number, self.low - other.high, self.high - other.low)
 
+    def __truediv__(self, other: Self) -> Self:
+        """Ratio of two positive numbers; it has no upper end where that by which is divided may be zero."""
+        high = self.high / other.low if other.low > 0 else np.inf
+        return Estimate(self.number / other.number, self.low / other.high, high)
+
     def __abs__(self) -> Self:
         ends = np.abs(self.low), np.abs(self.high)
         straddles = (np.asarray(self.low) < 0) & (np.asarray(self.high) > 0)

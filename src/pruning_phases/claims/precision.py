@@ -16,7 +16,7 @@ from pruning_phases import observables
 from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.engine import DECIDED, Claim, Finding, judge_all, over_rates
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, of_samples
-from pruning_phases.claims.table import judge as judge_paper
+from pruning_phases.claims.table import judge_evidence
 from pruning_phases.collapse import BKT
 from pruning_phases.observables.statistics import bootstrap_counts, jackknife_error, mean_and_error
 from pruning_phases.observables.tables import RESULT_COLUMNS
@@ -153,14 +153,14 @@ def nu(evidence: Evidence) -> Finding:
         if not all(fit.interior for fit in fits):
             raise Undecidable("a minimum lies on the edge of the search")
         a, b = (fit.nu for fit in fits)
-        return Estimate(a.number / b.number, a.low / b.high, a.high / b.low), f"{a.number:.3f} over {b.number:.3f}"
+        return a / b, f"{a.number:.3f} over {b.number:.3f}"
 
     return over_rates(sorted(evidence.of("bf16")["p_train"].unique()), at)
 
 
 def verdicts(evidence: Evidence) -> Finding:
     """How many of the paper's claims are reproduced in bf16 and not in the twins, or the other way round."""
-    ours, theirs = (judge_paper(one.rows, n_bootstrap=_N_REFITS).set_index("claim")["verdict"] for one in evidence.pair)
+    ours, theirs = (judge_evidence(one).set_index("claim")["verdict"] for one in evidence.pair)
     both = ours.isin(DECIDED) & theirs.isin(DECIDED)
     if not both.any():
         raise Undecidable("none of the claims is decided in both")

@@ -57,8 +57,7 @@ def accuracy_saturates(evidence: Evidence) -> Finding:
     change = abs(accuracy_growth(evidence, "dementia").estimate)
     if not reference.low > 0:
         raise Undecidable("the accuracy does not surely grow in eumentia, so there is nothing to compare with")
-    ratio = Estimate(change.number / reference.number, change.low / reference.high, change.high / reference.low)
-    return Finding(ratio, f"{change.number:.3f} in dementia, {reference.number:.3f} in eumentia, {where}")
+    return Finding(change / reference, f"{change.number:.3f} in dementia, {reference.number:.3f} in eumentia, {where}")
 
 
 def _crossing_share(evidence: Evidence, quantity: str) -> Estimate:
