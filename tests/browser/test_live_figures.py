@@ -433,7 +433,11 @@ def test_own_table_takes_the_place_of_the_lines_and_gives_it_back(live, tmp_path
     bad = tmp_path / "bad.csv"
     bad.write_text("size,parameter,value\n8,0.1,high\n")
     choose.set_input_files(bad)
-    assert page.locator('[data-readout="own"]').inner_text() == 'bad.csv: line 2: value = "high" is no finite number'
+    said = page.locator('[data-readout="own"]')
+    page.wait_for_function(
+        "element => element.textContent", arg=said.element_handle()
+    )  # the file is read while the page goes on
+    assert said.inner_text() == 'bad.csv: line 2: value = "high" is no finite number'
     assert text(page, "collapse") == before
     choose.set_input_files(REPOSITORY / "data/example_percolation.csv")
     page.wait_for_function("pruningPhases.collapse.data.names?.line === 'table'")
