@@ -434,9 +434,8 @@ def test_own_table_takes_the_place_of_the_lines_and_gives_it_back(live, tmp_path
     bad.write_text("size,parameter,value\n8,0.1,high\n")
     choose.set_input_files(bad)
     said = page.locator('[data-readout="own"]')
-    page.wait_for_function(
-        "element => element.textContent", arg=said.element_handle()
-    )  # the file is read while the page goes on
+    # the file is read while the page goes on
+    page.wait_for_function("element => element.textContent", arg=said.element_handle())
     assert said.inner_text() == 'bad.csv: line 2: value = "high" is no finite number'
     assert text(page, "collapse") == before
     choose.set_input_files(REPOSITORY / "data/example_percolation.csv")

@@ -16,7 +16,6 @@ from pruning_phases.claims.engine import NEGATIVE, POSITIVE, Claim, Finding, jud
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of
 from pruning_phases.claims.measures import transition
 from pruning_phases.collapse import (
-    BKT,
     AlgebraicShift,
     BKTShift,
     Hypothesis,
@@ -141,11 +140,7 @@ def rise_ends(evidence: Evidence) -> Finding:
 
 def same_nu(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:
     """ν of the regime over that of MNIST, at one p_train."""
-    ours, theirs = (evidence.paper(name).in_regime.collapse(p_train, BKT()) for name in (variant, "mnist"))
-    if not ours.interior or not theirs.interior:
-        raise Undecidable("a minimum lies on the edge of the search")
-    a, b = ours.nu, theirs.nu
-    return Finding(a / b, f"{a.number:.2f} over {b.number:.2f}")
+    return Finding(*paper.nu_ratio(evidence.paper(variant), evidence.paper("mnist"), p_train))
 
 
 def alpha_beyond(evidence: Evidence, variant: str, p_train: float = 0.1) -> Finding:

@@ -11,6 +11,7 @@ from pruning_phases.claims.engine import listed, refusal
 from pruning_phases.claims.fits import Collapse
 from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around
 from pruning_phases.collapse import (
+    BKT,
     Ansatz,
     CollapseData,
     Drifting,
@@ -328,3 +329,12 @@ def alpha(points: pd.DataFrame, simultaneous: bool = False) -> Estimate:
     """Exponents of rows of a plane with their intervals, each by itself or all at once."""
     m = max(len(points), 1) if simultaneous else 1
     return around(points["alpha"], points["alpha_error"], points["n_realizations"], m)
+
+
+def nu_ratio(ours: Evidence, theirs: Evidence, p_train: float) -> tuple[Estimate, str]:
+    """ν of the scaling regime over that of other results, with both in words. Raises Undecidable: one of the fits is not there."""
+    fits = [one.in_regime.collapse(p_train, BKT()) for one in (ours, theirs)]
+    if not all(fit.interior for fit in fits):
+        raise Undecidable("a minimum lies on the edge of the search")
+    a, b = (fit.nu for fit in fits)
+    return a / b, f"{a.number:.2f} over {b.number:.2f}"

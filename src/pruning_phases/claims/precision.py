@@ -17,7 +17,6 @@ from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.engine import DECIDED, Claim, Finding, judge_all, over_rates
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, of_samples
 from pruning_phases.claims.table import judge_evidence
-from pruning_phases.collapse import BKT
 from pruning_phases.observables.statistics import bootstrap_counts, jackknife_error, mean_and_error
 from pruning_phases.observables.tables import RESULT_COLUMNS
 
@@ -147,15 +146,8 @@ def epochs(evidence: Evidence) -> Finding:
 
 def nu(evidence: Evidence) -> Finding:
     """ν of the scaling regime in bf16 over that of the twins, median over p_train."""
-
-    def at(rate: float) -> tuple[Estimate, str]:
-        fits = [one.in_regime.collapse(rate, BKT()) for one in evidence.pair]
-        if not all(fit.interior for fit in fits):
-            raise Undecidable("a minimum lies on the edge of the search")
-        a, b = (fit.nu for fit in fits)
-        return a / b, f"{a.number:.3f} over {b.number:.3f}"
-
-    return over_rates(sorted(evidence.of("bf16")["p_train"].unique()), at)
+    rates = sorted(evidence.of("bf16")["p_train"].unique())
+    return over_rates(rates, lambda rate: paper.nu_ratio(*evidence.pair, rate))
 
 
 def verdicts(evidence: Evidence) -> Finding:

@@ -47,7 +47,7 @@ def size_label(n_train: int) -> str:
 def size_looks(sizes: Iterable[float]) -> dict[float, Look]:
     """The book's look of every training-set size; others (lattices, and more images than MNIST has) spread over the same colours."""
     sizes = sorted(set(sizes))
-    if not sizes or (sizes[-1] >= SIZE_RANGE[0] and sizes[-1] <= SIZE_RANGE[1]):
+    if not sizes or SIZE_RANGE[0] <= sizes[-1] <= SIZE_RANGE[1]:
         return {size: Look(size_color(size), size_marker(size), size_label(int(size))) for size in sizes}
     place = np.log(np.array(sizes) / sizes[0]) / max(np.log(sizes[-1] / sizes[0]), 1e-9)
     return {
