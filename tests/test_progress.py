@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from pruning_phases.config import Network, Training, preset
 from pruning_phases.runs.planning import cost, expected_epochs, plan
@@ -72,3 +74,12 @@ def test_expected_epochs_follow_the_measured_ones():
     assert expected_epochs(Network(2, 100, 500, 0.05, 0), training) == pytest.approx((34 + 39) / 2)
     assert expected_epochs(Network(2, 100, 500, 0.9, 0), Training(max_epochs=15)) == 15
     assert expected_epochs(Network(2, 100, 50, 0.9, 0), training) == pytest.approx(173)
+
+
+def test_a_lock_that_a_killed_process_keeps_holds_nobody_up():
+    """tqdm's own lock is shared with forked processes: a bar of ours comes and goes while somebody else has it."""
+    with tqdm.get_lock():
+        life = threading.Thread(target=lambda: Progress([1.0], [1]).close(), daemon=True)
+        life.start()
+        life.join(10)
+        assert not life.is_alive()

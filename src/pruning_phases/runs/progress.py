@@ -7,6 +7,7 @@ arithmetic of an epoch), so that the time left, which tqdm extrapolates from wha
 import contextlib
 import datetime
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,20 @@ import numpy as np
 from tqdm import tqdm
 
 LOG = "sweep.log"
-_BAR = "{percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left{postfix}"
+_FORMAT = "{percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left{postfix}"
+
+
+class _Bar(tqdm):
+    """A bar with a lock of this process alone.
+
+    tqdm's own lock is shared with forked processes: one killed while it holds it leaves all the others waiting for ever. It has no
+    monitor thread, which could hold the lock during a fork: `Progress.show` refreshes it.
+    """
+
+    monitor_interval = 0
+
+
+_Bar.set_lock(threading.RLock())
 
 
 class Progress:
@@ -27,7 +41,7 @@ class Progress:
         self.costs, self.sizes, self.log = np.array(costs, float), np.array(sizes), log
         self.finished = np.zeros(len(self.costs), bool)
         self._samples = 0.0
-        self._bar = tqdm(total=self.costs.sum(), disable=None, smoothing=0, bar_format=_BAR)  # of the whole run
+        self._bar = _Bar(total=self.costs.sum(), disable=None, smoothing=0, bar_format=_FORMAT)  # of the whole run
         self._say()
 
     def batch_finished(self, k: int, wall_time_s: float, sample_steps: float, line: str) -> None:
