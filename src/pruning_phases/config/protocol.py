@@ -81,8 +81,9 @@ class Training:
     restore: str = "best"
     """Weights kept after training: "best" validation loss or "last" epoch."""
     precision: str = "float32"
-    """"float32", "float64" (tests), "tf32": float32 with TF32 matrix products on a GPU, or "bf16": float32, but inputs of the matrix
-    products (both ways and in evaluation) rounded to bfloat16; what is added, kept and optimised is float32."""
+    """"float32", "float64" (tests), "tf32": float32 with TF32 matrix products on a GPU, or "bf16": float32, but inputs and
+    sums of the matrix products (both ways and in evaluation) rounded to bfloat16, except those of the logits; what is added up, kept and
+    optimised is float32."""
     seed: int = 0
     """Root of all random streams."""
     dataset: str = "mnist"

@@ -35,7 +35,7 @@ class MLP:
     activation: str = "relu"
     mask: str = "neuron"
     bf16: bool = False
-    """Whether inputs of matrix products are rounded to bfloat16, in training and evaluation (`Training.precision`)."""
+    """Whether products are in bfloat16, in training and evaluation (`Training.precision`; `in_bf16` says which)."""
     dense_input = True
     """The last axis of the first weights is the input."""
     capturable = True
@@ -45,6 +45,10 @@ class MLP:
     def n_masks(self) -> int:
         """Fields that a pass draws."""
         return len(self.hidden)
+
+    def in_bf16(self, layer: int) -> bool:
+        """Whether products with the weights of a layer, and their derivatives, are: all but the logits', so that losses are float32."""
+        return self.bf16 and layer < len(self.hidden)
 
     def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]: the networks of a realization start alike."""
@@ -93,13 +97,12 @@ class MLP:
     ) -> torch.Tensor:
         """h⁽ˡ⁾ = f(W⁽ˡ⁾ h⁽ˡ⁻¹⁾ + b⁽ˡ⁾) and logits without activation (Eq. 1), in buffers [R, P, out, B]; the first may be replaced."""
         for layer, (weight, bias) in enumerate(zip(parameters.weights, parameters.biases, strict=True)):
+            bf16 = self.in_bf16(layer)
             if layer == 0:  # the input is common to the P networks of a realization: one product for all of them
-                out[0] = kernels.shared_product(weight.view(len(x), -1, weight.shape[-1]), x.mT, out[0], self.bf16)
+                out[0] = kernels.shared_product(weight.view(len(x), -1, weight.shape[-1]), x.mT, out[0], bf16)
             else:
                 weight = masks.weight(layer, weight)
-                kernels.products(
-                    weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out[layer].flatten(0, 1), self.bf16
-                )
+                kernels.products(weight.flatten(0, 1), out[layer - 1].flatten(0, 1), out[layer].flatten(0, 1), bf16)
             h = out[layer].add_(bias)
             if layer == 0 and offset is not None:
                 h.add_(offset)
@@ -146,9 +149,9 @@ class Gradient:
         return loss
 
     def _backward(self, x: torch.Tensor) -> None:
-        n_layers, bf16 = len(self.h), self.layers.bf16
+        n_layers = len(self.h)
         for layer in reversed(range(n_layers)):
-            delta = self.delta[layer]
+            delta, bf16 = self.delta[layer], self.layers.in_bf16(layer)
             torch.sum(delta, -1, keepdim=True, out=self.out[n_layers + layer])
             if layer == 0:  # [P·H, B] · [B, pixels] for each realization
                 rows = delta.view(len(x), -1, delta.shape[-1])
@@ -197,14 +200,15 @@ class NeuronNoise:
 
     def first(self, parameters: Parameters, x: torch.Tensor) -> torch.Tensor:
         """What one network [1, 1, …] makes of images x [B, pixels] before any mask: its first hidden layer [H, B]."""
-        z = kernels.product(parameters.weights[0][0, 0], x.T, self.layers.bf16).add_(parameters.biases[0][0, 0])
+        z = kernels.product(parameters.weights[0][0, 0], x.T, self.layers.in_bf16(0)).add_(parameters.biases[0][0, 0])
         return ACTIVATIONS[self.layers.activation](z)
 
     def logits(self, parameters: Parameters, first: torch.Tensor) -> torch.Tensor:
         """Logits [C, E, B] under the present masks."""
         h = torch.mul(first[:, None], self.factors[0], out=self._work)
         for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
-            z = kernels.product(weight[0, 0], h.flatten(1), self.layers.bf16).add_(bias[0, 0]).view(-1, *h.shape[1:])
+            z = kernels.product(weight[0, 0], h.flatten(1), self.layers.in_bf16(layer + 1))
+            z = z.add_(bias[0, 0]).view(-1, *h.shape[1:])
             if layer + 1 == len(self.factors):
                 return z
             h = ACTIVATIONS[self.layers.activation](z).mul_(self.factors[layer + 1])
@@ -231,7 +235,7 @@ class ConnectionNoise(NeuronNoise):
         """Logits [C, E, B] under the present masks."""
         h = first
         for layer, (weight, bias) in enumerate(zip(parameters.weights[1:], parameters.biases[1:], strict=True)):
-            h = kernels.product(weight[0, 0] * self.factors[layer], h, self.layers.bf16).add_(bias[0, 0])
+            h = kernels.product(weight[0, 0] * self.factors[layer], h, self.layers.in_bf16(layer + 1)).add_(bias[0, 0])
             if layer + 1 < len(self.factors):
                 ACTIVATIONS[self.layers.activation](h)
         return h.transpose(0, 1)
