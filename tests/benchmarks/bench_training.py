@@ -243,29 +243,27 @@ def validation_speed(device: torch.device) -> float:
     )
 
 
-def mixed_batch(device: torch.device) -> dict[str, float]:
-    """Whole training of 20 networks that stop at different epochs, against the same work at full batch."""
+def whole_training(device: torch.device, n_train: int = 8_000) -> dict[str, dict[str, float]]:
+    """20 networks that stop at different epochs.
+
+    mixed_batch: their training against the same work at full batch; evaluation: 40 p_eval × 4 passes against their training.
+    """
     data, training = load_mnist(), Training()
-    networks = [Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)]
+    networks = [Network(2, 100, n_train, p, 0) for p in spread(N_NETWORKS)]
     probe = batch_of(networks, training, data, device)
-    step = statistics.median(seconds(lambda: probe.train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * N_TRAIN)
+    step = statistics.median(seconds(lambda: probe.train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * n_train)
     check = statistics.median(seconds(lambda: probe.validate(0), device) for _ in range(5)) / N_NETWORKS
     found = []
-    wall = seconds(lambda: found.append(train(networks, training, data, device)), device)
-    epochs = found[0].epochs
-    ideal = sum(epochs) * (N_TRAIN * step + check)
-    return {"efficiency": ideal / wall, "wall_s": wall, "shortest_epochs": min(epochs), "longest_epochs": max(epochs)}
-
-
-def evaluation_share(device: torch.device) -> dict[str, float]:
-    """Time of 40 p_eval × 4 passes for 20 networks, relative to training them at N = 8 000."""
-    data, training = load_mnist(), Training()
-    networks = [Network(2, 100, 8_000, p, 0) for p in spread(N_NETWORKS)]
-    found = []
     train_s = seconds(lambda: found.append(train(networks, training, data, device)), device)
+    epochs = found[0].epochs
+    ideal = sum(epochs) * (n_train * step + check)
     grid = Evaluation(p_eval=tuple(k / 40 for k in range(40)), passes=4)
     evaluate_s = seconds(lambda: evaluate(found[0].networks, found[0].parameters, training, grid, data), device)
-    return {"train_s": train_s, "evaluate_s": evaluate_s, "share": evaluate_s / train_s}
+    lengths = {"shortest_epochs": min(epochs), "longest_epochs": max(epochs)}
+    return {
+        "mixed_batch": {"efficiency": ideal / train_s, "wall_s": train_s, **lengths},
+        "evaluation": {"train_s": train_s, "evaluate_s": evaluate_s, "share": evaluate_s / train_s},
+    }
 
 
 def bandwidth(device: torch.device) -> float:
@@ -340,13 +338,12 @@ def main() -> None:
         )
         record |= {"memory_ceiling": memory_ceiling, "peak_memory_bytes": torch.cuda.max_memory_allocated()}
     record["validation_images_per_s"] = validation_speed(device)
-    record["mixed_batch"] = mixed_batch(device)
+    record |= whole_training(device)
     print(
         "mixed batch: {efficiency:.2f} of the full batch's speed, {wall_s:.1f} s, {shortest_epochs} to {longest_epochs} epochs".format(
             **record["mixed_batch"]
         )
     )
-    record["evaluation"] = evaluation_share(device)
     print(
         "evaluation: {evaluate_s:.1f} s, {share:.2f} of the {train_s:.1f} s of training at N = 8000".format(
             **record["evaluation"]

@@ -13,7 +13,7 @@ def _grid(realizations: int) -> tuple[Grid, ...]:
 
 
 PIECES = (
-    Piece("float32", "float32, summed up by another processor", _grid(2)),
+    Piece("float32", "float32, summed up as another processor does", _grid(2)),
     Piece("bf16", "products in bfloat16", _grid(8), {"precision": "bf16"}),
 )
 _TINY = (Grid(width=(10,), n_train=(500, 1_000, 2_000), p_train=(0, 0.1), realizations=2),)
