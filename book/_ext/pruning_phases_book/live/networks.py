@@ -31,6 +31,7 @@ SIDE = 28 - 2 * BORDER
 DEPTH, WIDTH = 2, 100
 # Little and much data without dropout (eumentia and dementia), much data with dropout, and a network that never learns.
 CHOSEN = ((1_000, 0.0), (32_000, 0.0), (32_000, 0.3), (32_000, 0.99))
+PARTS = ("weights", "scales", "biases")  # of the layers of a network
 P_EVAL = tuple(k / 40 for k in range(40))
 
 
@@ -145,11 +146,10 @@ def remake(path: Path = FILE) -> str:
 
 def load_networks(path: Path = FILE) -> LiveNetworks:
     """Read what `save_networks` wrote. Raises ValueError where the file lacks an array."""
-    layered = ("weights", "scales", "biases")
     with np.load(path, allow_pickle=False) as stored:
         try:
-            layers = {name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in layered}
-            others = {name: stored[name] for name in LiveNetworks.__dataclass_fields__ if name not in layered}
+            layers = {name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in PARTS}
+            others = {name: stored[name] for name in LiveNetworks.__dataclass_fields__ if name not in PARTS}
         except KeyError as error:
             how = "make it again with python -m pruning_phases_book networks"
             raise ValueError(f"{path} lacks an array: {error.args[0]}; {how}") from error
