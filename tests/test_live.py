@@ -106,7 +106,7 @@ def test_plotly_is_the_file_that_its_readme_names():
 
 
 def test_phase_payload_is_the_analysis_rounded(rows):
-    data = phase_payload(rows)
+    data = phase_payload(observables.plane(rows, common=False))
     loss, accuracy = observables.averages(rows, "loss"), observables.averages(rows, "accuracy")
     plane = observables.classify(observables.exponents(loss), loss, accuracy)
     for _, point in plane.sample(25, random_state=1).iterrows():
@@ -128,7 +128,7 @@ def test_phase_payload_is_the_analysis_rounded(rows):
 def test_missing_points_are_none(rows):
     lacking = rows[~((rows["p_train"] == 0.3) & (rows["p_eval"] == rows["p_eval"].max()))]
     lacking = lacking[~((lacking["p_train"] == 0.0) & (lacking["n_train"] == 4000))]
-    data = phase_payload(lacking)
+    data = phase_payload(observables.plane(lacking, common=False))
     assert data["loss"][1][-1] == [None] * 4
     assert data["phase"][1][-1] is None
     assert data["loss"][0][0][3] is None
@@ -137,15 +137,15 @@ def test_missing_points_are_none(rows):
 
 
 def test_one_size_has_no_exponent_but_a_payload(rows):
-    data = phase_payload(rows[rows["n_train"] == 500])
+    data = phase_payload(observables.plane(rows[rows["n_train"] == 500], common=False))
     assert data["alpha"][0] == [None] * len(data["p_eval"])
     assert data["alpha_limit"] == 1.0
     assert data["boundary"]["p_train"] == []
 
 
-def test_phase_payload_names_the_missing_architecture(rows):
+def test_phase_figure_names_the_missing_architecture(rows):
     with pytest.raises(ValueError, match="depth = 3 and width = 100"):
-        phase_payload(rows, depth=3)
+        live.phase_figure(rows, depth=3)
 
 
 # The collapse explorer

@@ -20,7 +20,7 @@ from pruning_phases import observables as obs
 from pruning_phases import plotting
 from pruning_phases.plotting import sketches
 from pruning_phases.plotting.series import size_looks
-from pruning_phases_book.drawings import SKETCHES, draw_figure_1
+from pruning_phases_book.drawings import SKETCHES, draw
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
 
@@ -156,9 +156,9 @@ def test_scaling_fits_draw_the_fitted_power_law(data):
 
 def test_tables_with_more_than_one_value_per_place_are_refused(data):
     doubled = pd.concat([data["classified"], data["classified"].assign(depth=3)])
-    for draw in (plotting.phase_map, plotting.exponent_map):
+    for shown in (plotting.phase_map, plotting.exponent_map):
         with pytest.raises(ValueError, match="select one value of depth"):
-            draw(doubled)
+            shown(doubled)
     with pytest.raises(ValueError, match="p_train varies"):
         plotting.size_curves(data["loss"], "p_eval")
     with pytest.raises(ValueError, match="x = 'p_test'"):
@@ -279,18 +279,23 @@ def test_dropped_neurons_lose_all_their_connections():
             plotting.network_schematic(sizes=sizes, dropped=[impossible])
 
 
-def test_figure_1_is_reproduced_byte_for_byte(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        draw_figure_1(tmp_path / folder)
-    for name in ("figure1.svg", "figure1.pdf"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    draw(folder)
+    return folder
 
 
-def test_the_book_s_figure_1_is_what_the_code_draws(tmp_path):
+def test_drawings_are_reproduced_byte_for_byte(drawn, tmp_path):
+    draw(tmp_path)
+    names = sorted(path.name for path in drawn.iterdir())
+    assert {"figure1.svg", "figure1.pdf", "phase_diagram.png"} < set(names)
+    assert [name for name in names if (drawn / name).read_bytes() != (tmp_path / name).read_bytes()] == []
+
+
+def test_the_book_s_figure_1_is_what_the_code_draws(drawn):
     """The shipped drawing has the same shapes as a fresh one (other versions of matplotlib write other bytes)."""
-    draw_figure_1(tmp_path)
-    fresh, shipped = (path / "figure1.svg" for path in (tmp_path, ASSETS))
+    fresh, shipped = (path / "figure1.svg" for path in (drawn, ASSETS))
     count = [path.read_text().count("<path") for path in (fresh, shipped)]
     assert count[0] == count[1]
     assert (ASSETS / "figure1.pdf").exists()

@@ -14,7 +14,7 @@ from pruning_phases.claims.evidence import Evidence
 from pruning_phases.collapse import collapse_data, collapse_lines, collapse_rates
 from pruning_phases.observables.tables import RATES, RESULT_KEY, checked, nearest_rate
 from pruning_phases_book.live.collapse import collapse_figure
-from pruning_phases_book.live.phase import phase_payload
+from pruning_phases_book.live.phase import phase_figure
 
 INTEGERS = [name for name in RESULT_KEY if name not in RATES]
 
@@ -51,7 +51,7 @@ ENTRANCES = {
     "collapse_data": lambda t: collapse_data(t, p_train=0.3),
     "collapse_lines": collapse_lines,
     "Evidence": lambda t: Evidence(t).loss,
-    "phase_payload": phase_payload,
+    "phase_figure": lambda t: phase_figure(t).payload,
     "collapse_figure": collapse_figure,
 }
 

@@ -6,12 +6,15 @@ any work is done; an earlier one of ours with other content is refused too, or (
 
 import contextlib
 import hashlib
+import io
 import itertools
 import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from pruning_phases.errors import ConfigError, StoreError
 
@@ -91,6 +94,16 @@ def write_table(path: Path, content: bytes, manifest: Mapping, replace: bool = F
     if not path.exists() and alone.exists() and json.loads(alone.read_bytes()).get("sha256") != manifest["sha256"]:
         set_older_aside([alone], _digest(alone))
     write_durably(path.with_suffix(".json"), (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    write_durably(path, content)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], made: Mapping[str, object]) -> None:
+    """Write a compressed .npz; `made` is kept in it as text. An earlier file with other content is renamed, as by `write_table`."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, made=np.array(json.dumps(made, default=str)), **arrays)
+    content = stream.getvalue()
+    if path.exists() and path.read_bytes() != content:
+        set_older_aside([path], _digest(path))
     write_durably(path, content)
 
 

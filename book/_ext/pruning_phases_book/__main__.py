@@ -12,39 +12,34 @@ from collections.abc import Sequence
 
 from pruning_phases.paths import expanded
 from pruning_phases.terminal import program, run
-from pruning_phases_book.browser import find_browser, open_browser
 
 
-def _pages(_: argparse.Namespace) -> None:
-    from pruning_phases_book.downloads import write_archive, write_pictures
-    from pruning_phases_book.provenance import record_drawings, write_provenance_page
+def _do(options: argparse.Namespace) -> None:
+    """Do what is asked; each imports only what it needs."""
+    if options.what == "pages":
+        from pruning_phases_book.downloads import write_archive, write_pictures
+        from pruning_phases_book.provenance import record_drawings, write_provenance_page
 
-    record_drawings()
-    write_pictures()
-    write_provenance_page(source=write_archive())
+        record_drawings()
+        write_pictures()
+        write_provenance_page(source=write_archive())
+    elif options.what == "drawings":
+        from pruning_phases_book.drawings import draw
 
+        draw(options.folder)
+    elif options.what == "pdf":
+        from pruning_phases_book.pdf import print_book
 
-def _drawings(options: argparse.Namespace) -> None:
-    from pruning_phases_book.drawings import draw
+        print(f"The book is ready: {print_book()}")
+    elif options.what == "browser":
+        from pruning_phases_book.browser import find_browser, open_browser
 
-    draw(options.folder)
+        with open_browser() as browser:
+            print(f"{find_browser()}, version {browser.version}")
+    else:
+        from pruning_phases_book.live.networks import FILE, remake
 
-
-def _pdf(_: argparse.Namespace) -> None:
-    from pruning_phases_book.pdf import print_book
-
-    print(f"The book is ready: {print_book()}")
-
-
-def _browser(_: argparse.Namespace) -> None:
-    with open_browser() as browser:
-        print(f"{find_browser()}, version {browser.version}")
-
-
-def _networks(options: argparse.Namespace) -> None:
-    from pruning_phases_book.live.networks import FILE, remake
-
-    print(remake(options.out or FILE))
+        print(remake(options.out or FILE))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,17 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m pruning_phases_book", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(required=True, metavar="WHAT")
-    for name, do in (("pages", _pages), ("pdf", _pdf), ("browser", _browser)):
-        commands.add_parser(name).set_defaults(do=do)
-    drawings = commands.add_parser("drawings")
-    drawings.add_argument("folder", type=expanded, help="to draw into")
-    drawings.set_defaults(do=_drawings)
-    networks = commands.add_parser("networks")
-    networks.add_argument("--out", type=expanded, help="default: data/live_networks.npz; an earlier one is renamed")
-    networks.set_defaults(do=_networks)
+    commands = parser.add_subparsers(required=True, dest="what", metavar="WHAT")
+    made = {name: commands.add_parser(name) for name in ("pages", "drawings", "pdf", "browser", "networks")}
+    made["drawings"].add_argument("folder", type=expanded, help="to draw into")
+    made["networks"].add_argument(
+        "--out", type=expanded, help="default: data/live_networks.npz; an earlier one is renamed"
+    )
     options = parser.parse_args(arguments)
-    return run(lambda: options.do(options), "pruning_phases_book")
+    return run(lambda: _do(options), "pruning_phases_book")
 
 
 if __name__ == "__main__":

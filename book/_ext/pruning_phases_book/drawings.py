@@ -1,5 +1,6 @@
 """Figures that no notebook draws (`python -m pruning_phases_book drawings book/assets`): Fig. 1, the headline figure, sketches."""
 
+from itertools import chain
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,8 @@ from pruning_phases.runs.results import results
 
 SKETCHES = ("collapse_sketch", "fan_sketch", "confidence_sketch", "protocol_sketch")
 """Functions of `plotting.sketches`, each an SVG of its name."""
+_SAVED = {".svg": {"metadata": {"Date": None}}, ".pdf": {"metadata": {"CreationDate": None}}, ".png": {"dpi": 150}}
+"""How each kind of file is saved: the same on every run."""
 
 
 def headline() -> plt.Figure:
@@ -27,43 +30,23 @@ def headline() -> plt.Figure:
     return figure
 
 
-def draw_figure_1(folder: Path) -> None:
-    """Write figure1.svg (for the page) and figure1.pdf (for the printed book), the same on every run."""
-    own_fonts_first()
-    with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
-        figure = figure_1()
-        figure.savefig(folder / "figure1.svg", metadata={"Date": None})
-        figure.savefig(folder / "figure1.pdf", metadata={"CreationDate": None})
-    plt.close(figure)
-
-
 def draw(folder: Path) -> None:
-    """Write Fig. 1, the sketches and the headline figure (as a picture, too, for pages that show no SVG).
+    """Write Fig. 1 (for the page and for the printed book), the sketches and the headline figure (also for pages that show no SVG).
 
     Raises ConfigError, before anything is drawn, where there is no such folder or a file of one of these names was not drawn by matplotlib.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder: name the one to draw into")
-    for path in (
-        folder / name
-        for name in (
-            "figure1.svg",
-            "figure1.pdf",
-            *(f"{one}.svg" for one in SKETCHES),
-            "phase_diagram.svg",
-            "phase_diagram.png",
-        )
-    ):
+    files = {figure_1: ("figure1.svg", "figure1.pdf")}
+    files |= {getattr(sketches, name): (f"{name}.svg",) for name in SKETCHES}
+    files |= {headline: ("phase_diagram.svg", "phase_diagram.png")}
+    for path in (folder / name for name in chain(*files.values())):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
-    draw_figure_1(folder)
-    for name in SKETCHES:
+    own_fonts_first()
+    for drawn, names in files.items():
         with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
-            figure = getattr(sketches, name)()
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure = drawn()
+            for name in names:
+                figure.savefig(folder / name, **_SAVED[Path(name).suffix])
         plt.close(figure)
-    figure = headline()
-    with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
-        figure.savefig(folder / "phase_diagram.svg", metadata={"Date": None})
-    figure.savefig(folder / "phase_diagram.png", dpi=150)
-    plt.close(figure)

@@ -35,12 +35,12 @@ class FigureLines(SphinxTransform):
         """Name the cells, then add a line to each figure."""
         folder, _, page = self.env.docname.rpartition("/")
         own = page if folder == _FOLDER else None
+        self.folder = Path(self.env.srcdir) / _FOLDER
         if own:
             self._name_parameters(own)
             self._check_figures(own)
+        known = [path.name.partition(".")[0] for path in self.folder.glob("*.provenance.json")]
         for figure in list(self.document.findall(nodes.figure)):
-            records = (Path(self.env.srcdir) / _FOLDER).glob("*.provenance.json")
-            known = (path.name.partition(".")[0] for path in records)
             # docutils writes classes with hyphens
             notebook = next((name for name in known if nodes.make_id(f"{_CLASS}{name}") in figure["classes"]), own)
             if notebook is None:
@@ -63,7 +63,7 @@ class FigureLines(SphinxTransform):
                 )  # fmt: skip
 
     def _run(self, notebook: str, figure: nodes.figure) -> Run | None:
-        path = Path(self.env.srcdir) / _FOLDER / f"{notebook}.provenance.json"
+        path = self.folder / f"{notebook}.provenance.json"
         self.env.note_dependency(str(path))
         if path.exists():
             return read_run(path)
@@ -95,22 +95,20 @@ class FigureLines(SphinxTransform):
     def _file(self, start: str, names: list[str]) -> str | None:
         """Address of what was written about this figure; docutils writes names without capitals."""
         there = (f"{start}-{name}{end}" for name in names for end in (".csv", ".png"))
-        return next((f"/{_FOLDER}/{one}" for one in there if (Path(self.env.srcdir) / _FOLDER / one).exists()), None)
+        return next((f"/{_FOLDER}/{one}" for one in there if (self.folder / one).exists()), None)
 
     def _line(self, run: Run, code: str | None, files: list[tuple[str, str | None]]) -> nodes.paragraph:
-        line = nodes.paragraph("", "", classes=["figure-line"])
-        for word, address in files:
-            if address:
-                line += [
-                    addnodes.download_reference("", word, reftarget=address, refdoc=self.env.docname),
-                    nodes.Text(" · "),
-                ]
-        line += _reference("sources", "provenance-data")
+        here = self.env.docname
+        parts = [addnodes.download_reference("", word, reftarget=to, refdoc=here) for word, to in files if to]
+        parts.append(_reference("sources", "provenance-data"))
         if run.notebook != DRAWINGS:
-            where = _reference("code", code) if code else _reference("code", f"/{_FOLDER}/{run.notebook}", kind="doc")
-            for part in (where, _reference("parameters", f"parameters-{run.notebook}")):
-                line += [nodes.Text(" · "), part]
-        line += [nodes.Text(" · run again: "), nodes.literal("", run.command)]
+            page = f"/{_FOLDER}/{run.notebook}"
+            parts.append(_reference("code", code) if code else _reference("code", page, kind="doc"))
+            parts.append(_reference("parameters", f"parameters-{run.notebook}"))
+        line = nodes.paragraph("", "", classes=["figure-line"])
+        for part in parts:
+            line += [part, nodes.Text(" · ")]
+        line += [nodes.Text("run again: "), nodes.literal("", run.command)]
         line += nodes.Text(f" ({duration(run.wall_seconds)})")
         return line
 

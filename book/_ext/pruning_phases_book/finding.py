@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 
 FIGURES = "fig"
 """Folder of the pages that lead to figures by their names."""
+_READ = (nodes.paragraph, nodes.term, nodes.caption)
 _CHI_SQUARED = re.compile(r"\\chi\^|χ²")
 _TERM = re.compile(r'<a class="reference internal" href="[^"]*#(term-[^"]+)"')
 _SYMBOLS = {
@@ -51,10 +52,14 @@ def _find_chi_squared(app: Sphinx, document: nodes.document) -> None:
         document += nodes.meta("", name="keywords", content="chi squared, chi-squared, chi2")
 
 
-def _write_addresses(app: Sphinx, error: Exception | None) -> None:
+def _write(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.name == "html":
+        _write_addresses(app)
+        _write_texts(app)
+
+
+def _write_addresses(app: Sphinx) -> None:
     """Pages ``fig/NAME.html`` that lead to the figure of that name, wherever it is in this version of the book."""
-    if error is not None or app.builder.name != "html":
-        return
     folder = Path(app.outdir) / FIGURES
     folder.mkdir(exist_ok=True)
     for name, (page, anchor, title) in app.env.get_domain("std").labels.items():
@@ -65,18 +70,12 @@ def _write_addresses(app: Sphinx, error: Exception | None) -> None:
             (folder / f"{name}.html").write_text(text, encoding="utf-8")
 
 
-def _write_texts(app: Sphinx, error: Exception | None) -> None:
+def _write_texts(app: Sphinx) -> None:
     """The paragraphs of every page for the page of the search, which cannot fetch them where the book is opened as files."""
-    if error is not None or app.builder.name != "html":
-        return
     texts = {}
-    for page in app.env.found_docs:
-        parts = app.env.get_doctree(page).findall(
-            lambda one: (
-                isinstance(one, (nodes.paragraph, nodes.term, nodes.caption)) and "figure-line" not in one["classes"]
-            )
-        )
-        texts[page] = " ".join(map(_in_words, parts))
+    for page in sorted(app.env.found_docs):
+        parts = app.env.get_doctree(page).findall(lambda one: isinstance(one, _READ))
+        texts[page] = " ".join(_in_words(part) for part in parts if "figure-line" not in part["classes"])
     script = f"window.pageTexts = {json.dumps(texts, ensure_ascii=False)};\n"
     (Path(app.outdir) / "_static" / "texts.js").write_text(script, encoding="utf-8")
 
@@ -92,5 +91,4 @@ def connect(app: Sphinx) -> None:
     app.connect("doctree-read", _find_chi_squared, priority=100)
     app.connect("html-page-context", _preview_terms)
     app.connect("html-page-context", _load_texts)
-    app.connect("build-finished", _write_addresses)
-    app.connect("build-finished", _write_texts)
+    app.connect("build-finished", _write)

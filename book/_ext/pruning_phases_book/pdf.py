@@ -27,8 +27,8 @@ _READY = "!window.MathJax || MathJax.startup.promise.then(() => true)"
 SCRIPT = REPOSITORY / "book" / "assets" / "pdf.js"
 
 
-def print_book(output: Path = PDF) -> Path:
-    """Build the single page and print it to `output`.
+def print_book() -> Path:
+    """Build the single page and print it to `PDF`; returns that path.
 
     Raises ConfigError if the sections are missing or Sphinx fails, NoBrowser if there is no Chromium.
     """
@@ -53,25 +53,16 @@ def print_book(output: Path = PDF) -> Path:
                 display_header_footer=True, header_template="<span></span>", footer_template=_FOOTER, outline=True, tagged=True,
             )  # fmt: skip
             pages = _pages(printed)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(printed)
-    return output
+    PDF.parent.mkdir(parents=True, exist_ok=True)
+    PDF.write_bytes(printed)
+    return PDF
 
 
 def _build() -> Path:
     """The book as one HTML page; returns its path."""
-    command = [
-        Path(sys.executable).with_name("jupyter-book"),
-        "build",
-        "--builder",
-        "singlehtml",
-        "--all",
-        "-q",
-        "-W",
-        "-n",
-    ]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "--builder", "singlehtml", "--all"]
     # a folder of its own: the single page must not mix with the many
-    command += ["--keep-going", "--path-output", str(BUILD / "single"), "book/"]
+    command += ["-q", "-W", "-n", "--keep-going", "--path-output", str(BUILD / "single"), "book/"]
     process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     if process.returncode != 0:
         raise ConfigError(f"the single page cannot be built:\n{process.stdout}{process.stderr}")

@@ -126,29 +126,30 @@ def _page(runs: list[Run], data: Path, source: str | None) -> Iterator[str]:
 
 
 def _this_build(last: Run) -> Iterator[tuple[str, str]]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield "last notebook run", f"{_time(last.started)} UTC"
     yield "code", f"pruning-phases {importlib.metadata.version('pruning-phases')}, commit `{last.commit or 'unknown'}`"
     yield "processor", f"{cpu_model()}, {os.cpu_count()} cores"
-    if memory:
-        yield "memory", f"{memory:.0f} GiB"
+    yield "memory", f"{memory:.0f} GiB"
     yield "system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 def _results(manifest: Path) -> Iterator[str]:
     record = json.loads(manifest.read_text(encoding="utf-8"))
-    makers = record["computed_by"]
-    commits = ", ".join(f"`{commit[:12]}`" for commit in dict.fromkeys(one["git_commit"] for one in makers))
+    device, torch, python, commits = (
+        dict.fromkeys(one[name] for one in record["computed_by"])
+        for name in ("device", "torch", "python", "git_commit")
+    )
     yield "The notebooks train nothing unless told to (the first one excepted): they read `data/reference.parquet`.\n"
     rows = [
         ("networks", f"{record['networks']:,}".replace(",", " ")),
         ("rows (one per network, rate and pass)", f"{record['rows']:,}".replace(",", " ")),
         ("completed", f"{_time(record['created'])} UTC"),
         ("time of one core", duration(record["wall_time_s"])),
-        ("device", "; ".join(dict.fromkeys(one["device"] for one in makers))),
-        ("torch", ", ".join(dict.fromkeys(one["torch"] for one in makers))),
-        ("Python", ", ".join(dict.fromkeys(one["python"] for one in makers))),
-        ("commits", commits),
+        ("device", "; ".join(device)),
+        ("torch", ", ".join(torch)),
+        ("Python", ", ".join(python)),
+        ("commits", ", ".join(f"`{commit[:12]}`" for commit in commits)),
         ("protocol (hash of all training fields)", f"`{record['protocol']}`"),
     ]
     yield from _table(("what", "value"), rows)
@@ -158,19 +159,16 @@ def _seeds(runs: list[Run], manifest: Path) -> Iterator[str]:
     training = json.loads(manifest.read_text(encoding="utf-8"))["sweep"]["training"]
     yield "The draws of a network are a function of the root seed, its realization and its parameters ([](common-random-numbers))."
     yield "What a notebook draws itself (bootstrap resamples, synthetic data) comes from fixed seeds too.\n"
-    named = ((run.notebook, name, value) for run in runs for name, value in run.parameters.items())
     rows = [("all networks", "`seed`", f"{training['seed']}")]
-    rows += [
-        (f"[](./{notebook}.ipynb)", f"`{name}`", f"{value}") for notebook, name, value in named if name.endswith("seed")
-    ]
+    for run in runs:
+        seeds = {name: value for name, value in run.parameters.items() if name.endswith("seed")}
+        rows += [(f"[](./{run.notebook}.ipynb)", f"`{name}`", f"{value}") for name, value in seeds.items()]
     yield from _table(("where", "parameter", "value"), rows)
 
 
 def _checksums(data: Path) -> Iterator[tuple[str, str, str]]:
-    files = [p for p in sorted(data.iterdir()) if p.suffix in (".parquet", ".json", ".npz", ".csv")] + sorted(
-        data.glob("mnist/*.gz")
-    )
-    for path in files:
+    ours = [path for path in sorted(data.iterdir()) if path.suffix in (".parquet", ".json", ".npz", ".csv")]
+    for path in (*ours, *sorted(data.glob("mnist/*.gz"))):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         yield f"`{path.relative_to(data.parent).as_posix()}`", f"{path.stat().st_size / 1000:.0f}", f"`{digest}`"
 

@@ -46,12 +46,6 @@ def weight_evolution(before: np.ndarray, after: np.ndarray) -> Evolution:
     return Evolution(float(change), float(1 - correlation), float(np.mean(np.sign(before) != np.sign(after))))
 
 
-def degrees(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Connections of each input and each output of a layer: (in,) and (out,)."""
-    joined = np.asarray(mask, bool).reshape(*np.shape(mask)[:2], -1)
-    return joined.sum((0, 2)), joined.sum((1, 2))
-
-
 class Connected(NamedTuple):
     """Shares of nodes that a path of surviving connections joins to what they serve."""
 

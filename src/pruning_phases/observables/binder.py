@@ -79,7 +79,6 @@ def _ratio(k4: np.ndarray, square: np.ndarray, k2: np.ndarray) -> np.ndarray:
 def binder(
     results: pd.DataFrame,
     ensembles: tuple[str, ...] = ENSEMBLES,
-    unbiased: bool = True,
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -94,13 +93,12 @@ def binder(
 
     The error is half the central 68 % range over bootstrap resamples of the realizations (the range, because with few
     realizations single resamples throw U far out and would dominate a standard deviation). It is NaN with fewer than
-    four realizations. Neither estimator can show a heavy tail that the sample does not contain: compare with the
+    four realizations. No estimator shows a heavy tail that the sample does not contain: compare with the
     distribution of U for a Gaussian of the same size (`gaussian_binder`).
 
     Args:
         results: tidy results.
         ensembles: which of `ENSEMBLES`.
-        unbiased: k-statistics (see `binder_of_sample`) or the sample's own moments.
         n_bootstrap: number of resamples.
         seed: of the random numbers.
 
@@ -116,7 +114,7 @@ def binder(
     for index, samples, weights in _arrays(rows, n_bootstrap, seed):
         n_realizations = samples.shape[1]
         for name in ensembles:
-            moments, n_samples = _estimate(samples, weights, name, unbiased)
+            moments, n_samples = _estimate(samples, weights, name)
             u = _ratio(*moments)
             piece = index.to_frame(index=False)
             piece["ensemble"] = name
@@ -163,7 +161,7 @@ def pooled_binder(
         places = points.groupby(list(by), observed=True).indices
         for ensemble in ENSEMBLES[:2]:
             blocks = many and ensemble == "passes"
-            k4, square, k2 = _without_blocks(samples) if blocks else _estimate(samples, weights, ensemble, True)[0]
+            k4, square, k2 = _without_blocks(samples) if blocks else _estimate(samples, weights, ensemble)[0]
             varies = np.isfinite(k4[:, 0]) & (k2[:, 0] > 0)
             for key, where in places.items():
                 where = where[varies[where]]
@@ -220,7 +218,7 @@ def _dense_blocks(wide: pd.DataFrame) -> list[tuple[tuple[int, int], pd.DataFram
 
 
 def _estimate(
-    samples: np.ndarray, weights: np.ndarray, ensemble: str, unbiased: bool
+    samples: np.ndarray, weights: np.ndarray, ensemble: str
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], int]:
     """(k_4, k_2^2, k_2) of every point and resample, each (n_points, 1 + n_bootstrap), and the samples per estimate.
 
@@ -229,18 +227,18 @@ def _estimate(
     _, n_realizations, n_passes = samples.shape
     if ensemble == "passes":
         sums = _power_sums(samples - samples.mean(axis=2, keepdims=True))
-        moments = _cumulants(sums, n_passes, unbiased)
+        moments = _cumulants(sums, n_passes)
         return tuple(moment @ weights.T / n_realizations for moment in moments), n_passes
     if ensemble == "networks":
         samples = samples.mean(axis=2, keepdims=True)
     n = n_realizations * samples.shape[2]
     sums = _power_sums(samples - samples.mean(axis=(1, 2), keepdims=True)) @ weights.T
-    return _cumulants(sums, n, unbiased), n
+    return _cumulants(sums, n), n
 
 
 @lru_cache(maxsize=64)
 def gaussian_binder(
-    n_samples: int, n_groups: int = 1, unbiased: bool = True, n_draws: int = 20_000, seed: int = 0
+    n_samples: int, n_groups: int = 1, n_draws: int = 20_000, seed: int = 0
 ) -> tuple[float, float, float]:
     """What U a true Gaussian shows in a sample of this size: the 2.5 %, 50 % and 97.5 % quantiles of the estimator.
 
@@ -248,7 +246,6 @@ def gaussian_binder(
         n_samples: samples per estimate (column `n_samples` of `binder`).
         n_groups: independent groups whose moments are averaged before the ratio: the number of networks for the
             ensemble "passes", 1 otherwise.
-        unbiased: the estimator, as in `binder`.
         n_draws: simulated estimates.
         seed: of the simulation.
 
@@ -262,7 +259,7 @@ def gaussian_binder(
     while sum(map(len, draws)) < n_draws:
         y = rng.standard_normal((min(per_chunk, n_draws), n_groups, n_samples))
         sums = _power_sums(y - y.mean(axis=2, keepdims=True))
-        draws.append(_ratio(*(moment.mean(axis=1) for moment in _cumulants(sums, n_samples, unbiased))))
+        draws.append(_ratio(*(moment.mean(axis=1) for moment in _cumulants(sums, n_samples))))
     low, median, high = np.nanquantile(np.concatenate(draws), [0.025, 0.5, 0.975])
     return float(low), float(median), float(high)
 
@@ -270,7 +267,7 @@ def gaussian_binder(
 def compare_with_gaussian(binder: pd.DataFrame) -> pd.DataFrame:
     """Add to every row whether U is what a Gaussian shows in a sample of the same size.
 
-    `binder`: table from `binder` (with the unbiased estimator).
+    `binder`: table from `binder`.
 
     Returns the table with columns gaussian_low, gaussian_median, gaussian_high (2.5 %, 50 %, 97.5 % quantiles, see `gaussian_binder`) and
     gaussian (True where U lies between the outer two; missing where U is). Of truly Gaussian points 95 % are True. Raises ValueError:

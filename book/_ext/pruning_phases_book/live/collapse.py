@@ -102,8 +102,19 @@ def collapse_payload(
         part = selected(points, found[first], data.sizes[first], window)
         of_line = {name: fit_collapse(part, ansatz, n_bootstrap=0) for name, ansatz in ansaetze.items()}
         fits[float(p_train)] = of_line
-        start = {"first": first, "window": widths.index(window)}
-        entries.append(_line(float(p_train), points, found, sizes) | {"start": start, "fits": _fits(of_line, window)})
+        entries.append(
+            {
+                "p_train": float(p_train),
+                "size": np.searchsorted(sizes, points.n_train).tolist(),
+                "p": plain(points.p, decimals=6),
+                "y": plain(points.y, digits=DIGITS),
+                "sigma": plain(points.sigma, digits=DIGITS),
+                "first": np.searchsorted(sizes, points.sizes[: len(found)]).tolist(),
+                "crossing": found,
+                "start": {"first": first, "window": widths.index(window)},
+                "fits": _fits(of_line, window),
+            }
+        )
     payload = {
         "sizes": palette.sizes(sizes),
         "half_widths": widths,
@@ -114,18 +125,6 @@ def collapse_payload(
         "colors": palette.scales(),
     }
     return payload, fits
-
-
-def _line(p_train: float, data: CollapseData, found: list[float | None], sizes: np.ndarray) -> dict[str, object]:
-    return {
-        "p_train": p_train,
-        "size": np.searchsorted(sizes, data.n_train).tolist(),
-        "p": plain(data.p, decimals=6),
-        "y": plain(data.y, digits=DIGITS),
-        "sigma": plain(data.sigma, digits=DIGITS),
-        "first": np.searchsorted(sizes, data.sizes[: len(found)]).tolist(),
-        "crossing": found,
-    }
 
 
 def _fits(fits: Mapping[str, CollapseFit], half_width: float) -> dict[str, dict[str, object]]:

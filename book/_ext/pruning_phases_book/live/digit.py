@@ -13,12 +13,13 @@ from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
 from pruning_phases_book.live import palette
 from pruning_phases_book.live.figure import LiveFigure, encoded, plain, rendered
-from pruning_phases_book.live.networks import BORDER, SIDE, LiveNetworks, load_networks
+from pruning_phases_book.live.networks import BORDER, PARTS, SIDE, LiveNetworks, load_networks
 
 ALT = (
     "How often each of the ten answers is given over many random masks, for the first test image of every digit: nearly always the right "
     "one in a lightly pruned network, scattered in a heavily pruned one, always the same in a network that never learned."
 )
+MASKS = 200
 # (index of the network, p_eval): points of the plane to begin with, in all three phases and near their border
 ANCHORS = ((1, 0.1), (2, 0.7), (0, 0.8), (1, 0.8), (2, 0.95), (3, 0.1))
 
@@ -56,9 +57,7 @@ def digit_payload(
             {
                 "n_train": int(networks.n_train[k]),
                 "p_train": float(networks.p_train[k]),
-                "weights": [encoded(layer[k]) for layer in networks.weights],
-                "scales": [encoded(layer[k]) for layer in networks.scales],
-                "biases": [encoded(layer[k]) for layer in networks.biases],
+                **{part: [encoded(layer[k]) for layer in getattr(networks, part)] for part in PARTS},
                 "loss": plain(networks.loss[k], digits=3),
                 "accuracy": plain(networks.accuracy[k], decimals=3),
                 "phase": phases[k],
@@ -76,23 +75,21 @@ def digit_payload(
 def digit_figure(
     results: pd.DataFrame,
     networks: LiveNetworks | None = None,
-    data: Images | None = None,
     per_digit: int = 4,
     depth: int = 2,
     width: int = 100,
-    masks: int = 200,
 ) -> LiveFigure:
-    """The live figure of the pruned digit, with `masks` random masks per image in the static picture.
+    """The live figure of the pruned digit, with `MASKS` random masks per image in the static picture.
 
-    The other arguments and the errors are those of `digit_payload`; networks and data: None loads the shipped ones.
+    Arguments and errors are those of `digit_payload`; networks: None loads the shipped ones.
     """
-    networks, data = networks or load_networks(), data or load_mnist()
+    networks, data = networks or load_networks(), load_mnist()
     payload = digit_payload(results, networks, data, per_digit, depth, width)
     first = [int(np.flatnonzero(data.test_labels.numpy() == digit)[0]) for digit in range(10)]
     images, parameters = scaled(data.test_pixels[first]), networks.parameters()
     figure, axes = panels(len(payload["anchors"]), columns=2, height=3.2, width=4.2)
     for ax, (k, p_eval) in zip(axes, payload["anchors"], strict=True):
-        answers = predict(parameters.network(k, 0), 0, Training(), p_eval, masks, images).numpy()
+        answers = predict(parameters.network(k, 0), 0, Training(), p_eval, MASKS, images).numpy()
         share = (answers[..., None] == np.arange(10)).mean(axis=0)
         one = payload["networks"][k]
         title = f"N = {one['n_train']:,}".replace(",", "\u2009") + f", {one['p_train']:g} → {p_eval:g}"

@@ -114,22 +114,14 @@ def encoded(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()).decode()
 
 
-def plain(values: np.ndarray, digits: int | None = None, decimals: int | None = None) -> list:
+def plain(values: np.ndarray, digits: int | None = None, decimals: int | None = None) -> list | float | int | None:
     """An array as nested lists of numbers rounded to significant digits or decimals; None where it is not finite."""
     values = np.asarray(values, dtype=float)
+    if values.ndim:
+        return [plain(one, digits, decimals) for one in values]
+    if not np.isfinite(values):
+        return None
+    number = float(values if decimals is None else np.round(values, decimals))
     if digits is not None:
-        magnitude = np.floor(np.log10(np.where((values != 0) & np.isfinite(values), np.abs(values), 1)))
-        places = (digits - 1 - magnitude).astype(int)
-        rounded = np.array([round(float(v), int(k)) for v, k in zip(values.ravel(), places.ravel(), strict=True)])
-        values = rounded.reshape(values.shape)
-    elif decimals is not None:
-        values = np.round(values, decimals)
-
-    def listed(a: np.ndarray) -> list | float | int | None:
-        if a.ndim:
-            return [listed(one) for one in a]
-        if not np.isfinite(a):
-            return None
-        return int(a) if float(a).is_integer() else float(a)
-
-    return listed(values)
+        number = float(f"{number:.{digits}g}")
+    return int(number) if number.is_integer() else number

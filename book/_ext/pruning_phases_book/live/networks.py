@@ -10,9 +10,6 @@ Shapes: K networks, H = 100 neurons in each of two hidden layers, X = 24 · 24 p
 """
 
 import dataclasses
-import hashlib
-import io
-import json
 import time
 import zipfile
 from collections.abc import Sequence
@@ -24,7 +21,7 @@ import torch
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
 from pruning_phases.datasets import Images, load_mnist
 from pruning_phases.engine import Parameters, evaluate, train
-from pruning_phases.outputs import StoreError, check_place, set_older_aside, write_durably
+from pruning_phases.outputs import StoreError, check_place, write_arrays
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import provenance
 
@@ -34,6 +31,7 @@ SIDE = 28 - 2 * BORDER
 DEPTH, WIDTH = 2, 100
 # Little and much data without dropout (eumentia and dementia), much data with dropout, and a network that never learns.
 CHOSEN = ((1_000, 0.0), (32_000, 0.0), (32_000, 0.3), (32_000, 0.99))
+PARTS = ("weights", "scales", "biases")  # of the layers of a network
 P_EVAL = tuple(k / 40 for k in range(40))
 
 
@@ -44,9 +42,7 @@ class LiveNetworks:
     n_train: np.ndarray  # (K,)
     p_train: np.ndarray  # (K,)
     weights: tuple[np.ndarray, np.ndarray, np.ndarray]  # int8: (K, H, X), (K, H, H), (K, C, H)
-    scales: tuple[
-        np.ndarray, np.ndarray, np.ndarray
-    ]  # float32, one for each row of the weights: (K, H), (K, H), (K, C)
+    scales: tuple[np.ndarray, np.ndarray, np.ndarray]  # float32, for each row of the weights: (K, H), (K, H), (K, C)
     biases: tuple[np.ndarray, np.ndarray, np.ndarray]  # float32, as the scales
     p_eval: np.ndarray  # evaluation dropout rates of the tables below, (E,)
     loss: np.ndarray  # in nats, averaged over passes, (K, E)
@@ -121,59 +117,40 @@ def train_networks(
 
 
 def save_networks(networks: LiveNetworks, path: Path = FILE, **made: object) -> None:
-    """Write a compressed .npz; `made` is kept with it as text. An earlier file is renamed to the name with its checksum.
-
-    Raises as `check_output`.
-    """
-    check_output(path)
-    arrays = {"made": np.array(json.dumps(made, default=str))}
-    for field in dataclasses.fields(networks):
-        value = getattr(networks, field.name)
-        if isinstance(value, tuple):
-            arrays |= {f"{field.name}{k}": one for k, one in enumerate(value)}
-        else:
-            arrays[field.name] = value
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    if path.exists():
-        set_older_aside([path], hashlib.sha256(path.read_bytes()).hexdigest())
-    write_durably(path, content.getvalue())
+    """Write a compressed .npz as `write_arrays` does."""
+    arrays = {}
+    for name, value in vars(networks).items():
+        arrays |= {f"{name}{k}": one for k, one in enumerate(value)} if isinstance(value, tuple) else {name: value}
+    write_arrays(path, arrays, made)
 
 
-def check_output(path: Path) -> None:
-    """Check, before any work is done, that `save_networks` may write there.
+def remake(path: Path = FILE) -> str:
+    """Train, test and store the networks; what was done in one line.
 
-    Raises ConfigError for another ending than .npz or a place that cannot be written, StoreError for a file that is not such networks.
+    Raises, before any work is done, ConfigError for another ending than .npz or a place that cannot be written, StoreError for a file that
+    is not such networks.
     """
     check_place(path, ".npz")
     if path.exists():
         try:
             load_networks(path)
-        except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
             said = f"{path} exists and is not a file of ours: move it away, or give another output"
             raise StoreError(said) from error
-
-
-def remake(path: Path = FILE) -> str:
-    """Train, test and store the networks; what was done in one line. Raises as `check_output`."""
-    check_output(path)
     start, training = time.perf_counter(), Training()
     networks = train_networks(training=training)
     seconds = round(time.perf_counter() - start)
-    made = {"protocol": training.protocol, "seconds": seconds} | provenance(torch.device("cpu"))
-    save_networks(networks, path, **made)
+    save_networks(networks, path, protocol=training.protocol, seconds=seconds, **provenance(torch.device("cpu")))
     return f"{path}: {len(networks.n_train)} networks, {path.stat().st_size / 1e3:.0f} kB, {seconds} s"
 
 
 def load_networks(path: Path = FILE) -> LiveNetworks:
     """Read what `save_networks` wrote. Raises ValueError where the file lacks an array."""
     with np.load(path, allow_pickle=False) as stored:
-        lacking = {"n_train", "weights0", "weights2", "scales2", "biases2", "accuracy_before"} - set(stored.files)
-        if lacking:
+        try:
+            layers = {name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in PARTS}
+            others = {name: stored[name] for name in LiveNetworks.__dataclass_fields__ if name not in PARTS}
+        except KeyError as error:
             how = "make it again with python -m pruning_phases_book networks"
-            raise ValueError(f"{path} lacks {', '.join(sorted(lacking))}; {how}")
-        fields = {
-            name: tuple(stored[f"{name}{k}"] for k in range(DEPTH + 1)) for name in ("weights", "scales", "biases")
-        }
-        names = ("n_train", "p_train", "p_eval", "loss", "accuracy", "accuracy_before")
-        return LiveNetworks(**fields, **{name: stored[name] for name in names})
+            raise ValueError(f"{path} lacks an array: {error.args[0]}; {how}") from error
+    return LiveNetworks(**layers, **others)

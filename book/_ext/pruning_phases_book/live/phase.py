@@ -16,28 +16,12 @@ ALT = (
 )
 
 
-def _plane(results: pd.DataFrame, depth: int, width: int, n_min: int | None, z: float) -> observables.Plane:
-    results = observables.result_rows(results)
-    rows = results[(results["depth"] == depth) & (results["width"] == width)]
-    if rows.empty:
-        raise ValueError(f"no networks with depth = {depth} and width = {width} in the results")
-    return observables.plane(rows, n_min, z, common=False)  # the page shows what there is
-
-
-def phase_payload(
-    results: pd.DataFrame, depth: int = 2, width: int = 100, n_min: int | None = None, z: float = 2.0
-) -> dict[str, object]:
+def phase_payload(plane: observables.Plane, n_min: int | None = None, z: float = 2.0) -> dict[str, object]:
     """Rounded averages over the plane of one architecture.
 
     Arrays are indexed [p_train][p_eval] and, for loss and its standard error, [n_train]; numbers that do not exist are None.
-
-    `n_min` is the smallest N in the fit of alpha; alpha counts as different from 0 beyond `z` standard errors. Raises ValueError where the
-    results hold no such architecture, and as `observables` does.
+    `n_min` and `z` are those of the plane.
     """
-    return _payload(_plane(results, depth, width, n_min, z), depth, width, n_min, z)
-
-
-def _payload(plane: observables.Plane, depth: int, width: int, n_min: int | None, z: float) -> dict[str, object]:
     rows, loss, accuracy, points, border = plane
     p_train, p_eval, n_train = (np.sort(loss[name].unique()) for name in ("p_train", "p_eval", "n_train"))
 
@@ -49,8 +33,7 @@ def _payload(plane: observables.Plane, depth: int, width: int, n_min: int | None
 
     codes = over_plane(points.assign(phase=points["phase"].cat.codes), "phase")
     return {
-        "depth": depth,
-        "width": width,
+        **{name: int(rows[name].iloc[0]) for name in ("depth", "width")},
         "networks": len(rows.drop_duplicates(["n_train", "p_train", "realization"])),
         "p_train": plain(p_train, decimals=6),
         "p_eval": plain(p_eval, decimals=6),
@@ -83,9 +66,17 @@ def _limit(sizes: pd.Series) -> float:
 def phase_figure(
     results: pd.DataFrame, depth: int = 2, width: int = 100, n_min: int | None = None, z: float = 2.0
 ) -> LiveFigure:
-    """The live phase diagram of one architecture; arguments and errors as `phase_payload`."""
-    plane = _plane(results, depth, width, n_min, z)
+    """The live phase diagram of one architecture.
+
+    `n_min` is the smallest N in the fit of alpha; alpha counts as different from 0 beyond `z` standard errors. Raises ValueError where the
+    results hold no such architecture, and as `observables` does.
+    """
+    results = observables.result_rows(results)
+    rows = results[(results["depth"] == depth) & (results["width"] == width)]
+    if rows.empty:
+        raise ValueError(f"no networks with depth = {depth} and width = {width} in the results")
+    plane = observables.plane(rows, n_min, z, common=False)  # the page shows what there is
     figure, (ax_phase, ax_exponent) = panels(2)
     boundary_line(plane.border, phase_map(plane.points, ax_phase))
     boundary_line(plane.border, exponent_map(plane.points, ax_exponent))
-    return LiveFigure("phase", _payload(plane, depth, width, n_min, z), rendered(figure), ALT)
+    return LiveFigure("phase", phase_payload(plane, n_min, z), rendered(figure), ALT)

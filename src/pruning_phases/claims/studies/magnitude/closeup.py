@@ -7,8 +7,6 @@ T gradient steps, H × X first-layer weights.
 """
 
 import dataclasses
-import io
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +24,7 @@ from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, architecture_of
 from pruning_phases.errors import StoreError
 from pruning_phases.experiments import Group, Step, magnitude
-from pruning_phases.outputs import write_durably
+from pruning_phases.outputs import write_arrays
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs.provenance import provenance
 
@@ -146,14 +144,12 @@ def _trained(begun: Parameters, masks: Sequence[torch.Tensor], group: Group, epo
 
 
 def save(closeup: Closeup, path: Path = FILE, **made: object) -> None:
-    """Write a compressed .npz; `made` is kept with it as text."""
+    """Write a compressed .npz as `write_arrays` does."""
     tables = {name: value for name, value in closeup._asdict().items() if isinstance(value, pd.DataFrame)}
     columns = {f"{name}/{column}": table[column].to_numpy() for name, table in tables.items() for column in table}
     columns |= {name: values.astype(np.float32) for name, values in columns.items() if values.dtype == np.float64}
     columns["losses/kind"] = columns["losses/kind"].astype(str)
-    content = io.BytesIO()
-    np.savez_compressed(content, removed=closeup.removed, made=np.array(json.dumps(made, default=str)), **columns)
-    write_durably(path, content.getvalue())
+    write_arrays(path, {"removed": closeup.removed} | columns, made)
 
 
 def load_closeup(path: Path = FILE) -> Closeup:
@@ -174,13 +170,9 @@ def remake(path: Path = FILE) -> None:
     """Compute and write it."""
     training, start = Piece("base", "", NETWORK.width, 1, LONG).sweep.training, time.process_time()
     closeup = compute(training, load(training.dataset))
-    made = {
-        "protocol": training.protocol,
-        "seconds": round(time.process_time() - start),
-        **provenance(torch.device("cpu")),
-    }
-    save(closeup, path, **made)
-    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB, {made['seconds']} s of one core")
+    seconds = round(time.process_time() - start)
+    save(closeup, path, protocol=training.protocol, seconds=seconds, **provenance(torch.device("cpu")))
+    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB, {seconds} s of one core")
 
 
 if __name__ == "__main__":
