@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torchvision
 
 from pruning_phases.config import ConfigError, Training
 from pruning_phases.datasets import DATASETS, FILES, DataError, DataSet, Images, files, load, load_mnist, prepare
@@ -35,7 +34,7 @@ def repository(tmp_path, monkeypatch) -> Path:
     copy = tmp_path / "repository"
     shutil.copytree(SHIPPED, copy / "data" / "mnist")
     monkeypatch.setattr(files, "REPOSITORY", copy)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [(tmp_path / "no-mirror").as_uri() + "/"])
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [(tmp_path / "no-mirror").as_uri() + "/"])
     monkeypatch.delenv(files.ENVIRONMENT_VARIABLE, raising=False)
     return copy
 
@@ -48,9 +47,9 @@ def mirror(tmp_path, repository, monkeypatch) -> Iterator[Path]:
     """
     folder = tmp_path / "mirror"
     (repository / "data" / "mnist").rename(folder)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5s(folder))
+    monkeypatch.setattr("torchvision.datasets.MNIST.resources", md5s(folder))
     with served(folder) as address:
-        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+        monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [address])
         yield folder
 
 
@@ -223,7 +222,7 @@ def test_downloads_what_is_not_shipped(tmp_path, mirror):
 
 def test_download_of_something_else_is_refused(tmp_path, mirror, monkeypatch):
     damage_content(mirror / f"{LABELS}.gz")
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5s(mirror))
+    monkeypatch.setattr("torchvision.datasets.MNIST.resources", md5s(mirror))
     with pytest.raises(DataError, match=f"another {LABELS}"):
         prepare(tmp_path / "root")
     assert not (tmp_path / "root" / "MNIST" / "raw" / LABELS).exists()
@@ -307,6 +306,8 @@ def test_a_damaged_file_of_another_data_set_is_never_used(small):
 
 
 def test_another_data_set_is_downloaded_by_torchvision_s_class(small, tmp_path, monkeypatch):
+    import torchvision  # only where it is needed: it takes seconds
+
     name, root, arrays = small
     source = getattr(torchvision.datasets, DATASETS[name].torchvision)
     folder = root / DATASETS[name].folder
@@ -321,6 +322,8 @@ def test_another_data_set_is_downloaded_by_torchvision_s_class(small, tmp_path, 
 
 
 def test_kmnist_has_the_checksums_of_torchvision():
+    import torchvision
+
     known = dict(torchvision.datasets.KMNIST.resources)
     assert dict(zip([f"{file}.gz" for file in FILES], DATASETS["kmnist"].digests, strict=True)) == known
 

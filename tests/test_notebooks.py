@@ -13,6 +13,8 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.cli import papermill as papermill_command
+from papermill.exceptions import PapermillExecutionError
 
 from pruning_phases import notebooks
 from pruning_phases.cli import main
@@ -392,14 +394,15 @@ print(notebooks.run_notebook({name!r}, output="out.ipynb"))
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=folder)
 
 
-def test_figures_are_the_same_whatever_the_environment(scratch):
+def test_figures_are_the_same_whatever_the_environment(scratch, monkeypatch):
     scratch_notebook(notebooks.NOTEBOOKS, "03_figure", imports="import sys", check=FIGURE, body="print(sys.executable)")
     plain, hostile = scratch / "plain", scratch / "hostile"
     plain.mkdir()
     hostile.mkdir()
     hostile_folder(hostile)
-    done = run_in_process(scratch, "03_figure", plain)
-    assert done.returncode == 0, done.stderr
+    for name in HOSTILE:
+        monkeypatch.delenv(name, raising=False)
+    run_notebook("03_figure", output=plain / "out.ipynb")
     environment = {name: value.format(folder=hostile) for name, value in HOSTILE.items()}
     del environment["PYTHONINSPECT"], environment["PYTHONOPTIMIZE"]  # they would change the test's own process
     done = run_in_process(scratch, "03_figure", hostile, **environment)
@@ -435,29 +438,27 @@ def test_main_makes_the_sections_of_the_book_or_renews_outputs(scratch, capsys):
     assert (notebooks.NOTEBOOKS / "02_fails.ipynb").read_bytes() == before
 
 
-def papermill(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
+def papermill(*arguments: object) -> None:
+    """papermill's own command line, in this process, which has it loaded; its kernels are processes as ever."""
+    papermill_command.main(["--no-progress-bar", *map(str, arguments)], standalone_mode=False)
 
 
 def test_papermill_itself_with_right_and_wrong_parameters(scratch):
     imports = "from pruning_phases.notebooks import check_parameters"
     notebook = scratch_notebook(notebooks.NOTEBOOKS, "03_checks", imports=imports, check="check_parameters()")
     output = scratch / "out.ipynb"
-    assert papermill(notebook, output, "-y", "n_train: [500]").returncode == 0
+    papermill(notebook, output, "-y", "n_train: [500]")
     assert text_outputs(output) == ["([500], 0.5)"]
-    wrong = papermill(notebook, output, "-p", "n_trian", "500")
-    assert wrong.returncode != 0
-    assert "did you mean n_train" in wrong.stderr
-    wrong = papermill(notebook, output, "-p", "n_train", "[500]")  # -p passes lists as text
-    assert wrong.returncode != 0
-    assert "wrong type" in wrong.stderr
+    with pytest.raises(PapermillExecutionError, match="did you mean n_train"):
+        papermill(notebook, output, "-p", "n_trian", "500")
+    with pytest.raises(PapermillExecutionError, match="wrong type"):
+        papermill(notebook, output, "-p", "n_train", "[500]")  # -p passes lists as text
 
 
 def test_figures_are_shown_by_papermill_itself_whatever_the_backend(scratch, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     notebook = scratch_notebook(notebooks.NOTEBOOKS, "03_figure", check=FIGURE)
-    assert papermill(notebook, scratch / "out.ipynb", "-k", "python3").returncode == 0
+    papermill(notebook, scratch / "out.ipynb", "-k", "python3")
     assert "image/svg+xml" in nbformat.read(scratch / "out.ipynb", 4).cells[3].outputs[0].data
 
 
@@ -576,6 +577,5 @@ def test_contract_outputs_are_stored_and_clean(name, cells):
 
 def test_unknown_parameter_stops_papermill_itself(tmp_path):
     # One notebook for all: the contract above sees to it that each calls check_parameters.
-    process = papermill(NOTEBOOKS / "01_phase_diagram.ipynb", tmp_path / "out.ipynb", "-p", "no_such_parameter", "1")
-    assert process.returncode != 0
-    assert "unknown notebook parameter 'no_such_parameter'" in process.stderr
+    with pytest.raises(PapermillExecutionError, match="unknown notebook parameter 'no_such_parameter'"):
+        papermill(NOTEBOOKS / "01_phase_diagram.ipynb", tmp_path / "out.ipynb", "-p", "no_such_parameter", "1")

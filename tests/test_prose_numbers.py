@@ -1,5 +1,6 @@
 """Numbers in prose are glued from notebooks, not typed; a typed one must be of a kind that no result can change."""
 
+import functools
 import json
 import math
 import re
@@ -122,25 +123,29 @@ def typed_numbers(text: str, name: str = "") -> Iterator[str]:
             yield context[max(0, context.index("«") - 50) : context.index("»") + 50]
 
 
-def texts() -> Iterator[tuple[str, str, str]]:
-    """(file, place in it, text): pages, and markdown cells, captions and alternative texts of notebooks."""
-    for page in PAGES:
-        yield page.name, "", page.read_text(encoding="utf-8")
-    for path in NOTEBOOKS:
-        for position, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
-            if cell["cell_type"] == "markdown":
-                yield path.name, f"cell {position}", "".join(cell["source"])
-            figure = cell["metadata"].get("mystnb", {})
-            for text in (figure.get("figure", {}).get("caption"), figure.get("image", {}).get("alt")):
-                if text:
-                    yield path.name, f"figure of cell {position}", text
+@functools.cache
+def cells_of(path: Path) -> list[dict]:
+    """The cells of a notebook, read once: with their outputs they have megabytes."""
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-@pytest.mark.parametrize("name", [path.name for path in (*PAGES, *NOTEBOOKS)])
-def test_no_number_is_typed(name):
-    typed = [
-        f"{place}: …{found}…" for file, place, text in texts() if file == name for found in typed_numbers(text, name)
-    ]
+def texts(path: Path) -> Iterator[tuple[str, str]]:
+    """(place, text) in a page, or in the markdown cells, captions and alternative texts of a notebook."""
+    if path.suffix == ".md":
+        yield "", path.read_text(encoding="utf-8")
+        return
+    for position, cell in enumerate(cells_of(path)):
+        if cell["cell_type"] == "markdown":
+            yield f"cell {position}", "".join(cell["source"])
+        figure = cell["metadata"].get("mystnb", {})
+        for text in (figure.get("figure", {}).get("caption"), figure.get("image", {}).get("alt")):
+            if text:
+                yield f"figure of cell {position}", text
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
+def test_no_number_is_typed(path):
+    typed = [f"{place}: …{found}…" for place, text in texts(path) for found in typed_numbers(text, path.name)]
     assert not typed, "glue it from a notebook; the kinds that may be typed are listed above"
 
 
@@ -153,10 +158,11 @@ def test_worked_examples_are_right(page, value):
     assert round(EXAMPLES[page][value](text), decimals) == float(number(value))
 
 
+@functools.cache
 def stored_records(path: Path) -> dict[str, str]:
     """What a notebook's stored outputs glue, by name, as text."""
     found = {}
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for cell in cells_of(path):
         for output in cell.get("outputs", []):
             if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
                 data = {kind.rpartition("record/")[2]: value for kind, value in output["data"].items()}
@@ -164,13 +170,13 @@ def stored_records(path: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", [path.name for path in (*PAGES, *NOTEBOOKS)])
-def test_every_glued_number_is_stored_and_fits_its_format(name):
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
+def test_every_glued_number_is_stored_and_fits_its_format(path):
     """A key that no notebook glues, or that is no finite number, would stand in the text as such."""
     wrong = []
-    for file, place, text in texts():
-        for source, key, form in GLUED.findall(text) if file == name else ():
-            records = stored_records(ROOT / "notebooks" / f"{source}.ipynb" if source else ROOT / "notebooks" / file)
+    for place, text in texts(path):
+        for source, key, form in GLUED.findall(text):
+            records = stored_records(ROOT / "notebooks" / (f"{source}.ipynb" if source else path.name))
             value = records.get(key, "").strip("'")
             if key not in records or not value:
                 wrong.append(f"{place}: {key} is not glued")
@@ -190,7 +196,7 @@ ONE_NUMBER = re.compile(
 
 def answer(path: Path) -> str:
     """The answer of a notebook as it is read, from its first words to the end of the paragraph; "" without one."""
-    first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    first = "".join(cells_of(path)[0]["source"])
     records = stored_records(path)
 
     def pasted(match: re.Match[str]) -> str:
