@@ -2,7 +2,7 @@
 
 Every network of the study (`studies.precision`) has a twin in the shipped results: the same realization in float32. Two trainings that
 differ only in rounding drift apart like any two chaotic trajectories, so that differences of twins are compared with those that float32
-has by itself: networks trained again by a processor that sums up in another order. The rules were written down before any of these
+has by itself: networks trained again by instructions that sum up in another order. The rules were written down before any of these
 networks was looked at.
 """
 

@@ -1,4 +1,8 @@
-"""The networks of the study: products in bfloat16, and float32 as another processor sums it up."""
+"""The networks of the study: products in bfloat16, and float32 as another processor sums it up.
+
+The order of summation is the processor's. On one with AVX-512, which the shipped results come from, the piece in float32, the first, wants
+ONEDNN_MAX_CPU_ISA=AVX2 in the environment: stop `make precision` when it is done, start it again without. So was the shipped table made.
+"""
 
 from pruning_phases.claims.studies.endless.pieces import Piece, mean_rows
 from pruning_phases.claims.studies.pieces import Pieces
