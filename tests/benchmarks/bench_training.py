@@ -36,6 +36,7 @@ from pruning_phases.engine import State, architecture_of, evaluate, train
 from pruning_phases.engine.kernels import bf16_instructions, product
 from pruning_phases.engine.loop import Batch
 from pruning_phases.engine.samples import Samples
+from pruning_phases.engine.threads import in_threads, n_parts
 
 N_TRAIN, N_NETWORKS = 6_400, 20
 CURVES = {
@@ -92,9 +93,14 @@ def engine(
         for p in rates
     ]
     training = Training(precision=precision, dataset="mnist" if n_train <= N_MNIST else "mnist-deformed")
-    trainer = batch_of(names, training, data, device)
-    epochs = iter(range(10**6))
-    return (lambda: trainer.train_epoch(next(epochs))), len(names) * n_train
+    n = n_parts(len(names), device)  # as `train` deals them among threads
+    trainers, epochs = [batch_of(names[k::n], training, data, device) for k in range(n)], iter(range(10**6))
+
+    def run() -> None:
+        epoch = next(epochs)
+        in_threads(lambda k, ended: trainers[k].train_epoch(epoch), n)
+
+    return run, len(names) * n_train
 
 
 def batch_of(networks: list[Network], training: Training, data: Images, device: torch.device) -> Batch:

@@ -8,6 +8,7 @@ import torch
 from pruning_phases.config import Training
 from pruning_phases.engine import kernels
 from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine.sparse import is_column_major
 
 
 class Adam:
@@ -55,7 +56,7 @@ class Adam:
         self._groups = []
         for rate, l2 in sorted({pair for pair in zip(rates.flat, self.l2.flat, strict=True) if pair[0] > 0}):
             slots = np.flatnonzero((rates == rate) & (self.l2 == l2)).tolist()
-            views = [[tensor.flatten(0, 1)[slot] for tensor in family for slot in slots] for family in families]
+            views = [[_in_memory(tensor)[slot] for tensor in family for slot in slots] for family in families]
             options = {"lr": float(rate), "weight_decay": float(l2)}
             self._groups.append((options, slots, views, [counts[slot] for slot in slots] * len(self.gradients)))
 
@@ -65,7 +66,7 @@ class Adam:
         if not self.fused:
             self._step_elementwise()
             return
-        first_layer = self.gradients[0].flatten(0, 1).unbind(0)
+        first_layer = _in_memory(self.gradients[0])
         for options, slots, (values, gradients, mean, square), counts in self._groups:
             gradients = [first_layer[slot] for slot in slots] + gradients[len(slots) :]
             beta1, beta2 = self.betas
@@ -85,3 +86,8 @@ class Adam:
             square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             size = (self.rates / correction1).view(shape).to(value)
             value.sub_(mean / ((square.sqrt() / correction2.view(shape)).add_(self.epsilon)) * size)
+
+
+def _in_memory(tensor: torch.Tensor) -> torch.Tensor:
+    """A family of tensors [R, P, …] as [R·P, …], its axes in the order they have in memory."""
+    return (tensor.mT if is_column_major(tensor) else tensor).flatten(0, 1)

@@ -39,6 +39,8 @@ class Architecture(Protocol):
     """The last axis of the first weights is the input, so that inputs can be left out."""
     capturable: bool
     """A gradient step can be captured in a CUDA graph."""
+    threads: bool
+    """Networks may be trained in several threads at once."""
 
     def initial(self, training: Training, realizations: Sequence[int], device: torch.device) -> Parameters:
         """Initial parameters [R, 1, …]."""

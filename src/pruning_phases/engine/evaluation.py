@@ -10,6 +10,8 @@ Floor for width 100, depth 2, per network, p_eval, pass and image: 2·(10 000 + 
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +23,7 @@ from pruning_phases.datasets import Images, scaled
 from pruning_phases.engine.architectures import Architecture, architecture_of
 from pruning_phases.engine.kernels import CHUNK_BYTES
 from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine.threads import in_threads, n_parts
 
 
 def evaluate(
@@ -42,24 +45,34 @@ def evaluate(
     per_image = n_p * max(architecture.hidden, default=1) * torch.finfo(dtype).bits // 8
     chunk = max(1, min(n_test, CHUNK_BYTES[device.type] // per_image))
     images, labels = scaled(data.test_pixels.to(device), dtype, training.standard), data.test_labels.to(device)
-    loss = torch.zeros(len(networks), n_p, n_passes, dtype=torch.float64, device=device)
-    correct = torch.zeros(len(networks), n_p, n_passes, dtype=torch.int64, device=device)
     rates = torch.tensor(evaluation.p_eval, dtype=dtype, device=device)
-    for r in sorted({network.realization for network in networks}):
-        members = [m for m, network in enumerate(networks) if network.realization == r]
-        keys = [_keys(training, r, k, architecture, device) for k in range(n_passes)]
-        for start in range(0, n_test, chunk):
+    starts = range(0, n_test, chunk)
+    n = n_parts(len(starts), device) if architecture.threads else 1
+    realizations = sorted({network.realization for network in networks})
+
+    def part(part: int, ended: threading.Event) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sums over every n-th chunk."""
+        loss = torch.zeros(len(networks), n_p, n_passes, dtype=torch.float64, device=device)
+        correct = torch.zeros(len(networks), n_p, n_passes, dtype=torch.int64, device=device)
+        for r, start in itertools.product(realizations, starts[part::n]):
+            if ended.is_set():
+                break
+            members = [m for m, network in enumerate(networks) if network.realization == r]
             x, y = images[start : start + chunk], labels[start : start + chunk]
             noise = architecture.noise(rates, parameters, start, len(x), n_test)
             firsts = [noise.first(parameters.network(m, 0), x) for m in members]
             for k in range(n_passes):
-                noise.draw(keys[k])
+                noise.draw(keys[r][k])
                 for m, first in zip(members, firsts, strict=True):
                     logits = noise.logits(parameters.network(m, 0), first)
-                    at_label = logits.gather(0, y.expand(1, n_p, -1))[0]
-                    loss[m, :, k] += (torch.logsumexp(logits, 0) - at_label).sum(-1)
-                    correct[m, :, k] += (at_label == logits.amax(0)).sum(-1)
-    return (loss / n_test).cpu().numpy(), correct.cpu().numpy()
+                    at_label, top = logits.gather(0, y.expand(1, n_p, -1))[0], logits.amax(0)
+                    loss[m, :, k] += (logits.sub(top).exp_().sum(0).log_() + top - at_label).sum(-1)
+                    correct[m, :, k] += (at_label == top).sum(-1)
+        return loss, correct
+
+    keys = {r: [_keys(training, r, k, architecture, device) for k in range(n_passes)] for r in realizations}
+    losses, corrects = zip(*in_threads(part, n), strict=True)
+    return (sum(losses) / n_test).cpu().numpy(), sum(corrects).cpu().numpy()
 
 
 def predict(

@@ -26,6 +26,8 @@ class AllInputs:
 
     offset: torch.Tensor | None = None
     """[R, 1, H, V]: W⁽⁰⁾x of the inputs left out, for the validation images."""
+    common = True
+    """Whether all realizations see the same columns."""
 
     def pixels(self, pixels: torch.Tensor) -> torch.Tensor:
         """The columns of the table of images from which mini-batches are taken."""
@@ -81,6 +83,8 @@ class LivingParts(AllInputs):
 
     Every network has nodes of its own, filled up with dead ones to the largest number K of the batch.
     """
+
+    common = False
 
     def __init__(self, begun: Parameters, masks: Sequence[torch.Tensor], firsts: torch.Tensor) -> None:
         self.begun = begun

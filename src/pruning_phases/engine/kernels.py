@@ -162,13 +162,18 @@ def is_gpu(device: str | torch.device) -> bool:
     return str(device).startswith("cuda")
 
 
+def compiled(device: str | torch.device) -> bool:
+    """Whether loops compiled for a processor (`engine.compiled`) do what they can, and parts are dealt among cores; else torch alone."""
+    return not is_gpu(device)
+
+
 def vmap_pays(device: torch.device) -> bool:
     """Whether modules run together. On a CPU the batched convolutions and poolings of vmap take twice as long as single ones."""
     return is_gpu(device)
 
 
-CHUNK_BYTES = {"cpu": 2**20, "cuda": 2**30}
-"""Of one activation buffer of the evaluation: within a core's second-level cache; within free GPU memory."""
+CHUNK_BYTES = {"cpu": 2**21, "cuda": 2**30}
+"""Of one activation buffer of the evaluation: within a core's caches, and long enough for what each call costs; within free GPU memory."""
 
 
 def columns(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,8 @@ realizations of one batch have different numbers of running ones.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
@@ -32,7 +33,9 @@ from pruning_phases.engine.inputs import AllInputs, inputs
 from pruning_phases.engine.masks import NoMask
 from pruning_phases.engine.parameters import Parameters
 from pruning_phases.engine.samples import Samples, packed
+from pruning_phases.engine.sparse import Lit, SparseImages, column_major, pays
 from pruning_phases.engine.stopping import Progress
+from pruning_phases.engine.threads import in_threads, n_parts
 
 VALIDATION_CHUNK = 500  # images at a time: activations of 20 networks then fit in the second-level caches and L3
 
@@ -48,6 +51,12 @@ class State:
     """Gradient steps behind the moments, for each network."""
     epoch: int = 0
     """Epochs trained before: the mini-batches and masks that follow are those of the epochs after it."""
+
+    def part(self, rows: slice) -> State:
+        """Of some of the networks."""
+        moments = None if self.moments is None else tuple(moment.rows(rows) for moment in self.moments)
+        steps = None if self.steps is None else self.steps[rows]
+        return State(self.parameters.rows(rows), moments, steps, self.epoch)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,8 +120,52 @@ def train(
     architecture = architecture or architecture_of(training, *networks[0][:2])
     samples = Samples(networks, training, data, torch.device(device))
     begun = _begin(samples, training, architecture, start, masks)
-    with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
-        return Batch(samples, training, architecture, begun, masks, strengths).run(frozenset(record))
+    n = n_parts(len(networks), device) if architecture.threads else 1
+
+    def part(k: int, ended: threading.Event) -> TrainedBatch:
+        rows = slice(k, None, n)
+        own = samples if n == 1 else Samples(networks[rows], training, data, samples.device)
+        fixed = None if masks is None else [mask[rows] for mask in masks]
+        with kernels.denormals_as_zero(), kernels.tf32(training.precision == "tf32"):
+            batch = Batch(own, training, architecture, begun.part(rows), fixed, strengths[rows])
+            return batch.run(frozenset(record), ended)
+
+    return _joined(in_threads(part, n))
+
+
+def _joined(parts: list[TrainedBatch]) -> TrainedBatch:
+    """Networks k, k + n, k + 2n, … are those of part k of n."""
+    if len(parts) == 1:
+        return parts[0]
+    places = np.argsort(
+        np.concatenate([np.arange(len(part.networks)) * len(parts) + k for k, part in enumerate(parts)])
+    )
+
+    def line(of: Callable[[TrainedBatch], Sequence]) -> tuple:
+        """What there is one of for each network."""
+        values = [value for part in parts for value in of(part)]
+        return tuple(values[place] for place in places)
+
+    def stack(of: Callable[[TrainedBatch], Parameters]) -> Parameters:
+        tensors = zip(*(of(part).tensors for part in parts), strict=True)
+        joined = [torch.cat(several)[torch.as_tensor(places)] for several in tensors]
+        n_weights = len(of(parts[0]).weights)
+        return Parameters(tuple(joined[:n_weights]), tuple(joined[n_weights:]))
+
+    moments = tuple(stack(lambda part, k=k: part.last.moments[k]) for k in range(2))
+    epoch = max(part.last.epoch for part in parts)
+    return TrainedBatch(
+        networks=line(lambda part: part.networks),
+        parameters=stack(lambda part: part.parameters),
+        epochs=line(lambda part: part.epochs),
+        best_epochs=line(lambda part: part.best_epochs),
+        stop_reasons=line(lambda part: part.stop_reasons),
+        validation_losses=line(lambda part: part.validation_losses),
+        train_losses=line(lambda part: part.train_losses),
+        learning_rates=line(lambda part: part.learning_rates),
+        last=State(stack(lambda part: part.last.parameters), moments, line(lambda part: part.last.steps), epoch),
+        recorded={step: stack(lambda part, step=step: part.recorded[step]) for step in parts[0].recorded},
+    )
 
 
 def _begin(
@@ -154,13 +207,12 @@ class _Step:
 
     def __init__(self, batch: Batch, n_samples: int) -> None:
         samples = batch.samples
-        self.adam, self.pixels, self.onehot, self.labels = batch.adam, batch.pixels, samples.onehot, samples.labels
+        self.adam, self.onehot, self.labels = batch.adam, samples.onehot, samples.labels
         self.inputs, self.fixed, self.loss = batch.inputs, batch.fixed, batch.loss
-        self.standard = batch.training.standard
+        self.given = batch.given
         architecture, parameters, n_realizations = batch.architecture, batch.adam.parameters, len(samples.realizations)
         self.masks = architecture.masks(samples.p_train, parameters, n_samples)
         self.gradient = architecture.gradient(parameters, batch.adam.gradients, self.masks, n_samples)
-        self.x = self.onehot.new_empty(n_realizations, n_samples, batch.x_validation.shape[2])
         index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=samples.device)
         keys = torch.zeros(n_realizations, architecture.n_masks, 2, dtype=torch.int32, device=samples.device)
         self.run = (
@@ -173,10 +225,8 @@ class _Step:
         return [adam.count, self.loss, *adam.parameters.tensors, *adam.mean.tensors, *adam.square.tensors]
 
     def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
-        images = self.pixels.index_select(0, index.flatten()).view(*index.shape, -1)
-        self.x.copy_(scaled(self.inputs.picked(images), standard=self.standard))
         self.masks.draw(keys)
-        self.loss.add_(self.gradient(self.x, self.onehot[index], self.labels[index]))
+        self.loss.add_(self.gradient(self.given(index), self.onehot[index], self.labels[index]))
         for k, mask in enumerate(self.fixed):
             self.adam.gradients[k].mul_(mask)
         self.adam.step()
@@ -196,12 +246,18 @@ class Batch:
     ) -> None:
         self.samples, self.training, self.architecture, self.l2 = samples, training, architecture, l2
         self.progress = [Progress(training, training.learning_rate) for _ in samples.networks]
+        n = training.n_validation
+        self.chunks = [slice(first, min(n, first + VALIDATION_CHUNK)) for first in range(0, n, VALIDATION_CHUNK)]
         self.inputs = AllInputs()
         dark = not training.standardised  # where dark pixels are 0, and so are the gradients of their weights
         if architecture.dense_input and dark and not l2.any():  # a penalty moves every weight
             self.inputs = inputs(samples, begun.parameters, begun.moments, masks)
         self.pixels = self.inputs.pixels(samples.pixels)
         self.begun = begun
+        first = begun.parameters.weights[0]
+        by_row = architecture.dense_input and dark and self.inputs.common  # rows of images serve all networks
+        self.sparse = by_row and pays(self.pixels, first.shape[2], first.dtype)
+        self.lit = Lit.of(self.pixels) if self.sparse else None
         self.best = self._reduced(begun.parameters)
         self.last = self.best.map(torch.clone)
         moments = begun.moments or (begun.parameters.map(torch.zeros_like),) * 2
@@ -218,22 +274,39 @@ class Batch:
         self.fixed: list[torch.Tensor] = []
         if masks is not None:
             given = Parameters(tuple(mask.to(self.best.weights[0]) for mask in masks), begun.parameters.biases)
-            self.fixed = [placed(mask) for mask in self.inputs.reduced(given).weights]
+            self.fixed = list(self._arranged(self.inputs.reduced(given).map(placed)).weights)
         self._settle(self.best.map(placed), tuple(moment.map(placed) for moment in self.moments), self.steps[place])
 
     def _reduced(self, parameters: Parameters) -> Parameters:
-        return self.inputs.reduced(parameters).map(torch.clone)
+        return self._arranged(self.inputs.reduced(parameters).map(torch.clone))
+
+    def _arranged(self, parameters: Parameters) -> Parameters:
+        """In memory as products with sparse images want the first weights."""
+        first, *rest = parameters.weights
+        return Parameters((column_major(first), *rest), parameters.biases) if self.sparse else parameters
+
+    def _restored(self, parameters: Parameters, moments: bool = False) -> Parameters:
+        return self.inputs.restored(parameters, moments).map(torch.Tensor.contiguous)
+
+    def given(self, index: torch.Tensor) -> torch.Tensor | SparseImages:
+        """Images with the numbers [R, B], as networks are given them."""
+        if self.lit:
+            return SparseImages(self.lit, self.pixels.shape[1], index, self.training.precision == "bf16")
+        images = self.inputs.picked(self.pixels.index_select(0, index.flatten()).view(*index.shape, -1))
+        return scaled(images, self.samples.onehot.dtype, self.training.standard)
 
     def _settle(self, parameters: Parameters, moments: tuple[Parameters, Parameters], count: torch.Tensor) -> None:
         """(Re)build everything that depends on which networks run."""
         slots = self.samples.slots
         l2 = np.where(slots < 0, 0.0, self.l2[slots])
-        self.adam = Adam(parameters, self.training, l2, moments, count)
+        moments = tuple(map(self._arranged, moments))
+        self.adam = Adam(self._arranged(parameters), self.training, l2, moments, count)
         self.loss = count.new_zeros(slots.shape)
         self.of_size: dict[int, _Step] = {}
-        images = self.inputs.picked(self.pixels[self.samples.validation])
-        self.x_validation = scaled(images, self.samples.onehot.dtype, self.training.standard)
-        self.y_validation = self.samples.labels[self.samples.validation]
+        chosen, offset = self.samples.validation, self.inputs.offset
+        self.x_validation = [self.given(chosen[:, chunk]) for chunk in self.chunks]
+        self.y_validation = self.samples.labels[chosen]
+        self.offset = column_major(offset) if self.sparse and offset is not None else offset
         self._set_rates()
 
     def _set_rates(self) -> None:
@@ -241,8 +314,8 @@ class Batch:
         rates = [0.0 if m < 0 else self.progress[m].rate for m in slots.flat]
         self.adam.set_rates(np.array(rates).reshape(slots.shape))
 
-    def run(self, record: frozenset[int]) -> TrainedBatch:
-        """Train until every network has stopped."""
+    def run(self, record: frozenset[int], ended: threading.Event) -> TrainedBatch:
+        """Train until every network has stopped, or `ended` is set."""
         first_epoch = self.begun.epoch
         recorded = {0: self.begun.parameters} if 0 in record else {}
         for epoch in range(self.training.max_epochs):
@@ -251,12 +324,12 @@ class Batch:
             if epoch + 1 in record:
                 now = self.last.map(torch.clone)
                 self._keep(now, self._running())
-                recorded[epoch + 1] = self.inputs.restored(now)
-            if not self.samples.slots.size:
+                recorded[epoch + 1] = self._restored(now)
+            if not self.samples.slots.size or ended.is_set():
                 break
-        last = self.inputs.restored(self.last)
-        best = self.inputs.restored(self.best) if self.training.restore == "best" else last
-        moments = tuple(self.inputs.restored(moment, moments=True) for moment in self.moments)
+        last = self._restored(self.last)
+        best = self._restored(self.best) if self.training.restore == "best" else last
+        moments = tuple(self._restored(moment, moments=True) for moment in self.moments)
         epochs = tuple(len(progress.losses) for progress in self.progress)
         steps = tuple(int(n) for n in self.steps)
         return TrainedBatch(
@@ -286,12 +359,11 @@ class Batch:
         """Mean validation loss of each slot, [R, P]."""
         shape, architecture, parameters = self.samples.slots.shape, self.architecture, self.adam.parameters
         total = self.loss.new_zeros(shape)
-        for first in range(0, self.training.n_validation, VALIDATION_CHUNK):
-            chunk = slice(first, first + VALIDATION_CHUNK)
-            x, masks, offset = self.x_validation[:, chunk], NoMask(), self.inputs.offset
+        for chunk, x in zip(self.chunks, self.x_validation, strict=True):
+            masks, offset = NoMask(), self.offset
             if self.training.validation_dropout:
                 masks = architecture.masks(self.samples.p_train, parameters, x.shape[1])
-                masks.draw(self.samples.validation_keys(epoch, first, architecture.n_masks))
+                masks.draw(self.samples.validation_keys(epoch, chunk.start, architecture.n_masks))
             logits = architecture.logits(parameters, x, masks, None if offset is None else offset[..., chunk])
             labels = self.y_validation[:, None, None, chunk].expand(*shape, 1, -1)
             total += (torch.logsumexp(logits, 2) - logits.gather(2, labels)[:, :, 0]).sum(-1)

@@ -11,25 +11,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from pruning_phases import streams
+from pruning_phases.engine import kernels
+from pruning_phases.engine.compiled import uniform
+from pruning_phases.engine.sparse import empty
 
 
 class UniformField:
-    """Uniform numbers u [..., rows, columns] in [0, 1), drawn again from keys int32 [..., 2]; buffers are reused."""
+    """Uniform numbers u [..., rows, columns] in [0, 1), drawn again from keys int32 [..., 2]; buffers are reused.
+
+    by_column: whether they are column-major in memory; the numbers are the same.
+    """
 
     def __init__(
-        self, shape: Sequence[int], like: torch.Tensor, first_column: int = 0, stride: int | None = None
+        self,
+        shape: Sequence[int],
+        like: torch.Tensor,
+        first_column: int = 0,
+        stride: int | None = None,
+        by_column: bool = False,
     ) -> None:
-        self.u = like.new_empty(*shape)
-        self._bits = torch.empty(*shape, dtype=torch.int32, device=like.device)
-        self._spare = torch.empty_like(self._bits)
+        self.u = empty(like, *shape, by_column=by_column)
         self._count = streams.counters(*shape[-2:], like.device, first_column, stride)
+        self._compiled = kernels.compiled(like.device)
+        if self._compiled:
+            u, count = (self.u.mT, self._count.mT) if by_column else (self.u, self._count)
+            self._flat = u.view(-1, count.numel()).numpy(), count.reshape(-1).numpy().view(np.uint32)
+        else:
+            self._bits = torch.empty_like(self.u, dtype=torch.int32)
+            self._spare = torch.empty_like(self._bits)
 
     def draw(self, keys: torch.Tensor) -> torch.Tensor:
         """New numbers."""
-        return streams.uniform_field(keys, self._count, self.u, self._bits, self._spare)
+        if not self._compiled:
+            return streams.uniform_field(keys, self._count, self.u, self._bits, self._spare)
+        u, count = self._flat
+        uniform(keys.reshape(-1, 2).numpy().view(np.uint32), count, u)
+        return self.u
 
 
 class NoMask:
@@ -58,15 +79,15 @@ class NoMask:
 class NeuronMask(NoMask):
     """Inverted dropout (Eq. 20): h̃ᵢ = mᵢ hᵢ / (1 − p), mᵢ = 1 where uᵢ < 1 − p, drawn for each sample.
 
-    p: rates [R, P], each in [0, 1); widths: H of each hidden layer.
+    p: rates [R, P], each in [0, 1); widths: H of each hidden layer; by_column: whether [R, P, H, B] are column-major.
     """
 
-    def __init__(self, p: torch.Tensor, widths: Sequence[int], n_samples: int) -> None:
+    def __init__(self, p: torch.Tensor, widths: Sequence[int], n_samples: int, by_column: bool = False) -> None:
         self.keep = (1 - p)[..., None, None]
         self.scale = 1 / self.keep
         # a field of the widest layer for each: the number of a neuron does not depend on how many there are
-        self._field = UniformField((p.shape[0], len(widths), max(widths), n_samples), p)
-        self._mask = [p.new_empty(*p.shape, width, n_samples) for width in sorted(set(widths))]
+        self._field = UniformField((p.shape[0], len(widths), max(widths), n_samples), p, by_column=by_column)
+        self._mask = [empty(p, *p.shape, width, n_samples, by_column=by_column) for width in sorted(set(widths))]
         self._mask = {mask.shape[2]: mask for mask in self._mask}
 
     def draw(self, keys: torch.Tensor) -> None:

@@ -92,6 +92,7 @@ class Modules:
     mask: str = "neuron"
     dense_input = False
     capturable = False
+    threads = False  # all networks share the template
 
     def __post_init__(self) -> None:
         if self.mask != "neuron":

@@ -50,6 +50,10 @@ class Parameters:
         """`function` of each tensor, in the same places."""
         return Parameters(tuple(map(function, self.weights)), tuple(map(function, self.biases)))
 
+    def rows(self, chosen: slice) -> Parameters:
+        """Some of the realizations, as views."""
+        return self.map(lambda tensor: tensor[chosen])
+
     def network(self, realization: int, slot: int) -> Parameters:
         """One network [1, 1, …], as views."""
         return self.map(lambda tensor: tensor[realization : realization + 1, slot : slot + 1])
