@@ -220,11 +220,11 @@ def nested(h, joins, weight, bias, scale, place, out):
         for e in range(n_masks):
             if scale[e] == 1:  # nothing is dropped: summed up in the same order whatever the masks, for the same bits
                 sums[:] = 0
-                first, place = 0, 0
+                first, last = 0, 0
                 for j in range(m):
                     if h[i, j] != 0:
-                        order[place] = j
-                        place += 1
+                        order[last] = j
+                        last += 1
             for k in range(first, start[e]):
                 value, row = h[i, order[k]], weight[order[k]]
                 for c in range(sums.size):
