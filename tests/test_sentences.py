@@ -197,6 +197,7 @@ def test_contest_compares_what_runs_the_same_way():
 def test_narrow_products_and_steps_say_what_was_measured_and_what_was_not():
     record = {"engine": 1.0, "per_core": {"engine": 2.0, "engine_bf16": 3.0}}
     assert "trains 1.5 times as many" in sentences.narrow_products(record)
+    assert "save no time" in sentences.narrow_products(record | {"per_core": {"engine": 2.0, "engine_bf16": 2.0}})
     assert "no instructions" in sentences.narrow_products({"engine": 1.0})
     assert "not measured" in sentences.steps(record)
     measured = {

@@ -322,6 +322,8 @@ def narrow_products(record: Mapping[str, object]) -> str:
     if "engine_bf16" not in rates:
         return "The machine named above has no instructions for them, so that the time they save was not measured."
     gain = rates["engine_bf16"] / rates["engine"]
+    if gain < 1.05:
+        return f"On the machine named above they save no time: the engine trains {gain:.2f} times as many samples with them."
     return f"On the machine named above the engine trains {gain:.2g} times as many samples with them."
 
 

@@ -1,8 +1,8 @@
 """Products with images most of whose pixels are 0: the pixels that are not are picked out, and only they are multiplied.
 
-Of the pixels that are lit in any of N = 6 400 images of MNIST, 23 % are lit in one of them. The exact same products are left out that add
-0 to a sum; on two processors measured that takes 0.4 of the time of the full product. Rows of neurons are contiguous here: weights of
-the first layer lie in memory as [R, P, pixels, H] and activations as [R, P, B, H] (`column_major`), with the same axes as ever.
+Of the pixels that are lit in any of N = 6 400 images of MNIST, 23 % are lit in one of them. What is left out adds 0 to a sum, so the result
+is that of the full product but for the order of summation; it takes 0.4 of the time on a Zen 4. Rows of neurons are contiguous here: weights
+of the first layer lie in memory as [R, P, pixels, H] and activations as [R, P, B, H] (`column_major`), with the same axes as ever.
 
 Shapes: R realizations, P networks of each, H neurons of the first hidden layer, B samples.
 """
@@ -41,7 +41,7 @@ def pays(images: torch.Tensor, width: int, dtype: torch.dtype) -> bool:
     """Whether products of images uint8 [..., pixels] with the weights of `width` neurons take less time without the pixels that are 0."""
     if not kernels.compiled(images.device) or dtype != torch.float32 or width < LANES or not kernels.ONEDNN:
         return False
-    return float((images != 0).float().mean()) <= LIT_AT_MOST
+    return int(images.count_nonzero()) <= LIT_AT_MOST * images.numel()
 
 
 class Lit(NamedTuple):
