@@ -196,6 +196,15 @@ def loky_workers():
 @pytest.mark.skipif(sys.platform != "linux", reason="finds workers in /proc")
 def test_killed_worker_processes_cost_only_their_unfinished_batches(tmp_path, undisturbed, monkeypatch):
     monkeypatch.setattr(sweeps, "MAX_FRUITLESS", 50)
+    run_batches = sweeps.run_batches
+
+    def slowly(
+        *arguments, **options
+    ):  # or workers that an earlier test has left are done before the second one is killed
+        time.sleep(0.3)
+        return run_batches(*arguments, **options)
+
+    monkeypatch.setattr(sweeps, "run_batches", slowly)
     store, killer = Store(tmp_path), Killer(wanted=4)
     killer.start()
     try:

@@ -509,20 +509,47 @@ FEW_PROTOCOLS = {
 }
 
 
+# Pages with the same networks: whichever of a line is run first trains them for the others.
+SHARED = [
+    ["01_phase_diagram", "02_linecuts", "03_bkt_collapse", "04_algebraic_collapse", "05_accuracy_binder"]
+    + ["06_width_depth", "07_verdicts", "12_play"],
+    ["08_sensitivity"],
+    ["13_protocol_atlas"],
+    ["14_magnitude_pruning", "15_pruned_weights", "16_width_scaling"],
+    ["17_exact_branches", "18_onset_of_learning"],
+    ["21_overconfidence", "22_predicting_the_border"],
+    ["23_data_without_end", "24_other_data", "25_epoch_as_time"],
+]
+
+
+def test_every_notebook_with_presets_is_run_with_another_one():
+    with_presets = [name for name in list_notebooks() if "preset" in notebook_parameters(name)]
+    assert with_presets
+    assert sorted(name for names in SHARED for name in names) == with_presets
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, set[str]]:
+    """The store that the notebooks of this test process share, and which lines of `SHARED` have been trained there, by their first page."""
+    return tmp_path_factory.mktemp("shared") / "store", set()
+
+
 @pytest.mark.slow
-def test_notebooks_train_what_another_preset_needs(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "first"), [(name, names[0]) for names in SHARED for name in names])
+def test_a_notebook_trains_what_another_preset_needs(name, first, trained, tmp_path, monkeypatch):
     """The main job of a reader: the same figures from networks of their own. They share a store, so each network is trained once."""
-    monkeypatch.setenv("PRUNING_PHASES_STORE", str(tmp_path / "store"))
-    names = [name for name in list_notebooks() if "preset" in notebook_parameters(name)]
-    assert names
-    for name in names:
-        output = tmp_path / f"{name}.ipynb"
-        few = ["-p", FEW_PROTOCOLS[name]] if name in FEW_PROTOCOLS else []
-        assert main(["notebooks", name, "-p", "preset=smoke", *few, "--output", str(output)]) == 0, name
-        cells = nbformat.read(output, as_version=4).cells
-        assert any('preset = "smoke"' in cell.source for cell in cells)
-        assert not [o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
-    assert list((tmp_path / "store").rglob("*.parquet"))
+    store, lines = trained
+    monkeypatch.setenv("PRUNING_PHASES_STORE", str(store))
+    before, lacking = set(store.rglob("*.parquet")), first not in lines
+    lines.add(first)  # also where the page fails later
+    output = tmp_path / f"{name}.ipynb"
+    few = ["-p", FEW_PROTOCOLS[name]] if name in FEW_PROTOCOLS else []
+    assert main(["notebooks", name, "-p", "preset=smoke", *few, "--output", str(output)]) == 0
+    cells = nbformat.read(output, as_version=4).cells
+    assert any('preset = "smoke"' in cell.source for cell in cells)
+    assert not [o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
+    trains = set(store.rglob("*.parquet")) != before
+    assert trains == lacking, "the first page that needs networks trains them, the others read them"
 
 
 @pytest.fixture(params=list_notebooks())

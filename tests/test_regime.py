@@ -1,6 +1,7 @@
 """The rule for the scaling regime on data with corrections to scaling of known strength, and on systems with known exponents."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -37,9 +38,16 @@ class Moving(BKT):
         return p_c + self.shift * (n_train / 1000) ** -1.0
 
 
+@cache
 def line(shift, seed, sizes=OCTAVES, noise=0.02):
     truth = Moving(shift=shift)
     return synthetic_collapse(truth, p_c=P_C, nu=NU, n_train=sizes, p=P, noise=noise, n_realizations=24, seed=seed)
+
+
+@cache
+def regime(shift, seed):
+    """The regime of `line`: many tests ask for it."""
+    return scaling_regime(line(shift, seed))
 
 
 def all_sizes(data, half_width=0.2):
@@ -48,7 +56,7 @@ def all_sizes(data, half_width=0.2):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_without_corrections_every_size_belongs_to_the_regime(seed):
-    chosen = scaling_regime(line(0.0, seed))
+    chosen = regime(0.0, seed)
     assert (chosen.n_min, chosen.half_width, chosen.stable) == (500, 0.2, True)
     assert chosen.fit.p_c == pytest.approx(P_C, abs=0.005)
     assert chosen.fit.nu == pytest.approx(NU, rel=0.05)
@@ -58,7 +66,7 @@ def test_without_corrections_every_size_belongs_to_the_regime(seed):
 @pytest.mark.parametrize("shift", [0.02, 0.05, 0.1])
 def test_with_corrections_the_regime_is_found_and_the_bias_falls(shift, seed):
     data = line(shift, seed)
-    chosen, whole = scaling_regime(data), all_sizes(data)
+    chosen, whole = regime(shift, seed), all_sizes(data)
     assert chosen.n_min > 500
     assert abs(chosen.fit.p_c - P_C) < abs(whole.p_c - P_C)
     assert chosen.fit.nu == pytest.approx(NU, rel=0.15)
@@ -68,7 +76,7 @@ def test_with_corrections_the_regime_is_found_and_the_bias_falls(shift, seed):
 
 
 def test_stronger_corrections_leave_out_more_sizes():
-    smallest = [np.mean([scaling_regime(line(shift, seed)).n_min for seed in range(3)]) for shift in (0, 0.02, 0.1)]
+    smallest = [np.mean([regime(shift, seed).n_min for seed in range(3)]) for shift in (0.0, 0.02, 0.1)]
     assert smallest == sorted(smallest)
     assert smallest[0] < smallest[1] < smallest[2]
 
@@ -88,7 +96,7 @@ def test_half_octaves_do_not_hide_the_onset():
     finer = tuple(sorted({*OCTAVES, *(round(n * 2**0.5) for n in OCTAVES[3:-1]), 50_000}))
     data = line(0.1, 1, sizes=finer)
     chosen = scaling_regime(data)
-    assert chosen.onset == scaling_regime(line(0.1, 1)).onset
+    assert chosen.onset == regime(0.1, 1).onset
     assert abs(chosen.fit.p_c - P_C) < abs(all_sizes(data).p_c - P_C)
     assert chosen.fit.nu == pytest.approx(NU, rel=0.15)
 
@@ -113,7 +121,7 @@ def test_stability_map_holds_every_choice_and_agrees_with_the_rule():
     found = stability_map(data, [BKT(), Algebraic()])
     assert len(found) == 2 * len(OCTAVES) * 3
     assert set(found.loc[found["n_min"] > 8000, "status"]) == {"too few"}  # fewer than four sizes
-    chosen = scaling_regime(data)
+    chosen = regime(0.1, 0)
     row = found.query("ansatz == 'BKT' and n_min == @chosen.n_min and half_width == @chosen.half_width").iloc[0]
     assert row["nu"] == pytest.approx(chosen.fit.nu)
     assert bool(row["stable"]) == chosen.stable
@@ -155,8 +163,7 @@ def test_spaced_sizes_start_from_the_largest():
 @pytest.mark.parametrize("seed", range(2))
 def test_corrections_find_p_c_where_the_small_sizes_are_kept(seed):
     """The plain fit is off by 0.01 to 0.02 in the regime, by 0.1 over all sizes; with corrections the small sizes help instead."""
-    data = line(0.05, seed)
-    chosen = scaling_regime(data)
+    data, chosen = line(0.05, seed), regime(0.05, seed)
     table = corrected_table({0.1: chosen}, {0.1: data}, n_bootstrap=0)
     assert table["n_min"].tolist() == [chosen.n_min, chosen.onset]
     assert (table["plain_p_c"] == chosen.fit.p_c).all()
@@ -171,6 +178,6 @@ def test_corrections_find_p_c_where_the_small_sizes_are_kept(seed):
 def test_one_smallest_size_for_all_lines():
     lines = {0.1: line(0.0, 0), 0.2: line(0.05, 0)}
     regimes = regime_lines(lines)
-    assert [regime.n_min for regime in regimes.values()] == [500, 8000]
+    assert [one.n_min for one in regimes.values()] == [500, 8000]
     assert common_n_min(regimes) == 500  # of two middle ones the smaller: always a size that there is
     assert common_n_min({}) is None

@@ -40,28 +40,28 @@ def _rows(store: Store, chain: Chain, rows: pd.DataFrame) -> pd.DataFrame:
 
 def exact_rows(smoke: bool = False) -> pd.DataFrame:
     """Branches of `calibration.branches`: deep linear networks of 2, 3 and 4 layers (with μ of each mode, mu_0 …), and networks of
-    8 neurons in one or two hidden layers on MNIST averaged to 4 × 4 pixels.
+    8 neurons in one or two hidden layers on MNIST averaged to 4 × 4 pixels. `smoke`: few steps, of networks of 2 neurons.
     """
     tables = []
     for depth in (2, 3) if smoke else (2, 3, 4):
         loss, start, modes = branches.linear_chain(LINEAR_STRENGTHS, depth)
         limit = penalty.stability(LINEAR_STRENGTHS[0], depth)[0]
-        share = np.linspace(0, 1.1, 6 if smoke else 56)
+        share = np.linspace(0, 1.1, 4 if smoke else 56)
         path = np.r_[share, share[-2::-1]] * limit
         table, minima = branches.follow(loss, start, path, curvature=False)
         mu = np.array([modes(theta) for theta in minima])
         columns = {f"mu_{k}": mu[:, k] for k in range(mu.shape[1])}
         tables.append(table.assign(chain=f"linear-{depth}", **columns))
     data = load("mnist")
-    n = 200 if smoke else N_EXACT
+    n, neurons = (200, 2) if smoke else (N_EXACT, 8)
     images, labels = branches.pooled(data.train_images[:n], factor=7), data.train_labels[:n]
     paths = {
-        "one layer": ((8,), np.r_[0.03:0.06:0.01, 0.06:0.08:0.001, 0.08:0.1:0.005]),
-        "two layers": ((8, 8), np.r_[0.012:0.022:0.002, 0.022:0.032:0.0005, 0.032:0.04:0.002]),
+        "one layer": ((neurons,), np.r_[0.03:0.06:0.01, 0.06:0.08:0.001, 0.08:0.1:0.005]),
+        "two layers": ((neurons, neurons), np.r_[0.012:0.022:0.002, 0.022:0.032:0.0005, 0.032:0.04:0.002]),
     }
     for name, (hidden, up) in paths.items():
         up = np.unique(up.round(6))  # pieces may share an end
-        up = up[:: len(up) // 3] if smoke else up
+        up = up[:: len(up) // 2] if smoke else up
         loss, start = branches.classifier(images, labels, hidden, "sigmoid")
         table, _ = branches.follow(loss, start, np.r_[up, up[-2::-1]])
         tables.append(table.assign(chain=name))
