@@ -93,18 +93,23 @@ def engine(
         for p in rates
     ]
     training = Training(precision=precision, dataset="mnist" if n_train <= N_MNIST else "mnist-deformed")
-    n = n_parts(len(names), device)  # as `train` deals them among threads
-    trainers, epochs = [batch_of(names[k::n], training, data, device) for k in range(n)], iter(range(10**6))
+    trainers, epochs = dealt(names, training, data, device), iter(range(10**6))
 
     def run() -> None:
         epoch = next(epochs)
-        in_threads(lambda k, ended: trainers[k].train_epoch(epoch), n)
+        in_threads(lambda k, ended: trainers[k].train_epoch(epoch), len(trainers))
 
     return run, len(names) * n_train
 
 
+def dealt(networks: list[Network], training: Training, data: Images, device: torch.device) -> list[Batch]:
+    """The batches that `train` trains, one in each thread."""
+    n = n_parts(len(networks), device)
+    return [batch_of(networks[k::n], training, data, device) for k in range(n)]
+
+
 def batch_of(networks: list[Network], training: Training, data: Images, device: torch.device) -> Batch:
-    """The batch that `train` trains, before its first epoch."""
+    """A batch before its first epoch."""
     samples, architecture = Samples(networks, training, data, device), architecture_of(training, *networks[0][:2])
     drawn = architecture.initial(training, samples.realizations, device)
     begun = State(drawn.map(lambda tensor: tensor[samples.rows]))
@@ -240,13 +245,18 @@ def print_contest(record: dict) -> None:
 def validation_speed(device: torch.device) -> float:
     """Validation images·networks per second."""
     names = [Network(2, 100, N_TRAIN, p, 0) for p in spread(N_NETWORKS)]
-    trainer = batch_of(names, Training(), load_mnist(), device)
-    trainer.validate(0)
-    return (
-        N_NETWORKS
-        * Training().n_validation
-        / statistics.median(seconds(lambda: trainer.validate(0), device) for _ in range(5))
-    )
+    trainers = dealt(names, Training(), load_mnist(), device)
+    return N_NETWORKS * Training().n_validation / typical(trainers, Batch.validate, device)
+
+
+def typical(trainers: list[Batch], epoch: Callable[[Batch, int], object], device: torch.device) -> float:
+    """Median seconds of an epoch of training, or a validation, in the threads that batches were dealt to."""
+
+    def run() -> None:
+        in_threads(lambda k, ended: epoch(trainers[k], 0), len(trainers))
+
+    run()
+    return statistics.median(seconds(run, device) for _ in range(5))
 
 
 def whole_training(device: torch.device, n_train: int = 8_000) -> dict[str, dict[str, float]]:
@@ -256,9 +266,9 @@ def whole_training(device: torch.device, n_train: int = 8_000) -> dict[str, dict
     """
     data, training = load_mnist(), Training()
     networks = [Network(2, 100, n_train, p, 0) for p in spread(N_NETWORKS)]
-    probe = batch_of(networks, training, data, device)
-    step = statistics.median(seconds(lambda: probe.train_epoch(0), device) for _ in range(5)) / (N_NETWORKS * n_train)
-    check = statistics.median(seconds(lambda: probe.validate(0), device) for _ in range(5)) / N_NETWORKS
+    probe = dealt(networks, training, data, device)
+    step = typical(probe, Batch.train_epoch, device) / (N_NETWORKS * n_train)
+    check = typical(probe, Batch.validate, device) / N_NETWORKS
     found = []
     train_s = seconds(lambda: found.append(train(networks, training, data, device)), device)
     epochs = found[0].epochs

@@ -246,3 +246,14 @@ def uniform(keys, count, out):
             bits = np.uint32(np.uint32(bits ^ (bits >> np.uint32(15))) * np.uint32(830770091))
             bits = np.uint32(bits ^ (bits >> np.uint32(14))) & np.uint32(2**24 - 1)
             out[i, j] = np.float32(bits) * np.float32(2.0**-24)
+
+
+@njit(cache=True, nogil=True)
+def drop(values, u, keep, scale):
+    """Multiply values [R, P, n] by scale [R, P] where u [R, n] is below keep [R, P], and by 0 elsewhere; in place."""
+    for r in range(values.shape[0]):
+        uniform = u[r]
+        for p in range(values.shape[1]):
+            row, threshold, factor, nothing = values[r, p], keep[r, p], scale[r, p], 0 * scale[r, p]
+            for i in range(uniform.size):
+                row[i] *= factor if uniform[i] < threshold else nothing

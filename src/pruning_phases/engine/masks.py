@@ -16,7 +16,7 @@ import torch
 
 from pruning_phases import streams
 from pruning_phases.engine import kernels
-from pruning_phases.engine.compiled import uniform
+from pruning_phases.engine.compiled import drop, uniform
 from pruning_phases.engine.sparse import empty
 
 
@@ -87,8 +87,9 @@ class NeuronMask(NoMask):
         self.scale = 1 / self.keep
         # a field of the widest layer for each: the number of a neuron does not depend on how many there are
         self._field = UniformField((p.shape[0], len(widths), max(widths), n_samples), p, by_column=by_column)
-        self._mask = [empty(p, *p.shape, width, n_samples, by_column=by_column) for width in sorted(set(widths))]
-        self._mask = {mask.shape[2]: mask for mask in self._mask}
+        self._by_column, self._rates = by_column, (self.keep.flatten(1), self.scale.flatten(1))
+        self._compiled = kernels.compiled(p.device)
+        self._mask = {} if self._compiled else {width: p.new_empty(*p.shape, width, n_samples) for width in set(widths)}
 
     def draw(self, keys: torch.Tensor) -> None:
         """New fields [R, L, H, B]."""
@@ -96,6 +97,12 @@ class NeuronMask(NoMask):
 
     def hidden_(self, layer: int, h: torch.Tensor) -> None:
         """Mask and scale in place."""
+        if self._compiled:
+            u = self._field.u[:, layer, : h.shape[2]]
+            values, u = (h.mT, u.mT) if self._by_column else (h, u)
+            keep, scale = self._rates
+            drop(values.view(*keep.shape, -1).numpy(), u.flatten(1).numpy(), keep.numpy(), scale.numpy())
+            return
         # comparing into a float buffer is one vectorised pass; a boolean mask would cost several
         mask = torch.lt(self._field.u[:, layer, None, : h.shape[2]], self.keep, out=self._mask[h.shape[2]])
         h.mul_(mask).mul_(self.scale)

@@ -1,8 +1,8 @@
 """Products with images most of whose pixels are 0: the pixels that are not are picked out, and only they are multiplied.
 
 Of the pixels that are lit in any of N = 6 400 images of MNIST, 23 % are lit in one of them. What is left out adds 0 to a sum, so the result
-is that of the full product but for the order of summation; it takes 0.4 of the time on a Zen 4. Rows of neurons are contiguous here: weights
-of the first layer lie in memory as [R, P, pixels, H] and activations as [R, P, B, H] (`column_major`), with the same axes as ever.
+is that of the full product but for the order of summation; it takes 0.4 of the time on a Zen 4. Rows of neurons are contiguous here: in
+memory weights of the first layer lie as [R, P, pixels, H] and activations as [R, P, B, H] (`column_major`), with the same axes as ever.
 
 Shapes: R realizations, P networks of each, H neurons of the first hidden layer, B samples.
 """
