@@ -36,7 +36,7 @@ def evaluate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean test loss in nats and number of correct images of each network, p_eval and pass.
 
-    networks and parameters as in `loop.TrainedBatch` (M realizations of one slot); of a name only architecture and realization matter.
+    networks and parameters as in `trained.TrainedBatch` (M realizations of one slot); of a name only architecture and realization matter.
     Returns (loss, n_correct): float64 and int64, each [M, E, passes]. An image counts as correct where its label's logit is the largest.
     """
     architecture = architecture or architecture_of(training, *networks[0][:2])
