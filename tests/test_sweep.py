@@ -12,7 +12,7 @@ import torch
 from pruning_phases import streams
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Network, Sweep, Training, preset
-from pruning_phases.engine import train
+from pruning_phases.engine import kernels, train
 from pruning_phases.runs import jobs, planning
 from pruning_phases.runs.planning import cost, plan
 from pruning_phases.runs.results import SHIPPED, results
@@ -94,6 +94,7 @@ def test_memory_of_a_gpu_batch_is_what_its_buffers_take(mnist, monkeypatch):
         return order(*key)
 
     monkeypatch.setattr(streams, "minibatch_order", watched)
+    monkeypatch.setattr(kernels, "compiled", lambda device: False)  # the buffers of a GPU
     members = [Network(3, 40, 300, p, 0) for p in (0.1, 0.3, 0.6, 0.9)]
     for batch in (members[:1], members):
         train(batch, training, mnist)
