@@ -198,9 +198,8 @@ def test_killed_worker_processes_cost_only_their_unfinished_batches(tmp_path, un
     monkeypatch.setattr(sweeps, "MAX_FRUITLESS", 50)
     run_batches = sweeps.run_batches
 
-    def slowly(
-        *arguments, **options
-    ):  # or workers that an earlier test has left are done before the second one is killed
+    def slowly(*arguments, **options):
+        # or workers that an earlier test has left are done before the second one is killed
         time.sleep(0.3)
         return run_batches(*arguments, **options)
 

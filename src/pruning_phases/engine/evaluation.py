@@ -50,11 +50,13 @@ def evaluate(
     n = n_parts(len(starts), device) if architecture.threads else 1
     realizations = sorted({network.realization for network in networks})
 
-    def part(part: int, ended: threading.Event) -> tuple[torch.Tensor, torch.Tensor]:
+    keys = {r: [_keys(training, r, k, architecture, device) for k in range(n_passes)] for r in realizations}
+
+    def some(first: int, ended: threading.Event) -> tuple[torch.Tensor, torch.Tensor]:
         """Sums over every n-th chunk."""
         loss = torch.zeros(len(networks), n_p, n_passes, dtype=torch.float64, device=device)
         correct = torch.zeros(len(networks), n_p, n_passes, dtype=torch.int64, device=device)
-        for r, start in itertools.product(realizations, starts[part::n]):
+        for r, start in itertools.product(realizations, starts[first::n]):
             if ended.is_set():
                 break
             members = [m for m, network in enumerate(networks) if network.realization == r]
@@ -63,15 +65,14 @@ def evaluate(
             firsts = [noise.first(parameters.network(m, 0), x) for m in members]
             for k in range(n_passes):
                 noise.draw(keys[r][k])
-                for m, first in zip(members, firsts, strict=True):
-                    logits = noise.logits(parameters.network(m, 0), first)
+                for m, h in zip(members, firsts, strict=True):
+                    logits = noise.logits(parameters.network(m, 0), h)
                     at_label, top = logits.gather(0, y.expand(1, n_p, -1))[0], logits.amax(0)
                     loss[m, :, k] += (logits.sub(top).exp_().sum(0).log_() + top - at_label).sum(-1)
                     correct[m, :, k] += (at_label == top).sum(-1)
         return loss, correct
 
-    keys = {r: [_keys(training, r, k, architecture, device) for k in range(n_passes)] for r in realizations}
-    losses, corrects = zip(*in_threads(part, n), strict=True)
+    losses, corrects = zip(*in_threads(some, n), strict=True)
     return (sum(losses) / n_test).cpu().numpy(), sum(corrects).cpu().numpy()
 
 

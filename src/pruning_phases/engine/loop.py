@@ -182,8 +182,7 @@ class Batch:
         self.begun = begun
         first = begun.parameters.weights[0]
         by_row = architecture.dense_input and dark and self.inputs.common  # rows of images serve all networks
-        self.sparse = by_row and pays(self.pixels, first.shape[2], first.dtype)
-        self.lit = Lit.of(self.pixels) if self.sparse else None
+        self.lit = Lit.of(self.pixels) if by_row and pays(self.pixels, first.shape[2], first.dtype) else None
         self.best = self._reduced(begun.parameters)
         self.last = self.best.map(torch.clone)
         moments = begun.moments or (begun.parameters.map(torch.zeros_like),) * 2
@@ -209,7 +208,7 @@ class Batch:
     def _arranged(self, parameters: Parameters) -> Parameters:
         """In memory as products with sparse images want the first weights."""
         first, *rest = parameters.weights
-        return Parameters((column_major(first), *rest), parameters.biases) if self.sparse else parameters
+        return Parameters((column_major(first), *rest), parameters.biases) if self.lit else parameters
 
     def _restored(self, parameters: Parameters, moments: bool = False) -> Parameters:
         return self.inputs.restored(parameters, moments).map(torch.Tensor.contiguous)
@@ -232,7 +231,7 @@ class Batch:
         chosen, offset = self.samples.validation, self.inputs.offset
         self.x_validation = [self.given(chosen[:, chunk]) for chunk in self.chunks]
         self.y_validation = self.samples.labels[chosen]
-        self.offset = column_major(offset) if self.sparse and offset is not None else offset
+        self.offset = column_major(offset) if self.lit and offset is not None else offset
         self._set_rates()
 
     def _set_rates(self) -> None:
