@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from pruning_phases import streams
 from pruning_phases.config import ConfigError, Network, Training
 from pruning_phases.engine import MLP, clean_logits, kernels
 from pruning_phases.engine.adam import Adam
-from pruning_phases.engine.loop import train
+from pruning_phases.engine.loop import Batch, train
 
 RATES = (0.0, 0.3, 0.7, 0.95)
 
@@ -171,3 +172,14 @@ def test_networks_learn(mnist):
 def test_impossible_batches_are_refused(mnist, names):
     with pytest.raises(ConfigError):
         train(names, SHORT, mnist)
+
+
+def test_a_batch_is_gone_when_it_is_trained(mnist):
+    """Its buffers do not wait for the garbage collection, on a GPU least of all."""
+    gc.collect()
+    gc.disable()
+    try:
+        train([Network(1, 20, 200, 0.1, 0)], Training(n_validation=100, max_epochs=1), mnist)
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Batch)]
+    finally:
+        gc.enable()

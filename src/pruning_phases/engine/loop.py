@@ -34,7 +34,7 @@ from pruning_phases.engine.adam import Adam
 from pruning_phases.engine.architectures import Architecture, architecture_of
 from pruning_phases.engine.inputs import AllInputs, inputs
 from pruning_phases.engine.masks import NoMask
-from pruning_phases.engine.parameters import Parameters
+from pruning_phases.engine.parameters import DTYPES, Parameters
 from pruning_phases.engine.samples import Samples, packed
 from pruning_phases.engine.sparse import Lit, SparseImages, column_major, pays
 from pruning_phases.engine.stopping import Progress
@@ -128,13 +128,26 @@ def _begin(
     return dataclasses.replace(state, parameters=state.parameters.masked(masks), moments=moments)
 
 
+class _Given:
+    """Images with the numbers [R, B], as networks are given them. Not a method of `Batch`: a batch must be gone when nobody holds it."""
+
+    def __init__(self, inputs: AllInputs, pixels: torch.Tensor, lit: Lit | None, training: Training) -> None:
+        self.inputs, self.pixels, self.lit, self.training = inputs, pixels, lit, training
+
+    def __call__(self, index: torch.Tensor) -> torch.Tensor | SparseImages:
+        if self.lit:
+            return SparseImages(self.lit, self.pixels.shape[1], index, self.training.precision == "bf16")
+        images = self.inputs.picked(self.pixels.index_select(0, index.flatten()).view(*index.shape, -1))
+        return scaled(images, DTYPES[self.training.precision], self.training.standard)
+
+
 class _Step:
     """One gradient step on mini-batches of a fixed size: buffers, and on a GPU the captured graph."""
 
     def __init__(self, batch: Batch, n_samples: int) -> None:
         samples = batch.samples
         self.adam, self.onehot, self.labels = batch.adam, samples.onehot, samples.labels
-        self.inputs, self.fixed, self.loss = batch.inputs, batch.fixed, batch.loss
+        self.fixed, self.loss = batch.fixed, batch.loss
         self.given = batch.given
         architecture, parameters, n_realizations = batch.architecture, batch.adam.parameters, len(samples.realizations)
         self.masks = architecture.masks(samples.p_train, parameters, n_samples)
@@ -178,11 +191,12 @@ class Batch:
         dark = not training.standardised  # where dark pixels are 0, and so are the gradients of their weights
         if architecture.dense_input and dark and not l2.any():  # a penalty moves every weight
             self.inputs = inputs(samples, begun.parameters, begun.moments, masks)
-        self.pixels = self.inputs.pixels(samples.pixels)
+        pixels = self.inputs.pixels(samples.pixels)
         self.begun = begun
         first = begun.parameters.weights[0]
         by_row = architecture.dense_input and dark and self.inputs.common  # rows of images serve all networks
-        self.lit = Lit.of(self.pixels) if by_row and pays(self.pixels, first.shape[2], first.dtype) else None
+        lit = Lit.of(pixels) if by_row and pays(pixels, first.shape[2], first.dtype) else None
+        self.given = _Given(self.inputs, pixels, lit, training)
         self.best = self._reduced(begun.parameters)
         self.last = self.best.map(torch.clone)
         moments = begun.moments or (begun.parameters.map(torch.zeros_like),) * 2
@@ -198,8 +212,8 @@ class Batch:
 
         self.fixed: list[torch.Tensor] = []
         if masks is not None:
-            given = Parameters(tuple(mask.to(self.best.weights[0]) for mask in masks), begun.parameters.biases)
-            self.fixed = list(self._arranged(self.inputs.reduced(given).map(placed)).weights)
+            held = Parameters(tuple(mask.to(self.best.weights[0]) for mask in masks), begun.parameters.biases)
+            self.fixed = list(self._arranged(self.inputs.reduced(held).map(placed)).weights)
         self._settle(self.best.map(placed), tuple(moment.map(placed) for moment in self.moments), self.steps[place])
 
     def _reduced(self, parameters: Parameters) -> Parameters:
@@ -208,17 +222,10 @@ class Batch:
     def _arranged(self, parameters: Parameters) -> Parameters:
         """In memory as products with sparse images want the first weights."""
         first, *rest = parameters.weights
-        return Parameters((column_major(first), *rest), parameters.biases) if self.lit else parameters
+        return Parameters((column_major(first), *rest), parameters.biases) if self.given.lit else parameters
 
     def _restored(self, parameters: Parameters, moments: bool = False) -> Parameters:
         return self.inputs.restored(parameters, moments).map(torch.Tensor.contiguous)
-
-    def given(self, index: torch.Tensor) -> torch.Tensor | SparseImages:
-        """Images with the numbers [R, B], as networks are given them."""
-        if self.lit:
-            return SparseImages(self.lit, self.pixels.shape[1], index, self.training.precision == "bf16")
-        images = self.inputs.picked(self.pixels.index_select(0, index.flatten()).view(*index.shape, -1))
-        return scaled(images, self.samples.onehot.dtype, self.training.standard)
 
     def _settle(self, parameters: Parameters, moments: tuple[Parameters, Parameters], count: torch.Tensor) -> None:
         """(Re)build everything that depends on which networks run."""
@@ -231,7 +238,7 @@ class Batch:
         chosen, offset = self.samples.validation, self.inputs.offset
         self.x_validation = [self.given(chosen[:, chunk]) for chunk in self.chunks]
         self.y_validation = self.samples.labels[chosen]
-        self.offset = column_major(offset) if self.lit and offset is not None else offset
+        self.offset = column_major(offset) if self.given.lit and offset is not None else offset
         self._set_rates()
 
     def _set_rates(self) -> None:
