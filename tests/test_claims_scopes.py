@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from tables import critical, learned, plane_accuracy, plane_loss, synthetic_plane, synthetic_results
 
 from pruning_phases.claims import (
@@ -31,6 +32,7 @@ from pruning_phases.claims import (
 )
 from pruning_phases.claims.engine import require_half
 from pruning_phases.claims.intervals import NoFit, Undecidable
+from pruning_phases.claims.measures.transition import crossing_one_point
 from pruning_phases.claims.table import COLUMNS
 from pruning_phases.collapse import BKT
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, ConfigError
@@ -63,6 +65,17 @@ def judged(rows) -> pd.DataFrame:
 
 
 # Two scopes
+
+
+def test_an_interval_knows_only_as_many_realizations_as_the_size_that_has_fewest():
+    line = synthetic_plane(
+        loss=small_sizes_differ, accuracy=growth_ends, noise=0.004, seed=1, **GRID | {"p_train": (0.1,)}
+    )
+    largest = line["n_train"].max()
+    evidence = Evidence(line[(line["n_train"] < largest) | (line["realization"] < 3)], n_bootstrap=2)
+    drift, shift = evidence.drift(0.1), crossing_one_point(evidence).estimate
+    error = drift.slope_error * np.log(largest / line["n_train"].min())
+    assert shift.high - shift.number == pytest.approx(stats.t.ppf(0.975, 2) * error)
 
 
 def test_the_regime_leaves_out_the_sizes_that_do_not_scale(rows):

@@ -324,6 +324,7 @@ def test_missing_realizations_are_used_where_they_exist():
     data = collapse_data(table, p_train=0.0)
     largest = data.n_train == 50000
     assert np.isnan(data.realizations[4:, largest]).all()
+    assert data.n_realizations == 4
     resampled = data.resample(2000)
     assert np.isfinite(resampled).all()
     # Bootstrap spread is sqrt((R - 1) / R) of the standard error for either number of realizations.

@@ -57,7 +57,7 @@ def less_drift(evidence: Evidence) -> Finding:
         drifts = [one.drift(rate) for one in both]
         if None in drifts:
             raise Undecidable("fewer than three significant crossings")
-        counts = [len(one.whole_lines[rate].realizations) for one in both]
+        counts = [one.whole_lines[rate].n_realizations for one in both]
         a, b = (abs(around(d.slope, d.slope_error, n)) for d, n in zip(drifts, counts, strict=True))
         return a - b, f"{drifts[0].slope:+.3f} and {drifts[1].slope:+.3f}"
 
@@ -100,7 +100,7 @@ def predicted(evidence: Evidence, law: Hypothesis) -> Finding:
         value, low, high = fitted.predict(pairs["n_mean"])
         error = np.hypot((high - low) / 2, pairs["p_star_error"]).mean()
         distance = float((pairs["p_star"] - value).mean())
-        return abs(around(distance, error, len(data.realizations))), f"{distance:+.3f}"
+        return abs(around(distance, error, data.n_realizations)), f"{distance:+.3f}"
 
     return over_rates(lines, at)
 

@@ -75,6 +75,11 @@ class CollapseData:
             if (np.isfinite(r).sum(axis=0) < 2).any():
                 raise ValueError("every point needs at least two realizations for an error")
 
+    @property
+    def n_realizations(self) -> int | None:
+        """Realizations behind the point that has fewest; None if only means are known."""
+        return None if self.realizations is None else int(np.isfinite(self.realizations).sum(axis=0).min())
+
     @classmethod
     def from_realizations(
         cls,

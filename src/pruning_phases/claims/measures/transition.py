@@ -68,7 +68,7 @@ def crossing_one_point(evidence: Evidence) -> Finding:
             continue
         data = evidence.whole_lines[rate]
         factor = float(np.log(data.sizes[-1] / data.sizes[0]))
-        known[rate] = around(drift.slope * factor, drift.slope_error * factor, len(data.realizations))
+        known[rate] = around(drift.slope * factor, drift.slope_error * factor, data.n_realizations)
     left_out = require_half(len(known), lacking, Undecidable)
     note = "signed: " + by_rate({rate: shift.number for rate, shift in known.items()}, "+.2f")
     return Finding(combine(abs(stack(list(known.values()))), np.median), joined(note, left_out))
