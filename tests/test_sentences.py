@@ -276,3 +276,24 @@ def corrected(p_c, status="ok", k=1):
 )
 def test_corrections(table, said):
     assert said in sentences.corrections(table)
+
+
+@pytest.mark.parametrize(
+    ("status", "begin", "said"),
+    [
+        (["ok", "ok"], "A collapse of the curves tells", "The BKT form gives p_c = 0.5 and ν = 0.6."),
+        (["ok", "open"], "A collapse of the curves tells", "The algebraic form gives p_c = 0.5 and ν = 0.6, but its contour is not"),
+        (["split", "open"], "A collapse of the curves does not tell", "ν = 0.6, but another place fits them almost as well. The alg"),
+        (["edge", "edge"], "A collapse of the curves does not tell", "The BKT form is not determined by these points:"),
+    ],
+)  # fmt: skip
+def test_own_points(status, begin, said):
+    found = sentences.own_table(fits(status).assign(ansatz=["BKT", "algebraic"]))
+    assert found.startswith(begin)
+    assert said in found
+
+
+def test_own_points_prefer_a_form_only_where_that_was_compared():
+    assert sentences.own_verdict("") == "There is nothing to resample: that needs a column realization."
+    assert sentences.own_verdict("undecided") == "Between the two forms the points do not decide."
+    assert sentences.own_verdict("BKT") == "At least two prefer the BKT form, none the other."

@@ -219,3 +219,33 @@ def test_the_study_at_smoke_size(tmp_path):
     assert not {"public-curve", "amentia-loop-slow"} & set(standing), "their chains are not there"
     with pytest.raises(ConfigError, match="shipped or smoke"):
         study.evidence("laptop")
+
+
+@pytest.mark.parametrize(
+    ("again", "deviation", "said"),
+    [
+        ((0.8, np.nan, np.nan), 2e-7, ("two layers finds again", "is lost stays lost when", "on the exact branches (within 2e-07")),
+        ((0.7, np.nan, 0.1), 0.05, ("two layers does not find again", "stays lost in 1 of 2 cases", "off the exact branches by up to 5.0")),
+        ((np.nan, 0.2, 0.1), 0.0, ("two layers does not find again", "stays lost in 0 of 2 cases when", "on the exact branches")),
+    ],
+)  # fmt: skip
+def test_linear_networks_in_words(again, deviation, said):
+    columns = {"layers": [2, 3, 4], "η": 0.9, "last learned": [0.8, 0.4, 0.3], "learns again": again}
+    found = study.linear_in_words(pd.DataFrame(columns | {"deviation": deviation}).set_index(["layers", "η"]))
+    assert all(words in found for words in said), found
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("reproduced", "Yes."),
+        ("not reproduced", "No."),
+        ("undecided", "Whether learning ends by a jump is not decided (too few points)."),
+    ],
+)
+def test_an_end_is_told_by_its_verdict(verdict, said):
+    judged = pd.DataFrame(
+        {"claim": ["jump"], "verdict": verdict, "words": "Learning ends by a jump.", "number": np.nan, "finding": "too few points"}
+    )  # fmt: skip
+    assert study.end_in_words(judged, "jump", "Yes.", "No.") == said
+    assert study.end_in_words(judged, "another", "Yes.", "No.") == "These chains do not tell."

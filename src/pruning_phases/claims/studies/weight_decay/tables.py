@@ -119,22 +119,18 @@ def end_in_words(judged: pd.DataFrame, slug: str, yes: str, no: str) -> str:
 
 def linear_in_words(table: pd.DataFrame) -> str:
     """What `linear_table` shows of order and hysteresis."""
+    layers, again = table.index.get_level_values("layers"), table["learns again"]
+    shallow, deep = layers == 2, layers > 2
+    same = np.isclose(again, table["last learned"])[shallow].all()
+    stays = again[deep].isna()
+    lost = "stays lost" if stays.all() else f"stays lost in {stays.sum()} of {len(stays)} cases"
     deviation = table["deviation"].max()
-    close = (
-        f"on their exact branches (within {deviation:.0e} of their strength)"
-        if deviation < 0.01
-        else f"off their exact branches by up to {deviation:.1%}"
-    )
-    deep = table[table.index.get_level_values("layers") > 2]
-    stays = deep["learns again"].isna()
-    back = (
-        "stays lost when the penalty is lowered"
-        if stays.all()
-        else f"stays lost in {stays.sum()} of {len(stays)} cases when the penalty is lowered"
-    )
+    on = f"on the exact branches (within {deviation:.0e} of the strength of their mode)"
+    off = f"off the exact branches by up to {deviation:.1%}"
     return (
-        "A deep linear network of two layers loses what it has learned little by little and finds it again at the same penalty; one of "
-        f"three or more loses it by a jump, and what is lost {back}. The minima found are {close}."
+        f"A deep linear network of two layers {'finds' if same else 'does not find'} again at the same penalty what it has lost; with "
+        f"three or more, what is lost {lost} when the penalty is lowered. The minima found are {on if deviation < 0.01 else off}, "
+        "which fade out with two layers and break off with more."
     )
 
 
