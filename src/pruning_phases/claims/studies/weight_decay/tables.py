@@ -125,11 +125,10 @@ def linear_in_words(table: pd.DataFrame) -> str:
     stays = again[deep].isna()
     lost = "stays lost" if stays.all() else f"stays lost in {stays.sum()} of {len(stays)} cases"
     deviation = table["deviation"].max()
-    on = f"on the exact branches (within {deviation:.0e} of the strength of their mode)"
-    off = f"off the exact branches by up to {deviation:.1%}"
+    where = "on the exact branches" if deviation < 0.01 else f"off the exact branches by up to {deviation:.1%}"
     return (
         f"A deep linear network of two layers {'finds' if same else 'does not find'} again at the same penalty what it has lost; with "
-        f"three or more, what is lost {lost} when the penalty is lowered. The minima found are {on if deviation < 0.01 else off}, "
+        f"three or more, what is lost {lost} when the penalty is lowered. The minima found are {where}, "
         "which fade out with two layers and break off with more."
     )
 
