@@ -246,7 +246,7 @@ def test_sentences_follow_the_verdicts():
         evidence = claims.Evidence(rows)
         found = study.sentences(claims.judge(evidence), evidence)
         assert all(isinstance(text, str) and text for text in found.values())
-    for rows, word in ((made(), "All"), (made(0.01), "Nearly all"), (made(0.3), "Part")):
+    for rows, word in ((made(), "All"), (made(0.01), "Nearly all"), (made(0.15), "Part"), (made(0.3), "No part")):
         evidence = claims.Evidence(rows)
         assert study.sentences(claims.judge(evidence), evidence)["falls"].startswith(f"{word} of dementia")
 

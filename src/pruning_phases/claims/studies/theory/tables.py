@@ -263,7 +263,7 @@ def front(judged: pd.DataFrame, evidence: Evidence) -> str:
     if not np.isfinite(raw):
         return "These networks show no dementia."
     share = 1 - calibrated / raw
-    much = "All" if share >= 1 else "Nearly all" if share > 0.9 else "Most" if share > 0.5 else "Part"
+    much = "All" if share >= 1 else "Nearly all" if share > 0.9 else "Most" if share > 0.5 else "Part" if share > 0 else "No part"
     left = chosen(
         judged, "calibrated-falls",
         "What is left falls with more data, on average",
@@ -272,5 +272,5 @@ def front(judged: pd.DataFrame, evidence: Evidence) -> str:
     )  # fmt: skip
     return (
         f"{much} of dementia is overconfidence. Divide the logits of pruned networks by one number, and the median exponent of their loss "
-        f"there falls from {raw:.2f} to {calibrated:.3f}. {left}."
+        f"there goes from {raw:.2f} to {calibrated:.3f}. {left}."
     )
