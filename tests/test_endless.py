@@ -130,13 +130,15 @@ def test_where_dementia_ends():
         0.04, abs=0.01
     )  # 0.4 (0.7 − 0.6), before the end at both widths
     assert study.ends_in_words(ends).count("falls from there on") == 2
-    assert "wider networks are not hurt more" in study.half_in_words(ends)[0]
+    assert "is the same within the errors" in study.half_in_words(ends)[0]
     far = both.rows[both.rows["n_train"] < widths.parameters(50) / 4]
     assert study.ends_table(claims.Evidence(far, MNIST))["alpha_half"].isna().all()  # no size is near half
     stronger = ends.assign(alpha_half=[0.0, 0.5], alpha_half_error=0.1)
     short, each = study.half_in_words(stronger)
     assert "more data hurt wider networks more" in short
     assert "0.00 ± 0.10 at width 50, +0.50 ± 0.10 at width 100" in each
+    weaker = study.half_in_words(ends.assign(alpha_half=[0.5, 0.0], alpha_half_error=0.1))[0]
+    assert "more data hurt some widths more than others" in weaker
     assert "One width alone" in study.half_in_words(ends[:1])[0]
     assert "512\u2009000 images, the last size" in study.ends_in_words(study.ends_table(claims.Evidence(made(), MNIST)))
     never = judged(made(), "end-by-parameters")
@@ -235,6 +237,16 @@ def test_tables_figures_and_sentences(at_rest):
     for verdict in ("reproduced", "not reproduced", "undecided", "no fit"):
         assert all(study.sentences(table.assign(verdict=verdict)).values())
         assert "512\u2009000 deformed digits" in study.front(table.assign(verdict=verdict), 512_000, borders)
+
+
+def test_sentences_of_what_has_no_number_and_of_intervals_without_an_end():
+    slugs = ["dementia-steps", "dementia-late-steps", "dropconnect-nu"]
+    numbers = {"number": [-0.2, np.nan, 3.0], "low": [-0.4, np.nan, 1.7], "high": [-0.1, np.nan, np.inf]}
+    verdicts = ["not reproduced", "undecided", "not reproduced"]
+    said = study.sentences(pd.DataFrame({"claim": slugs, "verdict": verdicts, **numbers}))
+    assert said["steps"].startswith("Between networks that took equally many steps there is no dementia")
+    assert said["late_steps"] == "With equal steps no border is seen at any time without dropout in training."
+    assert said["nu_dropconnect"] == "The exponent ν is not that of dropout: the ratio is 3.00 (1.70 to ∞)."
 
 
 def test_tables_of_networks_as_they_train():

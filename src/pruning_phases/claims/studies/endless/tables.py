@@ -166,10 +166,14 @@ def half_in_words(ends: pd.DataFrame) -> tuple[str, str]:
         f"{a:+.2f} ± {e:.2f} at width {width}" for width, a, e in zip(table.index, alpha, error, strict=True)
     )
     each = each.replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
-    grows = alpha.is_monotonic_increasing and alpha.iloc[-1] - alpha.iloc[0] > 2 * np.hypot(
-        error.iloc[-1], error.iloc[0]
-    )
-    follows = "more data hurt wider networks more" if grows else "wider networks are not hurt more by more data"
+    low, high = alpha.idxmin(), alpha.idxmax()
+    differ = alpha[high] - alpha[low] > 2 * np.hypot(error[high], error[low])
+    if differ and alpha.is_monotonic_increasing:
+        follows = "more data hurt wider networks more"
+    elif differ:
+        follows = "more data hurt some widths more than others, but not ever more the wider they are"
+    else:
+        follows = "what more data do at different widths is the same within the errors"
     return f"At half as many images as parameters {follows}.", f"It is {each}."
 
 
@@ -225,9 +229,11 @@ def phases_in_words(plane: pd.DataFrame) -> str:
 
 
 def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
-    """The sentence of a verdict, with number, low and high filled in; size is that of the number."""
+    """The sentence of a verdict, or of there being no number, with number, low and high filled in; size is that of the number."""
     row = judged[judged["claim"] == slug].iloc[0]
-    return sentences.get(row["verdict"], sentences["undecided"]).format(**row, size=abs(row["number"]))
+    verdict = "no number" if "no number" in sentences and np.isnan(row["number"]) else row["verdict"]
+    text = sentences.get(verdict, sentences["undecided"]).format(**row, size=abs(row["number"]))
+    return text.replace(" to inf)", " to ∞)")
 
 
 REST = {
@@ -289,6 +295,7 @@ NU_OTHER = {
     **NU,
     "no fit": "There is no scaling regime under this protocol, so that there is no ν to compare with that of MNIST.",
 }
+NU_DROPCONNECT = {verdict: words.replace("MNIST", "dropout") for verdict, words in NU_OTHER.items()}
 FASHION_LATE = {
     "reproduced": "Trained on without early stopping, Fashion-MNIST has dementia as well.",
     "not reproduced": "Trained on without early stopping, Fashion-MNIST still has no dementia.",
@@ -303,6 +310,7 @@ LATE_STEPS = {
     "reproduced": "With equal steps it appears only when the training loss is nearly zero.",
     "not reproduced": "With equal steps it is there when the training loss is still {number:.2f} nats.",
     "undecided": "Whether it waits, with equal steps, for the training loss to vanish is open.",
+    "no number": "With equal steps no border is seen at any time without dropout in training.",
 }
 STEPS = {
     "reproduced": "Networks that took equally many steps have dementia as well: it is not only that more images mean more steps.",
@@ -346,7 +354,7 @@ def sentences(judged: pd.DataFrame) -> dict[str, str]:
         "nu_fashion": ("fashion-nu", NU_OTHER),
         "fashion_late": ("fashion-late", FASHION_LATE),
         "dropconnect": ("dropconnect-border", DROPCONNECT),
-        "nu_dropconnect": ("dropconnect-nu", NU_OTHER),
+        "nu_dropconnect": ("dropconnect-nu", NU_DROPCONNECT),
         "moves": ("border-moves-in", MOVES),
         "logarithmic": ("border-logarithmic", LOGARITHMIC),
         "late": ("dementia-late", LATE),

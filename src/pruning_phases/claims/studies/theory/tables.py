@@ -263,7 +263,17 @@ def front(judged: pd.DataFrame, evidence: Evidence) -> str:
     if not np.isfinite(raw):
         return "These networks show no dementia."
     share = 1 - calibrated / raw
-    much = "All" if share >= 1 else "Nearly all" if share > 0.9 else "Most" if share > 0.5 else "Part" if share > 0 else "No part"
+    much = (
+        "All"
+        if share >= 1
+        else "Nearly all"
+        if share > 0.9
+        else "Most"
+        if share > 0.5
+        else "Part"
+        if share > 0
+        else "No part"
+    )
     left = chosen(
         judged, "calibrated-falls",
         "What is left falls with more data, on average",
