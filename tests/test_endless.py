@@ -140,6 +140,12 @@ def test_where_dementia_ends():
     weaker = study.half_in_words(ends.assign(alpha_half=[0.5, 0.0], alpha_half_error=0.1))[0]
     assert "more data hurt some widths more than others" in weaker
     assert "One width alone" in study.half_in_words(ends[:1])[0]
+    assert ends["n_steepest"].le(64_000).all(), "before the end"
+    said = study.steepest_in_words(ends.assign(n_steepest=[45_255.0, 90_510.0]))
+    assert "45\u2009000 at width 50, 91\u2009000 at width 100. They are a factor 2.0 apart" in said
+    assert "50\u2009000 originals to train on run out" in said
+    assert "originals" not in study.steepest_in_words(ends.assign(n_steepest=[5_000.0, 10_000.0]))
+    assert study.steepest_in_words(ends.assign(n_steepest=[45_255.0, np.nan])) == ""
     assert "512\u2009000 images, the last size" in study.ends_in_words(study.ends_table(claims.Evidence(made(), MNIST)))
     never = judged(made(), "end-by-parameters")
     assert never["verdict"].tolist() == ["undecided"]

@@ -12,24 +12,27 @@ from pruning_phases.claims.studies.endless.pieces import (
 )
 from pruning_phases.claims.studies.endless.tables import (
     agreement,
-    border_in_words,
     compared,
-    ends_in_words,
     ends_table,
     evidence,
-    front,
-    half_in_words,
     late_table,
-    phases_in_words,
-    predictions,
-    sentences,
     sizes_table,
     times_table,
     transition_table,
-    turns,
     width_crossings,
     width_exponents,
     widths_table,
     windows,
+)
+from pruning_phases.claims.studies.endless.words import (
+    border_in_words,
+    ends_in_words,
+    front,
+    half_in_words,
+    phases_in_words,
+    predictions,
+    sentences,
+    steepest_in_words,
+    turns,
 )
 from pruning_phases.claims.text import verdict_table
