@@ -359,9 +359,10 @@ def own_table(table: pd.DataFrame) -> str:
                 f"The {row['ansatz']} form is not determined by these points: it has no minimum inside its search."
             )
         else:
-            sure = {"open": ", but its contour is not closed", "split": ", but another place fits them almost as well"}
-            sure = sure.get(row["status"], "")
-            said.append(f"The {row['ansatz']} form gives p_c = {row['p_c']:.4g} and ν = {row['nu']:.3g}{sure}.")
+            doubt = {"open": ", but its contour is not closed", "split": ", but another place fits them almost as well"}
+            said.append(
+                f"The {row['ansatz']} form gives p_c = {row['p_c']:.4g} and ν = {row['nu']:.3g}{doubt.get(row['status'], '')}."
+            )
     return " ".join(said)
 
 

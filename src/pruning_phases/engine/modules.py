@@ -40,9 +40,7 @@ class Drop(nn.Module):
 
 
 class CNN5(nn.Module):
-    """LeNet-5 in five layers: convolutions 6 and 16 @ 5×5, each with max-pooling and ReLU, then 120 – 84 – C with dropout.
-
-    The two commute; in this order a quarter of the numbers is left for ReLU, and on a CPU pooling takes less time before it.
+    """LeNet-5 in five layers: convolutions 6 and 16 @ 5×5, each with ReLU and max-pooling, then 120 – 84 – C with dropout.
 
     width: neurons of the last hidden layer; the other layers keep their ratio to 84. 61 706 parameters for width 84 and images of
     28 × 28 (LeCun et al., Proc. IEEE 86, 2278 (1998), with max-pooling and ReLU).
@@ -55,11 +53,11 @@ class CNN5(nn.Module):
         pooled = (side // 2 - 4) // 2
         self.body = nn.Sequential(
             nn.Conv2d(1, few, 5, padding=2),
-            nn.MaxPool2d(2),
             nn.ReLU(),
+            nn.MaxPool2d(2),
             nn.Conv2d(few, more, 5),
-            nn.MaxPool2d(2),
             nn.ReLU(),
+            nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Linear(more * pooled**2, dense),
             nn.ReLU(),

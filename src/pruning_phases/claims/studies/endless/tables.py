@@ -100,25 +100,23 @@ def ends_table(found: Evidence, p_train: float = 0.1) -> pd.DataFrame:
         losses = losses_beyond(found, variant, p_train)
         largest, last = losses.mean(axis=1).idxmax(), losses.index[-1]
         fall = losses.loc[largest] - losses.loc[last]
-        exponents = near.loc[[width]]
-        distance = np.log(exponents["images_per_parameter"] * 2).abs().to_numpy()
+        own = near.loc[[width]]
+        distance = np.log(own["images_per_parameter"] * 2).abs().to_numpy()
         close = distance.min() <= np.log(2)
-        half = exponents[["mean", "sem"]].iloc[distance.argmin()] if close else (np.nan, np.nan)
-        top = exponents.iloc[exponents["mean"].argmax()]
-        steepest = top["images_per_parameter"] * parameters(width) if top["mean"] > 2 * top["sem"] else np.nan
-        rows[width] = (
-            largest,
-            largest / parameters(width),
-            last,
-            fall.mean(),
-            fall.sem() if largest != last else 0.0,
-            *half,
-            steepest,
-        )
-    names = [
-        *("n_largest", "per_parameter", "n_last", "fall", "fall_error", "alpha_half", "alpha_half_error", "n_steepest")
-    ]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("width").sort_index()
+        half, error = own[["mean", "sem"]].iloc[distance.argmin()] if close else (np.nan, np.nan)
+        top = own.iloc[own["mean"].argmax()]
+        steepest = top["images_per_parameter"] * parameters(width)
+        rows[width] = {
+            "n_largest": largest,
+            "per_parameter": largest / parameters(width),
+            "n_last": last,
+            "fall": fall.mean(),
+            "fall_error": fall.sem() if largest != last else 0.0,
+            "alpha_half": half,
+            "alpha_half_error": error,
+            "n_steepest": steepest.round() if top["mean"] > 2 * top["sem"] else np.nan,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("width").sort_index()
 
 
 def times_table(found: Evidence, variant: str = "epochs") -> pd.DataFrame:

@@ -263,17 +263,8 @@ def front(judged: pd.DataFrame, evidence: Evidence) -> str:
     if not np.isfinite(raw):
         return "These networks show no dementia."
     share = 1 - calibrated / raw
-    much = (
-        "All"
-        if share >= 1
-        else "Nearly all"
-        if share > 0.9
-        else "Most"
-        if share > 0.5
-        else "Part"
-        if share > 0
-        else "No part"
-    )
+    shares = {1: "All", 0.9: "Nearly all", 0.5: "Most", 0: "Part"}
+    much = next((words for least, words in shares.items() if share > least), "No part")
     left = chosen(
         judged, "calibrated-falls",
         "What is left falls with more data, on average",
