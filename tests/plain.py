@@ -6,6 +6,7 @@ It shares with the package the random draws alone (subset, initial weights, mini
 from __future__ import annotations
 
 import copy
+import gc
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,3 +177,9 @@ def train_plain(
     if training.restore == "best":
         model.load_state_dict(best_state)
     return PlainResult(model, losses, train_losses, best_epoch, optimizer.param_groups[0]["lr"])
+
+
+def tensor_bytes() -> int:
+    """Memory of all tensors of this process."""
+    tensors = [thing for thing in gc.get_objects() if type(thing) is torch.Tensor]
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
@@ -142,28 +142,24 @@ class _Given:
 
 
 class _Step:
-    """One gradient step on mini-batches of a fixed size: buffers, and on a GPU the captured graph."""
+    """One gradient step on mini-batches of a fixed size, with its buffers. It must not hold itself, or they outlive the batch."""
 
     def __init__(self, batch: Batch, n_samples: int) -> None:
         samples = batch.samples
         self.adam, self.onehot, self.labels = batch.adam, samples.onehot, samples.labels
         self.fixed, self.loss = batch.fixed, batch.loss
         self.given = batch.given
-        architecture, parameters, n_realizations = batch.architecture, batch.adam.parameters, len(samples.realizations)
+        architecture, parameters = batch.architecture, batch.adam.parameters
         self.masks = architecture.masks(samples.p_train, parameters, n_samples)
         self.gradient = architecture.gradient(parameters, batch.adam.gradients, self.masks, n_samples)
-        index = torch.zeros(n_realizations, n_samples, dtype=torch.int64, device=samples.device)
-        keys = torch.zeros(n_realizations, architecture.n_masks, 2, dtype=torch.int32, device=samples.device)
-        self.run = (
-            kernels.replayed(self._compute, (index, keys), self._state) if architecture.capturable else self._compute
-        )
-        """Step on the samples index [R, B] with the mask fields of keys [R, L, 2]."""
 
-    def _state(self) -> list[torch.Tensor]:
+    def state(self) -> list[torch.Tensor]:
+        """What a step changes."""
         adam = self.adam
         return [adam.count, self.loss, *adam.parameters.tensors, *adam.mean.tensors, *adam.square.tensors]
 
-    def _compute(self, index: torch.Tensor, keys: torch.Tensor) -> None:
+    def __call__(self, index: torch.Tensor, keys: torch.Tensor) -> None:
+        """Step on the samples index [R, B] with the mask fields of keys [R, L, 2]."""
         self.masks.draw(keys)
         self.loss.add_(self.gradient(self.given(index), self.onehot[index], self.labels[index]))
         for k, mask in enumerate(self.fixed):
@@ -234,7 +230,7 @@ class Batch:
         moments = tuple(map(self._arranged, moments))
         self.adam = Adam(self._arranged(parameters), self.training, l2, moments, count)
         self.loss = count.new_zeros(slots.shape)
-        self.of_size: dict[int, _Step] = {}
+        self.of_size: dict[int, Callable[[torch.Tensor, torch.Tensor], None]] = {}
         chosen, offset = self.samples.validation, self.inputs.offset
         self.x_validation = [self.given(chosen[:, chunk]) for chunk in self.chunks]
         self.y_validation = self.samples.labels[chosen]
@@ -283,8 +279,12 @@ class Batch:
         for index, keys in self.samples.epoch(epoch, self.architecture.n_masks):
             n_samples = index.shape[1]
             if n_samples not in self.of_size:
-                self.of_size[n_samples] = _Step(self, n_samples)
-            self.of_size[n_samples].run(index, keys)
+                step = _Step(self, n_samples)
+                places = (torch.zeros_like(index), torch.zeros_like(keys))
+                self.of_size[n_samples] = (
+                    kernels.replayed(step, places, step.state) if self.architecture.capturable else step
+                )
+            self.of_size[n_samples](index, keys)
         return (self.loss / self.samples.n_train).cpu().numpy()
 
     def validate(self, epoch: int) -> np.ndarray:
