@@ -17,7 +17,6 @@ from pruning_phases.collapse import (
     collapse_lines,
     compare_lines,
     corrections_table,
-    crossing_drift,
     fit_collapse,
     fit_lines,
     fit_table,
@@ -222,8 +221,7 @@ def test_exponents_are_drawn_with_their_intervals(fits, lines):
 
 def test_crossings_are_drawn_sure_ones_filled(lines):
     crossings = pair_crossings(lines[0.0], n_bootstrap=20)
-    drift = crossing_drift(lines[0.0], 20, min_significance=0.0)
-    ax = pc.crossing_drift_line(crossings, drift)
+    ax = pc.crossing_points(crossings)
     sure = crossings["significance"] >= 2
     points = {
         found.get_markerfacecolor() == "white": set(zip(*found.get_data(), strict=True))
@@ -232,12 +230,6 @@ def test_crossings_are_drawn_sure_ones_filled(lines):
     }
     for unsure, part in ((False, crossings[sure]), (True, crossings[~sure & crossings["p_star"].notna()])):
         assert set(zip(part["n_mean"], part["p_star"], strict=True)) <= points.get(unsure, set())
-    n, p = ax.lines[-1].get_data()
-    np.testing.assert_allclose(p, drift.intercept + drift.slope * np.log(n / 1000))
-    every = [pair_crossings(line, n_bootstrap=20).assign(p_train=p) for p, line in lines.items()]
-    ax = pc.crossing_drift_line(pd.concat(every, ignore_index=True))
-    assert set(crossings.p_star.round(6)) <= set(drawn(ax).astype(float).round(6))
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "0.2"]
 
 
 def test_scans_are_drawn_with_their_intervals():

@@ -5,9 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from pruning_phases.plotting.plane import P_TRAIN
 from pruning_phases.plotting.series import Look, error_curves
-from pruning_phases.plotting.style import legend_below, log_axis, on_axes
+from pruning_phases.plotting.style import P_TRAIN, legend_below, log_axis, on_axes
 
 BKT_COLOR, ALGEBRAIC_COLOR, QUALITY_COLOR = "#2f6db3", "#c0392b", "#3c8d40"
 ANSATZ_COLORS = {"BKT": BKT_COLOR, "algebraic": ALGEBRAIC_COLOR}
