@@ -197,11 +197,10 @@ def test_crossings_with_laws_have_a_panel_for_every_rate(lines):
 
 def test_exponents_are_drawn_with_their_intervals(fits, lines):
     table = fit_table(fits)
-    for column in ("nu", "p_c"):
-        ax = pc.nu_and_quality(table, reference=0.5, column=column)
-        assert set(table[column]) <= set(drawn(ax))
-        assert bars_of(ax.collections[0]) == ends_of(table, f"{column}_contour")
-        assert bars_of(ax.collections[1]) == ends_of(table, f"{column}_bootstrap")
+    ax = pc.nu_and_quality(table, reference=0.5)
+    assert set(table["nu"]) <= set(drawn(ax))
+    assert bars_of(ax.collections[0]) == ends_of(table, "nu_contour")
+    assert bars_of(ax.collections[1]) == ends_of(table, "nu_bootstrap")
     relation = relation_table(fits, fit_lines(lines, Algebraic(), n_bootstrap=20))
     ax = pc.nu_relation_curves(relation)
     assert set(relation.predicted) <= set(drawn(ax))
@@ -211,7 +210,7 @@ def test_exponents_are_drawn_with_their_intervals(fits, lines):
     np.testing.assert_allclose([segment[1, 1] for segment in bars.get_segments()], top)
     compared = compare_lines(lines, (BKT(), Algebraic()), n_bootstrap=5)
     for criterion in ("prediction_error", "log_likelihood"):
-        ax = pc.comparison_strip(compared, criterion, legend=False)
+        ax = pc.comparison_strip(compared, criterion)
         for rows in (group for _, group in compared.groupby("ansatz") if group[criterion].notna().any()):
             (line,) = (found for found in ax.lines if found.get_label() == rows["ansatz"].iloc[0])
             np.testing.assert_allclose(line.get_ydata(orig=False), rows[criterion])

@@ -54,17 +54,14 @@ def size_curves(
 
 
 @on_axes
-def scaling_fits(
-    averages_loss: pd.DataFrame, classified: pd.DataFrame, ax: Axes | None = None, guessing: bool = True
-) -> Axes:
-    """Loss against N, log-log, with the fitted power law of every point of the plane in `classified`.
+def scaling_fits(averages_loss: pd.DataFrame, classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Loss against N, log-log, with the fitted power law of every point of the plane in `classified`; dotted: the loss of guessing.
 
     Args:
         averages_loss: table from `observables.averages(results, "loss")`.
         classified: the points to draw, rows of the table from `observables.classify` (or of `exponents`); lines have
             the colour of their phase.
         ax: axes to draw on (None: a new figure).
-        guessing: draw the loss of guessing, ln 10, as a dotted line.
 
     Raises ValueError: a point of `classified` has no averages.
     """
@@ -84,8 +81,7 @@ def scaling_fits(
             n, curve["mean"], curve["sem"].fillna(0), fmt=marker, color=color, markersize=7, label=label, **edge
         )
         ax.plot(n, point.amplitude * n**point.alpha, color=color, linewidth=2)
-    if guessing:
-        ax.axhline(LOSS_OF_GUESSING, **GUIDE)
+    ax.axhline(LOSS_OF_GUESSING, **GUIDE)
     log_axis(ax.xaxis, ax.yaxis)
     ax.set(xlabel=SIZE, ylabel=LOSS)
     legend_below(ax, r"$(p_\mathrm{train},\ p_\mathrm{eval})$ and exponent", columns=1)

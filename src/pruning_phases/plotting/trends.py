@@ -71,10 +71,11 @@ def trend_curves(
 
 
 @on_axes
-def ratio_map(table: pd.DataFrame, ax: Axes | None = None, label: str = "predicted / measured loss") -> Axes:
+def ratio_map(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Column `ratio` over the plane, half to double. Raises ValueError for missing columns or several rows at one point."""
     table = checked(table, ("ratio",), "the table to draw")
-    ax = _map(table, "ratio", ax, label, beyond(table["ratio"], 0.5, 2), cmap="RdBu_r", norm=LogNorm(0.5, 2))
+    label, extend = "predicted / measured loss", beyond(table["ratio"], 0.5, 2)
+    ax = _map(table, "ratio", ax, label, extend, cmap="RdBu_r", norm=LogNorm(0.5, 2))
     bar = ax.figure.axes[-1]
     bar.set_yticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"])
     bar.minorticks_off()
