@@ -45,9 +45,6 @@ _RECORDED_PACKAGES = (
 class NotebookError(RuntimeError):
     """A cell of a notebook failed."""
 
-    executed: str
-    """The notebook as far as it ran, with the error in it."""
-
 
 @dataclasses.dataclass(frozen=True)
 class NotebookRun:
@@ -192,10 +189,7 @@ def carry_out(run: NotebookRun, time_limit: float | None = None) -> Path:
     """Execute a checked run and write its files; returns the output. Raises as `run_notebook`."""
     path, known = _find(run.name), notebook_parameters(run.name)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
-    try:
-        executed, tables = _execute(path, run.parameters, time_limit)
-    except NotebookError as error:
-        raise _kept(error, run.failed) from error
+    executed, tables = _execute(path, run.parameters, run.failed, time_limit)
     provenance = {
         "notebook": run.name,
         "parameters": {key: parameter.default for key, parameter in known.items()} | run.parameters,
@@ -254,18 +248,8 @@ def renew_outputs(name: str) -> Path:
     is kept as ``book/sections/<name>.failed.ipynb``.
     """
     path = _find(name)
-    try:
-        write_text(path, _execute(path, {})[0])
-    except NotebookError as error:
-        SECTIONS.mkdir(parents=True, exist_ok=True)
-        raise _kept(error, SECTIONS / f"{name}{FAILED}") from error
+    write_text(path, _execute(path, {}, SECTIONS / f"{name}{FAILED}")[0])
     return path
-
-
-def _kept(error: NotebookError, path: Path) -> NotebookError:
-    """Write the notebook of a failed run; the error that says where it is."""
-    write_text(path, error.executed)
-    return NotebookError(f"{error}; as far as it ran: {path}")
 
 
 def _find(name: str) -> Path:
@@ -279,8 +263,10 @@ def _find(name: str) -> Path:
     return NOTEBOOKS / f"{name}.ipynb"
 
 
-def _execute(path: Path, parameters: dict[str, object], time_limit: float | None = None) -> tuple[str, dict[str, str]]:
-    """The executed notebook as text, without what differs from run to run, and the tables (CSV) of its figures by their names."""
+def _execute(
+    path: Path, parameters: dict[str, object], failed: Path, time_limit: float | None = None
+) -> tuple[str, dict[str, str]]:
+    """The executed notebook as text, and the tables (CSV) of its figures by their names; in `failed` as far as it ran, if a cell fails."""
     import papermill
 
     from pruning_phases import kernels
@@ -289,10 +275,9 @@ def _execute(path: Path, parameters: dict[str, object], time_limit: float | None
     try:
         tables = kernels.execute(notebook, time_limit)
     except kernels.RunError as error:
-        failure = NotebookError(f"{path.stem}, {error}")
-        failure.executed = _as_text(notebook)
-        raise failure from error
-    return _as_text(notebook), dict(_with_names(notebook, tables))
+        write_text(failed, _text_of(notebook))
+        raise NotebookError(f"{path.stem}, {error}; as far as it ran: {failed}") from error
+    return _text_of(notebook), dict(_with_names(notebook, tables))
 
 
 def pictures(cell: Mapping) -> list[Mapping]:
@@ -320,7 +305,7 @@ def figure_names(notebook) -> Iterator[str]:
             yield name
 
 
-def _as_text(notebook) -> str:
+def _text_of(notebook) -> str:
     """The file's text, without what differs between two runs of the same notebook: timings, paths, random ids, Python's patch version."""
     import nbformat
 
