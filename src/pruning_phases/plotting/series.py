@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import matplotlib as mpl
 import numpy as np
@@ -55,9 +56,8 @@ def size_looks(sizes: Iterable[float]) -> dict[float, Look]:
 def ordered_looks(values: Iterable[Hashable]) -> dict[Hashable, Look]:
     """Looks of other values, as p_train: dark to light, each with a marker of its own; numbers by size, names as they come."""
     values = list(dict.fromkeys(values))
-    if not any(isinstance(value, str) for value in values):
-        values.sort()
-    labels = {value: value if isinstance(value, str) else f"{value:g}" for value in values}
+    numbers = all(isinstance(value, Real) for value in values)
+    labels = {value: f"{value:g}" for value in sorted(values)} if numbers else {value: str(value) for value in values}
     return named_looks(labels, sns.color_palette(SEQUENTIAL_CMAP, len(values)))
 
 
