@@ -146,8 +146,9 @@ def test_curves_show_means_with_their_errors(data):
 
 def test_scaling_fits_draw_the_fitted_power_law(data):
     point = data["classified"].iloc[[0]]
-    ax = plotting.scaling_fits(data["loss"], point, guessing=False)
-    fit = ax.lines[-1]
+    ax = plotting.scaling_fits(data["loss"], point)
+    *_, fit, guessing = ax.lines
+    assert guessing.get_ydata() == [obs.LOSS_OF_GUESSING] * 2
     np.testing.assert_allclose(
         fit.get_ydata(), point["amplitude"].iloc[0] * fit.get_xdata() ** point["alpha"].iloc[0], rtol=1e-12
     )
@@ -251,6 +252,8 @@ def test_architectures_stand_in_a_row_of_widths_and_a_row_of_depths(data):
     assert all(len(ax.containers) == 1 for ax in maps)  # with its border
     one = plotting.exponent_rows(plane[plane["depth"] == 3], border, 3, 100)
     assert len(one.axes) == 3  # (3, 50) and (3, 100): no row of one
+    blank = plotting.exponent_rows(plane.assign(alpha=np.nan), border, 2, 100)  # of one size there are no exponents
+    assert blank.axes[0].collections[0].get_array().mask.all()
 
 
 def test_ticks_of_logarithmic_axes_follow_the_limits_that_axes_share():

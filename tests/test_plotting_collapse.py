@@ -17,7 +17,6 @@ from pruning_phases.collapse import (
     collapse_lines,
     compare_lines,
     corrections_table,
-    crossing_drift,
     fit_collapse,
     fit_lines,
     fit_table,
@@ -198,11 +197,10 @@ def test_crossings_with_laws_have_a_panel_for_every_rate(lines):
 
 def test_exponents_are_drawn_with_their_intervals(fits, lines):
     table = fit_table(fits)
-    for column in ("nu", "p_c"):
-        ax = pc.nu_and_quality(table, reference=0.5, column=column)
-        assert set(table[column]) <= set(drawn(ax))
-        assert bars_of(ax.collections[0]) == ends_of(table, f"{column}_contour")
-        assert bars_of(ax.collections[1]) == ends_of(table, f"{column}_bootstrap")
+    ax = pc.nu_and_quality(table, reference=0.5)
+    assert set(table["nu"]) <= set(drawn(ax))
+    assert bars_of(ax.collections[0]) == ends_of(table, "nu_contour")
+    assert bars_of(ax.collections[1]) == ends_of(table, "nu_bootstrap")
     relation = relation_table(fits, fit_lines(lines, Algebraic(), n_bootstrap=20))
     ax = pc.nu_relation_curves(relation)
     assert set(relation.predicted) <= set(drawn(ax))
@@ -212,7 +210,7 @@ def test_exponents_are_drawn_with_their_intervals(fits, lines):
     np.testing.assert_allclose([segment[1, 1] for segment in bars.get_segments()], top)
     compared = compare_lines(lines, (BKT(), Algebraic()), n_bootstrap=5)
     for criterion in ("prediction_error", "log_likelihood"):
-        ax = pc.comparison_strip(compared, criterion, legend=False)
+        ax = pc.comparison_strip(compared, criterion)
         for rows in (group for _, group in compared.groupby("ansatz") if group[criterion].notna().any()):
             (line,) = (found for found in ax.lines if found.get_label() == rows["ansatz"].iloc[0])
             np.testing.assert_allclose(line.get_ydata(orig=False), rows[criterion])
@@ -222,8 +220,7 @@ def test_exponents_are_drawn_with_their_intervals(fits, lines):
 
 def test_crossings_are_drawn_sure_ones_filled(lines):
     crossings = pair_crossings(lines[0.0], n_bootstrap=20)
-    drift = crossing_drift(lines[0.0], 20, min_significance=0.0)
-    ax = pc.crossing_drift_line(crossings, drift)
+    ax = pc.crossing_points(crossings)
     sure = crossings["significance"] >= 2
     points = {
         found.get_markerfacecolor() == "white": set(zip(*found.get_data(), strict=True))
@@ -232,12 +229,6 @@ def test_crossings_are_drawn_sure_ones_filled(lines):
     }
     for unsure, part in ((False, crossings[sure]), (True, crossings[~sure & crossings["p_star"].notna()])):
         assert set(zip(part["n_mean"], part["p_star"], strict=True)) <= points.get(unsure, set())
-    n, p = ax.lines[-1].get_data()
-    np.testing.assert_allclose(p, drift.intercept + drift.slope * np.log(n / 1000))
-    every = [pair_crossings(line, n_bootstrap=20).assign(p_train=p) for p, line in lines.items()]
-    ax = pc.crossing_drift_line(pd.concat(every, ignore_index=True))
-    assert set(crossings.p_star.round(6)) <= set(drawn(ax).astype(float).round(6))
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "0.2"]
 
 
 def test_scans_are_drawn_with_their_intervals():

@@ -7,7 +7,6 @@ beside the output, so that two runs of a notebook are the same bytes. A run that
 ``<stem>.failed.ipynb``, with the error in it; the book does not read it.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import difflib
@@ -29,13 +28,14 @@ from pruning_phases.config import ConfigError
 from pruning_phases.outputs import write_durably
 from pruning_phases.parameters import Parameter, as_text, check, declared
 from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
-from pruning_phases.paths import REPOSITORY, expanded
+from pruning_phases.paths import REPOSITORY, expanded, naming
 from pruning_phases.runs.provenance import cpu_model, git_commit
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 SECTIONS = REPOSITORY / "book" / "sections"
 RUNS = Path("runs")  # folder of runs over combinations, unless another is named
 FAILED = ".failed.ipynb"
+_UNWRITABLE = "cannot be written"
 _LONGEST_NAME = 150  # characters; file systems take 255 bytes, of which endings and temporary names need some
 _RECORDED_PACKAGES = (
     "pruning-phases", "torch", "numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "papermill",
@@ -44,9 +44,6 @@ _RECORDED_PACKAGES = (
 
 class NotebookError(RuntimeError):
     """A cell of a notebook failed."""
-
-    executed: str
-    """The notebook as far as it ran, with the error in it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,28 +111,24 @@ def plan_runs(
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}" if len(names) > 1 else str(error)) from error
             of_run = {key: chosen[key] for key in combination}
-            with _naming(output):
+            with naming("output", output, _UNWRITABLE):
                 runs.append(NotebookRun(name, chosen, _output(name, of_run, output, several)))
     for k, run in enumerate(runs):
         if run.output in (other.output for other in runs[:k]):
             raise ConfigError(f"two runs would write {run.output}: give each notebook and each value once")
-        with _naming(run.output):
+        with naming("output", run.output, _UNWRITABLE):
             _check_output(run.output, explicit=output is not None)
     for run in runs:
-        with _naming(run.output):
-            _check_writable(run)
+        with naming("output", run.output, _UNWRITABLE):
+            run.output.parent.mkdir(parents=True, exist_ok=True)
+            # the longest of the names that will be written
+            tempfile.NamedTemporaryFile(dir=run.output.parent, prefix=f".{run.provenance.name}-").close()
     return runs
 
 
 def _output(name: str, combination: Mapping[str, object], output: str | os.PathLike[str] | None, several: bool) -> Path:
-    parts = [
-        name,
-        *(
-            f"{key}={re.sub(r'[^A-Za-z0-9.,+-]+', '-', as_text(value).strip('[]'))}"
-            for key, value in combination.items()
-        ),
-    ]
-    stem = "__".join(parts)
+    values = {key: re.sub(r"[^A-Za-z0-9.,+-]+", "-", as_text(value).strip("[]")) for key, value in combination.items()}
+    stem = "__".join([name, *(f"{key}={value}" for key, value in values.items())])
     if len(stem) > _LONGEST_NAME:
         stem = f"{stem[: _LONGEST_NAME - 9]}-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
     if output is None:
@@ -169,25 +162,6 @@ def _check_output(output: Path, explicit: bool) -> None:
         )
 
 
-def _check_writable(run: NotebookRun) -> None:
-    run.output.parent.mkdir(parents=True, exist_ok=True)
-    # the longest of the names that will be written
-    with tempfile.NamedTemporaryFile(dir=run.output.parent, prefix=f".{run.provenance.name}-"):
-        pass
-
-
-@contextlib.contextmanager
-def _naming(output: object) -> Iterator[None]:
-    """Errors of the file system about an output as ConfigError: too long, below a file, not writable, a null character."""
-    try:
-        yield
-    except ConfigError:
-        raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"output = {str(output)!r} cannot be written: {reason}") from error
-
-
 def run_notebook(
     name: str,
     parameters: Mapping[str, object] | None = None,
@@ -215,10 +189,7 @@ def carry_out(run: NotebookRun, time_limit: float | None = None) -> Path:
     """Execute a checked run and write its files; returns the output. Raises as `run_notebook`."""
     path, known = _find(run.name), notebook_parameters(run.name)
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
-    try:
-        executed, tables = _execute(path, run.parameters, time_limit)
-    except NotebookError as error:
-        raise _kept(error, run.failed) from error
+    executed, tables = _execute(path, run.parameters, run.failed, time_limit)
     provenance = {
         "notebook": run.name,
         "parameters": {key: parameter.default for key, parameter in known.items()} | run.parameters,
@@ -277,18 +248,8 @@ def renew_outputs(name: str) -> Path:
     is kept as ``book/sections/<name>.failed.ipynb``.
     """
     path = _find(name)
-    try:
-        write_text(path, _execute(path, {})[0])
-    except NotebookError as error:
-        SECTIONS.mkdir(parents=True, exist_ok=True)
-        raise _kept(error, SECTIONS / f"{name}{FAILED}") from error
+    write_text(path, _execute(path, {}, SECTIONS / f"{name}{FAILED}")[0])
     return path
-
-
-def _kept(error: NotebookError, path: Path) -> NotebookError:
-    """Write the notebook of a failed run; the error that says where it is."""
-    write_text(path, error.executed)
-    return NotebookError(f"{error}; as far as it ran: {path}")
 
 
 def _find(name: str) -> Path:
@@ -302,9 +263,10 @@ def _find(name: str) -> Path:
     return NOTEBOOKS / f"{name}.ipynb"
 
 
-def _execute(path: Path, parameters: dict[str, object], time_limit: float | None = None) -> tuple[str, dict[str, str]]:
-    """The executed notebook as text, without what differs from run to run, and the tables (CSV) of its figures by their names."""
-    import nbformat
+def _execute(
+    path: Path, parameters: dict[str, object], failed: Path, time_limit: float | None = None
+) -> tuple[str, dict[str, str]]:
+    """The executed notebook as text, and the tables (CSV) of its figures by their names; in `failed` as far as it ran, if a cell fails."""
     import papermill
 
     from pruning_phases import kernels
@@ -313,11 +275,9 @@ def _execute(path: Path, parameters: dict[str, object], time_limit: float | None
     try:
         tables = kernels.execute(notebook, time_limit)
     except kernels.RunError as error:
-        failure = NotebookError(f"{path.stem}, {error}")
-        failure.executed = nbformat.writes(_without_noise(notebook)) + "\n"
-        raise failure from error
-    named = dict(_with_names(notebook, tables))
-    return nbformat.writes(_without_noise(notebook)) + "\n", named
+        write_text(failed, _text_of(notebook))
+        raise NotebookError(f"{path.stem}, {error}; as far as it ran: {failed}") from error
+    return _text_of(notebook), dict(_with_names(notebook, tables))
 
 
 def pictures(cell: Mapping) -> list[Mapping]:
@@ -345,8 +305,10 @@ def figure_names(notebook) -> Iterator[str]:
             yield name
 
 
-def _without_noise(notebook):
-    """Drop what differs between two runs of the same notebook: timings, paths, random ids, the Python patch version."""
+def _text_of(notebook) -> str:
+    """The file's text, without what differs between two runs of the same notebook: timings, paths, random ids, Python's patch version."""
+    import nbformat
+
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     for index, cell in enumerate(notebook.cells):
@@ -356,7 +318,7 @@ def _without_noise(notebook):
             del cell.metadata["tags"]
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = f"injected-parameters-{index}"
-    return notebook
+    return nbformat.writes(notebook) + "\n"
 
 
 def environment() -> dict[str, object]:

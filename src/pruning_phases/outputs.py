@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pruning_phases.errors import ConfigError, StoreError
+from pruning_phases.paths import naming
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -66,16 +67,11 @@ def check_place(path: Path, suffix: str) -> None:
     """Raise ConfigError unless `path` has that ending and is, or can become, a file in a folder that can be written."""
     if path.suffix != suffix or not path.stem.strip("."):
         raise ConfigError(f"output = {str(path)!r} is not possible: give the name of a file that ends in {suffix}")
-    try:
+    with naming("output", path):
         folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
         if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
             what = "it is a folder" if path.is_dir() else f"{folder} is not a folder that can be written"
             raise ConfigError(f"output = {str(path)!r} is not possible: {what}")
-    except (OSError, ValueError) as error:  # too long, a null character
-        if isinstance(error, ConfigError):
-            raise
-        why = getattr(error, "strerror", None) or error
-        raise ConfigError(f"output = {str(path)!r} is not possible: {why}") from error
 
 
 def write_table(path: Path, content: bytes, manifest: Mapping, replace: bool = False) -> None:

@@ -1,6 +1,8 @@
 """Paths: the repository, and paths as users write them."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from pruning_phases.errors import ConfigError
@@ -11,16 +13,23 @@ DRAWN = "PRUNING_PHASES_DRAWN"
 """Environment variable: the folder that figures leave their tables in (`plotting.drawn`), set by whoever runs a notebook."""
 
 
+@contextlib.contextmanager
+def naming(name: str, path: object, said: str = "is not possible") -> Iterator[None]:
+    """Errors about a path as ConfigError, which calls it `name`: too long, below a file, not writable, a null character."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{name} = {str(path)!r} {said}: {getattr(error, 'strerror', None) or error}") from error
+
+
 def check_folder(name: str, path: Path) -> Path:
     """The path, if it is a folder or can become one; otherwise ConfigError, which calls it `name`."""
-    try:
+    with naming(name, path), contextlib.suppress(FileNotFoundError):
         os.lstat(path)
-    except FileNotFoundError:
-        return path
-    except (OSError, ValueError) as error:  # too long, below a file, a null character
-        raise ConfigError(f"{name} = {str(path)!r} is not possible: {getattr(error, 'strerror', error)}") from error
-    if not path.is_dir():
-        raise ConfigError(f"{name} = {str(path)!r} is not possible: it is not a folder")
+        if not path.is_dir():
+            raise ConfigError(f"{name} = {str(path)!r} is not possible: it is not a folder")
     return path
 
 

@@ -3,18 +3,15 @@
 Roles and references of the book (`{numref}`, `{eq}`, `{cite:p}`) have no target in a single file: what they point to is named instead.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import nbformat
 
 from pruning_phases.config import ConfigError
-
-if TYPE_CHECKING:
-    from pruning_phases.notebooks import NotebookRun
+from pruning_phases.notebooks import NotebookRun, write_text
 
 OWN = "20_your_own_data"  # the notebook of `pruning-phases collapse`
 _RECORD = "application/papermill.record/"  # prefix of the media types of values that were glued
@@ -56,8 +53,6 @@ def without_roles(text: str, values: Mapping[str, object]) -> str:
 
 def with_numbers(notebook: Mapping) -> Mapping:
     """The notebook with glued values, and without the book's roles, in its text: to be read outside the book."""
-    import nbformat
-
     values = glued(notebook)
     cells = [
         {**cell, "source": without_roles(cell["source"], values)} if cell["cell_type"] == "markdown" else cell
@@ -87,25 +82,17 @@ def check(runs: Sequence[NotebookRun]) -> None:
 
 def read(path: Path) -> Mapping:
     """An executed notebook."""
-    import nbformat
-
     return nbformat.read(path, as_version=4)
 
 
 def to_read(path: Path) -> Path:
     """Put the numbers into the text of an executed notebook that is no page of the book; returns its path."""
-    import nbformat
-
-    from pruning_phases.outputs import write_durably
-
-    write_durably(path, (nbformat.writes(with_numbers(read(path))) + "\n").encode("utf-8"))
+    write_text(path, nbformat.writes(with_numbers(read(path))) + "\n")
     return path
 
 
 def write(path: Path) -> Path:
     """The report of an executed notebook, beside it; returns its path."""
-    from pruning_phases.outputs import write_durably
-
     report = path.with_suffix(".html")
-    write_durably(report, to_html(read(path)).encode("utf-8"))
+    write_text(report, to_html(read(path)))
     return report

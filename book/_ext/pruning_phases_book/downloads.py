@@ -5,11 +5,9 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-import nbformat
-
 from pruning_phases.notebooks import SECTIONS, figure_names, pictures
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.reports import with_numbers
+from pruning_phases.reports import read, to_read
 
 ARCHIVE = "pruning-phases-source.tar.gz"
 _BUILT = {
@@ -49,7 +47,7 @@ def write_pictures(folder: Path = SECTIONS) -> None:
     for path in folder.glob("[!.]*.ipynb"):
         if path.name.endswith(".failed.ipynb"):
             continue
-        notebook = nbformat.read(path, 4)
+        notebook = read(path)
         shown = (output for cell in notebook.cells for output in pictures(cell))
         for name, output in zip(figure_names(notebook), shown, strict=True):
             (folder / f"{path.stem}.picture-{name}.png").write_bytes(base64.b64decode(output["data"]["image/png"]))
@@ -58,4 +56,4 @@ def write_pictures(folder: Path = SECTIONS) -> None:
 def number_sources(folder: Path) -> None:
     """Put the numbers into the notebooks that pages offer for download (``_sources`` of the built book)."""
     for path in folder.glob("**/*.ipynb"):
-        path.write_text(nbformat.writes(with_numbers(nbformat.read(path, 4))) + "\n", encoding="utf-8")
+        to_read(path)

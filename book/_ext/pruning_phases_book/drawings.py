@@ -11,7 +11,7 @@ from pruning_phases.config import ConfigError
 from pruning_phases.plotting import sketches
 from pruning_phases.plotting.plane import boundary_line, exponent_map, phase_map
 from pruning_phases.plotting.schematic import figure_1
-from pruning_phases.plotting.style import own_fonts_first, panels
+from pruning_phases.plotting.style import panels
 from pruning_phases.runs.results import results
 
 SKETCHES = ("collapse_sketch", "fan_sketch", "confidence_sketch", "protocol_sketch")
@@ -43,7 +43,6 @@ def draw(folder: Path) -> None:
     for path in (folder / name for name in chain(*files.values())):
         if path.exists() and b"atplotlib" not in path.read_bytes():
             raise ConfigError(f"{path} exists and is not a file of ours: move it away, or name another folder")
-    own_fonts_first()
     for drawn, names in files.items():
         with plt.rc_context({"svg.hashsalt": "pruning-phases"}):
             figure = drawn()

@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,13 +95,13 @@ def write_provenance_page(folder: Path = SECTIONS, source: str | None = None) ->
     Raises ConfigError if the folder holds no executed notebook.
     """
     runs = read_runs(folder)
-    text = "\n".join(_page(runs, DATA, source))
+    text = "\n".join(_page(runs, source))
     write_text(folder / "provenance.md", text + "\n")
     return folder / "provenance.md"
 
 
-def _page(runs: list[Run], data: Path, source: str | None) -> Iterator[str]:
-    last = max(runs, key=lambda run: run.started)
+def _page(runs: list[Run], source: str | None) -> Iterator[str]:
+    last, manifest = max(runs, key=lambda run: run.started), json.loads((DATA / "reference.json").read_bytes())
     yield "# How this book was computed"
     yield "\nThis page is written anew at every build. It says which machine, code, data and random numbers the other pages rest on."
     yield "\n## This build\n"
@@ -114,12 +114,12 @@ def _page(runs: list[Run], data: Path, source: str | None) -> Iterator[str]:
     rows = ((f"[](./{r.notebook}.ipynb)", _time(r.started), duration(r.wall_seconds), _changed(r)) for r in runs)
     yield from _table(("notebook", "run at (UTC)", "wall time", "changed parameters"), rows, right=(2,))
     yield "\n(provenance-results)=\n## The networks\n"
-    yield from _results(data / "reference.json")
+    yield from _results(manifest)
     yield "\n(provenance-seeds)=\n## Seeds\n"
-    yield from _seeds(runs, data / "reference.json")
+    yield from _seeds(runs, manifest["sweep"]["training"]["seed"])
     yield "\n(provenance-data)=\n## Data\n"
     yield "Everything the pages read, with its SHA-256. MNIST and the results are checked against theirs at every reading.\n"
-    yield from _table(("file", "kB", "SHA-256"), _checksums(data), right=(1,))
+    yield from _table(("file", "kB", "SHA-256"), _checksums(), right=(1,))
     yield "\n(provenance-versions)=\n## Versions\n"
     yield from _table(("package", "version"), sorted(last.versions.items()))
     yield f"\nAll {_pinned()} packages of the environment, with exact versions, are in `requirements.lock`."
@@ -134,8 +134,7 @@ def _this_build(last: Run) -> Iterator[tuple[str, str]]:
     yield "system", f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-def _results(manifest: Path) -> Iterator[str]:
-    record = json.loads(manifest.read_text(encoding="utf-8"))
+def _results(record: Mapping) -> Iterator[str]:
     device, torch, python, commits = (
         dict.fromkeys(one[name] for one in record["computed_by"])
         for name in ("device", "torch", "python", "git_commit")
@@ -155,22 +154,21 @@ def _results(manifest: Path) -> Iterator[str]:
     yield from _table(("what", "value"), rows)
 
 
-def _seeds(runs: list[Run], manifest: Path) -> Iterator[str]:
-    training = json.loads(manifest.read_text(encoding="utf-8"))["sweep"]["training"]
+def _seeds(runs: list[Run], root: int) -> Iterator[str]:
     yield "The draws of a network are a function of the root seed, its realization and its parameters ([](common-random-numbers))."
     yield "What a notebook draws itself (bootstrap resamples, synthetic data) comes from fixed seeds too.\n"
-    rows = [("all networks", "`seed`", f"{training['seed']}")]
+    rows = [("all networks", "`seed`", f"{root}")]
     for run in runs:
         seeds = {name: value for name, value in run.parameters.items() if name.endswith("seed")}
         rows += [(f"[](./{run.notebook}.ipynb)", f"`{name}`", f"{value}") for name, value in seeds.items()]
     yield from _table(("where", "parameter", "value"), rows)
 
 
-def _checksums(data: Path) -> Iterator[tuple[str, str, str]]:
-    ours = [path for path in sorted(data.iterdir()) if path.suffix in (".parquet", ".json", ".npz", ".csv")]
-    for path in (*ours, *sorted(data.glob("mnist/*.gz"))):
+def _checksums() -> Iterator[tuple[str, str, str]]:
+    ours = [path for path in sorted(DATA.iterdir()) if path.suffix in (".parquet", ".json", ".npz", ".csv")]
+    for path in (*ours, *sorted(DATA.glob("mnist/*.gz"))):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        yield f"`{path.relative_to(data.parent).as_posix()}`", f"{path.stat().st_size / 1000:.0f}", f"`{digest}`"
+        yield f"`{path.relative_to(REPOSITORY).as_posix()}`", f"{path.stat().st_size / 1000:.0f}", f"`{digest}`"
 
 
 def _pinned() -> int:

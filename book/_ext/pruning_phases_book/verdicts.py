@@ -7,6 +7,7 @@ import pandas as pd
 
 from pruning_phases.claims.table import ALL
 from pruning_phases.claims.text import CHANGED, TOPICS, as_text, both_counts, interval
+from pruning_phases.plotting.protocols import VERDICT_STYLES
 
 PAGES = {
     "01_phase_diagram": "phase diagram",
@@ -16,14 +17,13 @@ PAGES = {
     "05_accuracy_binder": "accuracy",
     "06_width_depth": "widths and depths",
 }
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?", "no fit": "–"}
-# Dark, middle, white and grey: they stay apart without colour, and each has its mark and its word.
-STYLES = {
-    "reproduced": "background:#0b4f6c;color:#ffffff;border:1px solid #0b4f6c",
-    "not reproduced": "background:#f2a65a;color:#000000;border:1px solid #f2a65a",
-    "undecided": "background:#ffffff;color:#000000;border:1px dashed #555555",
-    "no fit": "background:#c8c8c8;color:#000000;border:1px dotted #555555",
+WORDS_AND_BORDERS = {
+    "reproduced": "color:#ffffff;border:1px solid #0b4f6c",
+    "not reproduced": "color:#000000;border:1px solid #f2a65a",
+    "undecided": "color:#000000;border:1px dashed #555555",
+    "no fit": "color:#000000;border:1px dotted #555555",
 }
+"""Of the badges, whose fills and marks are those of figures."""
 LATEX = str.maketrans({
     "α": r"$\alpha$", "χ": r"$\chi$", "ν": r"$\nu$", "⟨": r"$\langle$", "⟩": r"$\rangle$", "≤": r"$\leq$", "≥": r"$\geq$",
     "≈": r"$\approx$", "−": "$-$", "²": "$^2$", "₀": "$_0$", "_": r"\_", "%": r"\%", "∞": r"$\infty$", "–": "--", "×": r"$\times$",
@@ -44,10 +44,9 @@ def _html(text: str) -> str:
 def _label(row: pd.Series, scope: str) -> str:
     """Verdict of one scope as a badge, with its number and interval below."""
     verdict = row[f"verdict{scope}"]
-    badge = (
-        f'<span style="{STYLES[verdict]};border-radius:4px;padding:0.15em 0.5em;white-space:nowrap">'
-        f"{MARKS[verdict]} {verdict}</span>"
-    )
+    fill, mark = VERDICT_STYLES[verdict]
+    style = f"background:{fill};{WORDS_AND_BORDERS[verdict]};border-radius:4px;padding:0.15em 0.5em;white-space:nowrap"
+    badge = f'<span style="{style}">{mark} {verdict}</span>'
     value = interval(row, scope)
     return badge if value == "–" else f"{badge}<br>{value.replace(' (', '<br>(')}"
 

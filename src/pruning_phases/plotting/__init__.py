@@ -19,7 +19,7 @@ from pruning_phases.plotting.collapse import (
     own_panels,
     transition_figure,
 )
-from pruning_phases.plotting.crossings import crossing_drift_line, crossing_hypotheses, hypothesis_panels
+from pruning_phases.plotting.crossings import crossing_hypotheses, crossing_points, hypothesis_panels
 from pruning_phases.plotting.curves import scaling_fits, size_curves
 from pruning_phases.plotting.digits import digit_answers
 from pruning_phases.plotting.exponents import comparison_strip, nu_and_quality, nu_relation_curves, scan_curves

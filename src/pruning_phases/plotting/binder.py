@@ -6,9 +6,8 @@ from matplotlib.axes import Axes
 
 from pruning_phases.observables import ENSEMBLES
 from pruning_phases.observables.tables import PLANE, POINT, checked
-from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import Look, size_label, size_looks
-from pruning_phases.plotting.style import legend_below, log_axis, on_axes
+from pruning_phases.plotting.style import P_EVAL, SIZE, legend_below, log_axis, on_axes
 
 SOURCES = {
     "between": (Look("#c0392b", "o", "between networks"), "-"),
@@ -42,7 +41,7 @@ def binder_bands(pooled: pd.DataFrame, ensemble: str = "networks", ax: Axes | No
     ax.set_xlabel(P_EVAL)
     ax.set_ylabel("Binder cumulant $U$")
     if legend and len(part):
-        legend_below(ax, "training-set size $N$", columns=3)
+        legend_below(ax, SIZE, columns=3)
     return ax
 
 

@@ -47,8 +47,7 @@ def bias_curves(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     looks = ordered_looks(table["spacing"])
     error_curves(ax, table, "sigma", "chi_squared", "chi_squared_error", looks, "spacing")
     ax.axhline(1, color="black", linestyle=":", linewidth=1, zorder=0)
-    log_axis(ax.xaxis)
-    log_axis(ax.yaxis)
+    log_axis(ax.xaxis, ax.yaxis)
     ax.set(xlabel=r"standard error $\sigma$ of a point (nats)", ylabel=r"$\chi^2_\nu$ at the true $(p_c,\nu)$")
     legend_below(ax, r"grid spacing $\Delta p$", columns=4)
     return ax

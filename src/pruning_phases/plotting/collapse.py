@@ -12,14 +12,21 @@ from matplotlib.ticker import MaxNLocator
 
 from pruning_phases.collapse import BKT, CollapseData, CollapseFit, fit_collapse, fit_table
 from pruning_phases.plotting.exponents import nu_and_quality
-from pruning_phases.plotting.plane import P_EVAL
 from pruning_phases.plotting.series import error_curves, size_label, size_looks
-from pruning_phases.plotting.style import SEQUENTIAL_CMAP, legend_below, log_axis, on_axes, panels, styled
+from pruning_phases.plotting.style import (
+    LOSS,
+    P_EVAL,
+    SEQUENTIAL_CMAP,
+    SIZE,
+    legend_below,
+    log_axis,
+    on_axes,
+    panels,
+    styled,
+)
 
-SIZES = "training-set size $N$"
 _BELOW_INSET = 0.5
 """Height of the panel up to which vertical guides go: above it lies the inset with its numbers."""
-LOSS = r"test loss $\langle L\rangle$ (nats)"
 X_LABELS = {"BKT": r"$(p_\mathrm{eval}-p_c)\,[\ln(N/l_0)]^{1/\nu}$", "algebraic": r"$(p_\mathrm{eval}-p_c)\,N^{1/\nu}$"}
 
 
@@ -99,7 +106,7 @@ def crossing_and_collapse(
     corner = {"x": 0.97, "ha": "right"} if rising else {"x": 0.05, "ha": "left"}  # the curves' low end
     small.text(y=0.05, s="$x$", va="bottom", fontsize=9, transform=small.transAxes, **corner)
     if legend:
-        legend_below(ax, SIZES if xlabel == P_EVAL else "size", columns=4)
+        legend_below(ax, SIZE if xlabel == P_EVAL else "size", columns=4)
     return ax
 
 

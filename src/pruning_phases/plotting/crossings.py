@@ -1,7 +1,6 @@
 """Crossings of neighbouring sizes against their mean size, and the laws they may follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,12 @@ from pruning_phases.collapse import (
     HYPOTHESES,
     CollapseData,
     CrossingFit,
-    Drifting,
     fit_crossings,
     pair_crossings,
     significant_crossings,
 )
 from pruning_phases.plotting.exponents import ANSATZ_COLORS, OTHER_COLOR
-from pruning_phases.plotting.plane import P_TRAIN
-from pruning_phases.plotting.series import Look, error_curves, ordered_looks
+from pruning_phases.plotting.series import Look, error_curves
 from pruning_phases.plotting.style import legend_below, log_axis, on_axes, panels, styled
 
 FITTED = 3
@@ -29,29 +26,17 @@ PAIR, CROSSING = r"$\sqrt{N_iN_j}$", r"crossing $p^*(N_i,N_j)$"
 
 
 @on_axes
-def crossing_drift_line(crossings: pd.DataFrame, drift: Drifting | None = None, ax: Axes | None = None) -> Axes:
+def crossing_points(crossings: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Crossings of consecutive sizes against their mean size; open markers are insignificant ones.
 
-    `crossings`: from `pair_crossings`, or several of them with a column p_train; `drift`: straight line in ln N to draw, from
-    `crossing_drift`.
+    `crossings`: from `pair_crossings`.
     """
-    several = "p_train" in crossings
-    looks = ordered_looks(crossings["p_train"]) if several else {0.0: Look("black", "o", "")}
-    table = crossings if several else crossings.assign(p_train=0.0)
-    sure = table["significance"] >= 2
-    line = {"linestyle": "-" if several else "none", "markersize": 6}
-    error_curves(ax, table[sure], "n_mean", "p_star", "p_star_error", looks, "p_train", **line)
-    unnamed = {p_train: replace(look, label="") for p_train, look in looks.items()}
-    error_curves(
-        ax, table[~sure], "n_mean", "p_star", None, unnamed, "p_train", linestyle="none", markerfacecolor="white"
-    )
-    if drift is not None:
-        n = np.array([crossings["n_mean"].min(), crossings["n_mean"].max()])
-        ax.plot(n, drift.intercept + drift.slope * np.log(n / 1000), color="#c0392b")
+    table = crossings.assign(sure=crossings["significance"] >= 2)
+    sure, unsure = {True: Look("black", "o", "")}, {False: Look("black", "o", "", "white")}
+    error_curves(ax, table, "n_mean", "p_star", "p_star_error", sure, "sure", linestyle="none", markersize=6)
+    error_curves(ax, table, "n_mean", "p_star", None, unsure, "sure", linestyle="none")
     log_axis(ax.xaxis)
     ax.set(xlabel=PAIR, ylabel=CROSSING)
-    if several:
-        legend_below(ax, P_TRAIN, columns=5)
     return ax
 
 
@@ -104,8 +89,7 @@ def hypothesis_panels(lines: Mapping[float, CollapseData], n_bootstrap: int = 20
         raise ValueError("no lines to draw; choose p_train values that the results hold")
     figure, axes = panels(len(lines), height=3.6)
     for ax, (p_train, data) in zip(axes, lines.items(), strict=True):
-        table = pair_crossings(data, n_bootstrap=n_bootstrap).assign(p_train=p_train)
-        letter = ax.get_title(loc="left")
+        table = pair_crossings(data, n_bootstrap=n_bootstrap)
         try:
             crossings = significant_crossings(data, n_bootstrap=n_bootstrap)
             fits = [fit_crossings(crossings, law) for law in HYPOTHESES] if len(crossings.p_star) >= FITTED else []
@@ -114,9 +98,8 @@ def hypothesis_panels(lines: Mapping[float, CollapseData], n_bootstrap: int = 20
         if fits:
             crossing_hypotheses(table, fits, ax)
         else:
-            crossing_drift_line(table.drop(columns="p_train"), ax=ax)
+            crossing_points(table, ax)
         ax.tick_params(axis="x", labelsize=9)  # up to a million
-        ax.set_title(letter, loc="left", fontweight="bold")
         ax.set_title(rf"$p_\mathrm{{train}}={p_train:g}$", loc="right", fontsize=10)
         if ax is not axes[-1] and ax.get_legend() is not None:
             ax.get_legend().remove()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -43,9 +44,10 @@ def _name(artist: object) -> str | None:
 
 
 def _marks(ax: Axes) -> Iterator[dict[str, object]]:
-    names = {child: _name(container) for container in ax.containers for child in _flat(container)}
+    names = {child: _name(container) for container in ax.containers for child in container.get_children()}
+    caps = [cap for bars in ax.containers if isinstance(bars, ErrorbarContainer) for cap in bars.lines[1]]
     for line in ax.lines:
-        if line.get_transform() != ax.transData or line in _caps(ax):
+        if line.get_transform() != ax.transData or line in caps:
             continue  # a guide in units of the panel, or an end of an error bar
         kind = "line" if line.get_linestyle() not in ("None", "none", "") else "points"
         for x, y in np.column_stack([line.get_xdata(orig=False), line.get_ydata(orig=False)]):
@@ -76,16 +78,6 @@ def _marks(ax: Axes) -> Iterator[dict[str, object]]:
             for path in shape.get_paths():
                 for x, y in path.vertices:
                     yield {"kind": "outline", "series": series, "x": x, "y": y}
-
-
-def _flat(container: object) -> Iterator[object]:
-    for child in container:
-        yield from _flat(child) if isinstance(child, list | tuple) else (() if child is None else (child,))
-
-
-def _caps(ax: Axes) -> set[object]:
-    """Lines that only end error bars."""
-    return {cap for bars in ax.containers if len(bars) == 3 and isinstance(bars[1], tuple) for cap in bars[1]}
 
 
 def write_when_shown(shell: object) -> None:

@@ -5,9 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from pruning_phases.plotting.plane import P_TRAIN
 from pruning_phases.plotting.series import Look, error_curves
-from pruning_phases.plotting.style import legend_below, log_axis, on_axes
+from pruning_phases.plotting.style import P_TRAIN, legend_below, log_axis, on_axes
 
 BKT_COLOR, ALGEBRAIC_COLOR, QUALITY_COLOR = "#2f6db3", "#c0392b", "#3c8d40"
 ANSATZ_COLORS = {"BKT": BKT_COLOR, "algebraic": ALGEBRAIC_COLOR}
@@ -20,10 +19,9 @@ def nu_and_quality(
     table: pd.DataFrame,
     ax: Axes | None = None,
     reference: float | None = None,
-    column: str = "nu",
     beside: pd.DataFrame | None = None,
 ) -> Axes:
-    """Fig. 4(c): nu (or p_c) against p_train with both kinds of interval, and chi-squared on a second axis.
+    """Fig. 4(c): nu against p_train with both kinds of interval, and chi-squared on a second axis.
 
     Thin bars: 1.3x contour. Thick bars: bootstrap. Open markers: fits whose status is not "ok". Pale ones: fits of a regime that is not
     stable, where the table says so.
@@ -32,7 +30,6 @@ def nu_and_quality(
         table: from `fit_table`; may have a column ``stable``.
         ax: axes to draw on (None: a new figure).
         reference: dashed line, for example 1/2.
-        column: "nu" or "p_c".
         beside: other fits for contrast, for example over all sizes, as grey diamonds.
     """
     other = ax.twinx()
@@ -40,19 +37,17 @@ def nu_and_quality(
     ax.set_zorder(other.get_zorder() + 1)  # what is measured lies above its quality
     ax.patch.set_visible(False)
     for kind, width, label in (("contour", 1, "1.3 × contour"), ("bootstrap", 4, "bootstrap 68 %")):
-        ends = table[f"{column}_{kind}_low"], table[f"{column}_{kind}_high"]
+        ends = table[f"nu_{kind}_low"], table[f"nu_{kind}_high"]
         ax.vlines(table["p_train"], *ends, color=BKT_COLOR, linewidth=width, label=label)
-    _fits(ax, table, column, "o", BKT_COLOR, 7)
+    _fits(ax, table, "o", BKT_COLOR, 7)
     if beside is not None:
-        _fits(ax, beside, column, "D", OTHER_COLOR, 5, "all sizes")
+        _fits(ax, beside, "D", OTHER_COLOR, 5, "all sizes")
     if reference is not None:
         ax.axhline(reference, color="black", linestyle="--", linewidth=1, zorder=0)
     ax.set_xlabel(P_TRAIN)
-    ax.set_ylabel(NAMES[column], color=BKT_COLOR)
+    ax.set_ylabel(NAMES["nu"], color=BKT_COLOR)
     other.set_ylabel(r"$\chi^2_\nu$ at the minimum", color=QUALITY_COLOR)
-    if column == "nu":
-        log_axis(ax.yaxis)
-    log_axis(other.yaxis)
+    log_axis(ax.yaxis, other.yaxis)
     if beside is not None:  # room above the squares for what lies on the edge of the search
         low, high = other.get_ylim()
         other.set_ylim(low, 4 * high)
@@ -60,17 +55,14 @@ def nu_and_quality(
     return ax
 
 
-def _fits(
-    ax: Axes, table: pd.DataFrame, column: str, marker: str, color: str, size: float, label: str | None = None
-) -> None:
-    """A marker for every fit: open unless its contour is closed, pale if its regime is not stable."""
+def _fits(ax: Axes, table: pd.DataFrame, marker: str, color: str, size: float, label: str | None = None) -> None:
+    """A marker at nu of every fit: open unless its contour is closed, pale if its regime is not stable."""
     closed = table["status"] == "ok"
     stable = table["stable"].astype(bool) if "stable" in table else closed
     for which, face in ((closed & stable, color), (closed & ~stable, to_rgba(color, 0.35)), (~closed, "white")):
-        if not which.any():
-            continue
-        rows = table[which]
-        ax.plot(rows["p_train"], rows[column], marker, color=color, markerfacecolor=face, markersize=size)
+        if which.any():
+            rows = table[which]
+            ax.plot(rows["p_train"], rows["nu"], marker, color=color, markerfacecolor=face, markersize=size)
     if label:
         ax.plot([], [], marker, color=color, markerfacecolor="white", markersize=size, label=label)
 
@@ -123,9 +115,7 @@ def scan_curves(table: pd.DataFrame, x: str, ax: Axes | None = None, column: str
 
 
 @on_axes
-def comparison_strip(
-    table: pd.DataFrame, criterion: str, ax: Axes | None = None, ylabel: str = "", legend: bool = True
-) -> Axes:
+def comparison_strip(table: pd.DataFrame, criterion: str, ax: Axes | None = None, ylabel: str = "") -> Axes:
     """One criterion of `compare_lines` against p_train, a marker for every ansatz with its bootstrap interval.
 
     `table`: from `compare_lines`; `criterion`: "chi_squared", "prediction_error" or "log_likelihood".
@@ -140,6 +130,5 @@ def comparison_strip(
     if criterion != "log_likelihood":
         log_axis(ax.yaxis)
     ax.set(xlabel=P_TRAIN, ylabel=ylabel or criterion)
-    if legend:
-        legend_below(ax, "", columns=1)
+    legend_below(ax, "", columns=1)
     return ax

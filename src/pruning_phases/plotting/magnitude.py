@@ -11,7 +11,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.magnitude import pruning_curves
-from pruning_phases.plotting.series import MARKERS, Look, error_curves, ordered_looks
+from pruning_phases.plotting.series import Look, error_curves, named_looks, ordered_looks
 from pruning_phases.plotting.style import legend_below, log_axis, on_axes
 
 LEFT = "connections left (%)"
@@ -35,13 +35,12 @@ CONNECTED = {
 CONTROLS = ("base", "rewired-shuffled", "rewired-drawn", "random-layer", "random")
 
 
-def _curves(rows: pd.DataFrame, looks: Mapping[str, Look], ax: Axes, **style: object) -> None:
+def _curves(rows: pd.DataFrame, looks: Mapping[str, Look], ax: Axes) -> None:
     """One curve with errors for each column of `rows`, one variant and width."""
-    tables = [pruning_curves(rows, name).assign(quantity=name) for name in looks]
-    table = pd.concat(tables)
+    table = pd.concat(pruning_curves(rows, name).assign(quantity=name) for name in looks)
     table["left"] = 100 * table["density"]
     # Without caps: those of forty points are a comb, and weigh more than the curves.
-    error_curves(ax, table, "left", "mean", "sem", looks, "quantity", elinewidth=1, markersize=4, **style)
+    error_curves(ax, table, "left", "mean", "sem", looks, "quantity", elinewidth=1, markersize=4)
 
 
 def _share_axis(ax: Axes, collapse: float | None = None) -> None:
@@ -135,19 +134,15 @@ def places_against_width(places: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     table = places.groupby(["level", "width"])["edges"].agg(["mean", "sem", "size", "count"]).reset_index()
     table = table[table["count"] == table["size"]]  # where all networks get there
-    looks = {
-        level: Look(_SET[k], MARKERS[k], f"{100 * level:.0f} %")
-        for k, level in enumerate(sorted(places["level"].unique()))
-    }
-    error_curves(ax, table, "width", "mean", "sem", looks, "level", capsize=1.5, elinewidth=1, markersize=5)
+    levels = named_looks({level: f"{100 * level:.0f} %" for level in sorted(places["level"].unique())}, _SET)
+    error_curves(ax, table, "width", "mean", "sem", levels, "level", capsize=1.5, elinewidth=1, markersize=5)
     middle = table[table["level"] == 0.5]
     for column, style in (("density", ":"), ("edges_per_neuron", "-.")):
         if len(middle) > 1:  # edges over it: weights, or neurons
             per = (places["edges"] / places[column]).groupby(places["width"]).mean().loc[middle["width"]].to_numpy()
             guide = middle["mean"].iloc[0] * per / per[0]
             ax.plot(middle["width"], guide, color="#777777", linestyle=style, linewidth=1)
-    log_axis(ax.xaxis)
-    log_axis(ax.yaxis)
+    log_axis(ax.xaxis, ax.yaxis)
     ax.set(xlabel="width", ylabel="connections left")
     if len(table):
         legend_below(ax, "of the gain left", columns=3)
@@ -213,8 +208,9 @@ def control_curves(
         ax: axes to draw on (None: a new figure).
         gaps: variant, density, difference, error.
     """
-    looks = {name: Look(_SET[k], MARKERS[k], words.get(name, name)) for k, name in enumerate(CONTROLS)}
-    looks["base"] = Look("black", "o", "pruned")
+    kinds = named_looks({name: words.get(name, name) for name in CONTROLS}, _SET) | {
+        "base": Look("black", "o", "pruned")
+    }
     if gaps is None:
         table = pruning_curves(rows[rows["variant"].isin(CONTROLS) & (rows["step"] > 0)], "train_loss")
         table = table.rename(columns={"mean": "difference", "sem": "error"})
@@ -222,7 +218,7 @@ def control_curves(
         table = gaps
         ax.axhline(0, color="black", linewidth=1)
     table = table.assign(left=100 * table["density"])
-    error_curves(ax, table, "left", "difference", "error", looks, "variant", capsize=1.5, elinewidth=1, markersize=4)
+    error_curves(ax, table, "left", "difference", "error", kinds, "variant", capsize=1.5, elinewidth=1, markersize=4)
     _share_axis(ax)
     ax.set_ylabel("training loss (nats)" if gaps is None else "difference (nats)")
     legend_below(ax, "", columns=1)

@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from pruning_phases.plotting.style import PHASE_COLORS, log_axis, on_axes
+from pruning_phases.plotting.style import PHASE_COLORS, SIZE, log_axis, on_axes
 
 CONTESTANTS = {
     "engine": "engine",
@@ -23,7 +23,7 @@ AXIS_LABELS = {
     "networks": "networks trained together",
     "width": "width (neurons per layer)",
     "depth": "depth (hidden layers)",
-    "n_train": "training-set size $N$",
+    "n_train": SIZE,
 }
 
 

@@ -15,9 +15,7 @@ from scipy import ndimage
 from pruning_phases.observables import PHASES
 from pruning_phases.observables.tables import PLANE, POINT, checked
 from pruning_phases.plotting.series import size_label
-from pruning_phases.plotting.style import ALPHA_CMAP, PHASE_COLORS, SEQUENTIAL_CMAP, on_axes
-
-P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
+from pruning_phases.plotting.style import ALPHA_CMAP, P_EVAL, P_TRAIN, PHASE_COLORS, SEQUENTIAL_CMAP, on_axes
 
 
 def cell_edges(centres: np.ndarray) -> np.ndarray:
@@ -103,19 +101,9 @@ def _name_region(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray, nam
         row = int(np.clip(row, margin, fine - margin))
     else:
         column = int(np.clip(column, margin, fine - margin))
-    color = "white" if name == "eumentia" else "black"
+    look = {"color": "white" if name == "eumentia" else "black", "fontweight": "bold", "rotation": rotation}
     outline = [withStroke(linewidth=3, foreground=PHASE_COLORS[name])]  # readable where it leaves its region
-    ax.text(
-        px[column],
-        py[row],
-        name,
-        ha="center",
-        va="center",
-        rotation=rotation,
-        color=color,
-        fontweight="bold",
-        path_effects=outline,
-    )
+    ax.text(px[column], py[row], name, ha="center", va="center", path_effects=outline, **look)
 
 
 @on_axes
@@ -134,19 +122,23 @@ def exponent_map(
     Raises ValueError: missing columns, more than one architecture, limit not positive.
     """
     exponents = checked(exponents, ("alpha",), "the table to draw")
-    alpha = exponents["alpha"].to_numpy(dtype=float)
-    if limit is None:
-        limit = float(np.nanquantile(np.abs(alpha), 0.98)) if np.isfinite(alpha).any() else 1.0
+    limit = alpha_limit(exponents["alpha"]) if limit is None else limit
     if not limit > 0:
         raise ValueError(f"limit = {limit} must be positive: it is the largest abs(alpha) of the colour scale")
-    label = r"exponent $\alpha$" if colorbar else None
-    return _map(exponents, "alpha", ax, label, beyond(alpha, limit), cmap=ALPHA_CMAP, vmin=-limit, vmax=limit)
+    label, extend = r"exponent $\alpha$" if colorbar else None, beyond(exponents["alpha"], -limit, limit)
+    return _map(exponents, "alpha", ax, label, extend, cmap=ALPHA_CMAP, vmin=-limit, vmax=limit)
 
 
-def beyond(alpha: np.ndarray, limit: float) -> str:
-    """Which ends of a scale from -limit to limit values lie beyond, as `colorbar` names them."""
-    low, high = (alpha < -limit).any(), (alpha > limit).any()
-    return "both" if low and high else "min" if low else "max" if high else "neither"
+def alpha_limit(alpha: pd.Series) -> float:
+    """End of the colour scale of alpha: the 98 % quantile of abs(alpha); 1 where there is no alpha."""
+    sizes = alpha.dropna().abs()
+    return float(sizes.quantile(0.98)) if sizes.any() else 1.0
+
+
+def beyond(values: pd.Series, low: float, high: float) -> str:
+    """Which ends of a scale from `low` to `high` values lie beyond, as `colorbar` names them."""
+    below, above = (values < low).any(), (values > high).any()
+    return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
 @on_axes

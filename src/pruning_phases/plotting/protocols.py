@@ -126,12 +126,9 @@ def against_learning_rate(
         ax.axhline(REFERENCES[quantity], color="black", linewidth=1, zorder=0)
     looks = ordered_looks(transitions["p_train"])
     kinds = {"best": ("-", None), "last": ("--", "white")}
-    error = ("low", "high") if quantity == "drift" or f"{quantity}_low" in transitions else None
-    shown = transitions[transitions[quantity].notna()].assign(value=lambda t: t[quantity])
-    if quantity == "drift":
-        shown = shown.assign(low=shown["drift"] - shown["drift_error"], high=shown["drift"] + shown["drift_error"])
-    elif error:
-        shown = shown.assign(low=shown[f"{quantity}_low"], high=shown[f"{quantity}_high"])
+    interval = (f"{quantity}_low", f"{quantity}_high")
+    error = "drift_error" if quantity == "drift" else interval if interval[0] in transitions else None
+    shown = transitions[transitions[quantity].notna()]
     for look in looks.values():
         ax.plot([], [], look.marker, color=look.color, label=look.label)
     for k, (p_train, look) in enumerate(looks.items()):
@@ -139,7 +136,7 @@ def against_learning_rate(
             side_by_side = 1.07 ** (2 * k + j - len(looks) + 0.5)
             part = shown[shown["weights"] == weights].assign(x=lambda t, by=side_by_side: t["learning_rate"] * by)
             unnamed = {p_train: Look(look.color, look.marker, "", face)}
-            error_curves(ax, part, "x", "value", error, unnamed, "p_train", linestyle=line, linewidth=1.1)
+            error_curves(ax, part, "x", quantity, error, unnamed, "p_train", linestyle=line, linewidth=1.1)
     if quantity in LOGARITHMIC and transitions[quantity].notna().any():
         log_axis(ax.yaxis)
     _learning_rates(ax, transitions["learning_rate"])

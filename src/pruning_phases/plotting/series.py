@@ -2,13 +2,13 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
 
 from pruning_phases.plotting.style import SEQUENTIAL_CMAP
 
@@ -50,20 +50,21 @@ def size_looks(sizes: Iterable[float]) -> dict[float, Look]:
     if not sizes or SIZE_RANGE[0] <= sizes[-1] <= SIZE_RANGE[1]:
         return {size: Look(size_color(size), size_marker(size), size_label(int(size))) for size in sizes}
     place = np.log(np.array(sizes) / sizes[0]) / max(np.log(sizes[-1] / sizes[0]), 1e-9)
-    return {
-        size: Look(size_color(500 * 100**t), MARKERS[k % len(MARKERS)], size_label(int(size)))
-        for k, (size, t) in enumerate(zip(sizes, place, strict=True))
-    }
+    return named_looks({size: size_label(int(size)) for size in sizes}, [size_color(500 * 100**t) for t in place])
 
 
-def ordered_looks(values: Iterable[float]) -> dict[float, Look]:
-    """Looks of other ordered values, as p_train: dark to light, each with a marker of its own."""
-    values = sorted(set(values))
-    colors = sns.color_palette(SEQUENTIAL_CMAP, len(values))
-    return {
-        value: Look(color, MARKERS[k % len(MARKERS)], f"{value:g}")
-        for k, (value, color) in enumerate(zip(values, colors, strict=True))
-    }
+def ordered_looks(values: Iterable[Hashable]) -> dict[Hashable, Look]:
+    """Looks of other values, as p_train: dark to light, each with a marker of its own; numbers by size, names as they come."""
+    values = list(dict.fromkeys(values))
+    numbers = all(isinstance(value, Real) for value in values)
+    labels = {value: f"{value:g}" for value in sorted(values)} if numbers else {value: str(value) for value in values}
+    return named_looks(labels, sns.color_palette(SEQUENTIAL_CMAP, len(values)))
+
+
+def named_looks(labels: Mapping[Hashable, str], colors: Iterable[Color]) -> dict[Hashable, Look]:
+    """A look for every label: the next colour, the next marker."""
+    pairs = enumerate(zip(labels.items(), colors, strict=False))
+    return {value: Look(color, MARKERS[k % len(MARKERS)], label) for k, ((value, label), color) in pairs}
 
 
 def error_curves(
@@ -75,13 +76,13 @@ def error_curves(
     looks: Mapping[Hashable, Look],
     by: str,
     **style: object,
-) -> list[ErrorbarContainer]:
+) -> None:
     """One curve with error bars for every value of the column `by`, sorted by x; missing values break it.
 
     seaborn's own curves estimate errors from repeated rows; ours come with the table.
 
     Args:
-        ax: axes to draw on (None: a new figure).
+        ax: axes to draw on.
         table: one row for each point.
         x: column across.
         y: column up.
@@ -90,7 +91,6 @@ def error_curves(
         by: column that tells the curves apart.
         style: passed to `Axes.errorbar`.
     """
-    drawn = []
     for value, look in looks.items():
         rows = table[table[by] == value].sort_values(x, kind="stable")
         if rows.empty:
@@ -99,12 +99,5 @@ def error_curves(
             bars = np.stack([rows[y] - rows[error[0]], rows[error[1]] - rows[y]]).clip(min=0)
         else:
             bars = None if error is None else rows[error].to_numpy(float)
-        options = {
-            "color": look.color,
-            "marker": look.marker,
-            "label": look.label,
-            "markerfacecolor": look.face,
-        } | style
-        options["markerfacecolor"] = options["markerfacecolor"] or look.color
-        drawn.append(ax.errorbar(rows[x], rows[y], None if bars is None else np.nan_to_num(bars), **options))
-    return drawn
+        options = {"color": look.color, "markerfacecolor": look.face or look.color, "marker": look.marker} | style
+        ax.errorbar(rows[x], rows[y], None if bars is None else np.nan_to_num(bars), label=look.label, **options)

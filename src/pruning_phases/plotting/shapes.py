@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from pruning_phases.observables.tables import checked
-from pruning_phases.plotting.plane import beyond, boundary_line, exponent_map
+from pruning_phases.plotting.plane import alpha_limit, beyond, boundary_line, exponent_map
 from pruning_phases.plotting.series import error_curves, ordered_looks
 from pruning_phases.plotting.style import LETTERS, PANEL_WIDTH, legend_below, on_axes, own_fonts_first, styled
 
@@ -43,7 +43,7 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
     columns = max(map(len, rows))
     figsize = (2 * PANEL_WIDTH, 0.5 + 2.2 * len(rows))
     figure, grid = plt.subplots(len(rows), columns, figsize=figsize, layout="constrained", squeeze=False)
-    limit = plane["alpha"].abs().quantile(0.98)
+    limit = alpha_limit(plane["alpha"])
     letters = iter(LETTERS)
     for row, line in zip(grid, rows, strict=True):
         for ax in row[len(line) :]:
@@ -58,9 +58,8 @@ def exponent_rows(plane: pd.DataFrame, boundary: pd.DataFrame, depth: int, width
             ax.xaxis.set_major_locator(MultipleLocator(0.5))
             ax.set(xlabel=r"$p_\mathrm{train}$", ylabel=r"$p_\mathrm{eval}$" if ax is row[0] else "")
             ax.tick_params(labelleft=ax is row[0])
-    image = grid[0, 0].collections[0]
-    kept = figure.get_axes()
-    figure.colorbar(image, ax=kept, label=r"exponent $\alpha$", extend=beyond(plane["alpha"], limit), aspect=40)
+    image, extend = grid[0, 0].collections[0], beyond(plane["alpha"], -limit, limit)
+    figure.colorbar(image, ax=figure.axes, label=r"exponent $\alpha$", extend=extend, aspect=40)
     return figure
 
 
@@ -98,15 +97,8 @@ def edge_against_width(edges: pd.DataFrame, ax: Axes | None = None) -> Axes:
     edges = edges.sort_values("width")
     width = edges["width"].to_numpy(dtype=float)
     ax.bar(width, edges["spacing"], 0.3 * width, color="#dddddd", label="spacing of $p_\\mathrm{train}$")
-    ax.errorbar(
-        width,
-        edges["edge_width"],
-        edges["edge_width_error"],
-        color="black",
-        marker="o",
-        capsize=2,
-        label="fall of accuracy",
-    )
+    style = {"color": "black", "marker": "o", "capsize": 2, "label": "fall of accuracy"}
+    ax.errorbar(width, edges["edge_width"], edges["edge_width_error"], **style)
     ax.set_xscale("log")
     ax.set_xticks(width, [f"{w:g}" for w in width])
     ax.set_xticks([], minor=True)

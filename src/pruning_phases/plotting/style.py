@@ -65,6 +65,12 @@ ALPHA_CMAP = LinearSegmentedColormap.from_list(
 
 SEQUENTIAL_CMAP = "viridis"
 
+P_TRAIN, P_EVAL = r"training dropout $p_\mathrm{train}$", r"evaluation dropout $p_\mathrm{eval}$"
+RATES = {"p_train": P_TRAIN, "p_eval": P_EVAL}
+SIZE, LOSS = "training-set size $N$", r"test loss $\langle L\rangle$ (nats)"
+GUIDE = {"color": "#555555", "linestyle": ":", "linewidth": 1.2, "zorder": 0}
+"""A line across the panel that is no data."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -153,12 +159,13 @@ def plain(value: float) -> str:
     return f"{value:,.7g}".replace(",", "\u2009").replace("-", "\u2212")
 
 
-def log_axis(axis: Axis) -> None:
-    """Logarithmic scale with plain numbers; ticks follow the limits, also those that axes share or that are set later."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_locator(_PlainLogLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-    axis.set_minor_formatter(NullFormatter())
+def log_axis(*axes: Axis) -> None:
+    """Logarithmic scales with plain numbers; ticks follow the limits, also those that axes share or that are set later."""
+    for axis in axes:
+        axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+        axis.set_major_locator(_PlainLogLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def legend_below(ax: Axes, title: str, columns: int, enlarged: float = 1) -> None:

@@ -1,31 +1,16 @@
 """Quantities against a rate, a size or time, one curve for each value of something else; what is predicted beside what is measured."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from pruning_phases.observables.tables import checked
-from pruning_phases.plotting.plane import P_EVAL, P_TRAIN, _map
-from pruning_phases.plotting.series import Look, error_curves, ordered_looks, size_looks
-from pruning_phases.plotting.style import legend_below, log_axis, on_axes
+from pruning_phases.plotting.plane import _map, beyond
+from pruning_phases.plotting.series import error_curves, ordered_looks, size_looks
+from pruning_phases.plotting.style import GUIDE, LOSS, RATES, SIZE, legend_below, log_axis, on_axes
 
-RATES = {"p_eval": P_EVAL, "p_train": P_TRAIN}
-SIZE = "training-set size $N$"
 MANY = 4  # curves, above which a legend has three columns
-
-
-def _looks(values: pd.Series) -> dict[object, Look]:
-    """Numbers in their order, names as they come."""
-    if pd.api.types.is_numeric_dtype(values):
-        return dict(ordered_looks(values))
-    names = list(dict.fromkeys(values))
-    return {
-        name: dataclasses.replace(look, label=name)
-        for name, look in zip(names, ordered_looks(range(len(names))).values(), strict=True)
-    }
 
 
 @on_axes
@@ -34,7 +19,7 @@ def trend_curves(
     x: str,
     by: str,
     ax: Axes | None = None,
-    ylabel: str = r"test loss $\langle L\rangle$ (nats)",
+    ylabel: str = LOSS,
     title: str = "",
     *,
     y: str = "mean",
@@ -66,22 +51,19 @@ def trend_curves(
     """
     if table.empty:
         raise ValueError("no points to draw")
-    table, guide = (
-        checked(table, (x, by, y, error), "the table to draw"),
-        {"color": "#555555", "ls": ":", "lw": 1.2, "zorder": 0},
-    )
-    looks = _looks(table[by])
+    table = checked(table, (x, by, y, error), "the table to draw")
+    looks = ordered_looks(table[by])
     error_curves(ax, table, x, y, error, looks, by, elinewidth=1)
     if x not in RATES:
         log_axis(ax.xaxis)
     if log:
         log_axis(ax.yaxis)
     elif x in RATES:
-        ax.axhline(0, **guide)
+        ax.axhline(0, **GUIDE)
     if level is not None:
-        ax.axhline(level, **guide)
+        ax.axhline(level, **GUIDE)
     if mark is not None:
-        ax.axvline(mark, **guide)
+        ax.axvline(mark, **GUIDE)
     ax.set(xlabel=RATES.get(x, xlabel), ylabel=ylabel)
     if legend:
         legend_below(ax, title, 2 if len(looks) <= MANY else 3)
@@ -89,12 +71,10 @@ def trend_curves(
 
 
 @on_axes
-def ratio_map(table: pd.DataFrame, ax: Axes | None = None, label: str = "predicted / measured loss") -> Axes:
+def ratio_map(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Column `ratio` over the plane, half to double. Raises ValueError for missing columns or several rows at one point."""
     table = checked(table, ("ratio",), "the table to draw")
-    ratio = table["ratio"].to_numpy(dtype=float)
-    low, high = (ratio < 0.5).any(), (ratio > 2).any()
-    extend = "both" if low and high else "min" if low else "max" if high else "neither"
+    label, extend = "predicted / measured loss", beyond(table["ratio"], 0.5, 2)
     ax = _map(table, "ratio", ax, label, extend, cmap="RdBu_r", norm=LogNorm(0.5, 2))
     bar = ax.figure.axes[-1]
     bar.set_yticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"])
@@ -111,8 +91,7 @@ def measured_and_predicted(rows: pd.DataFrame, predicted: str, measured: str = "
         ax.plot(part[predicted], part[measured], ".", color=look.color, markersize=3, alpha=0.6, label=look.label)
     ends = np.array([rows[measured].min(), rows[measured].max()])
     ax.plot(ends, ends, color="black", linewidth=1)
-    for axis in (ax.xaxis, ax.yaxis):
-        log_axis(axis)
+    log_axis(ax.xaxis, ax.yaxis)
     ax.set(xlabel="predicted loss (nats)", ylabel="measured loss (nats)")
-    legend_below(ax, "training-set size $N$", 3, enlarged=3)
+    legend_below(ax, SIZE, 3, enlarged=3)
     return ax

@@ -11,6 +11,7 @@ from pruning_phases.datasets import Images, load_mnist, scaled
 from pruning_phases.engine import predict
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
+from pruning_phases.plotting.series import size_label
 from pruning_phases_book.live import palette
 from pruning_phases_book.live.figure import LiveFigure, encoded, plain, rendered
 from pruning_phases_book.live.networks import BORDER, PARTS, SIDE, LiveNetworks, load_networks
@@ -92,6 +93,6 @@ def digit_figure(
         answers = predict(parameters.network(k, 0), 0, Training(), p_eval, MASKS, images).numpy()
         share = (answers[..., None] == np.arange(10)).mean(axis=0)
         one = payload["networks"][k]
-        title = f"N = {one['n_train']:,}".replace(",", "\u2009") + f", {one['p_train']:g} → {p_eval:g}"
+        title = f"N = {size_label(one['n_train'])}, {one['p_train']:g} → {p_eval:g}"
         digit_answers(images.numpy(), np.arange(10), share, ax, title)
     return LiveFigure("digit", payload, rendered(figure), ALT)

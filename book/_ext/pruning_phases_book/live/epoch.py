@@ -1,7 +1,6 @@
 """The plane as it develops: slide the epoch and see the exponent over evaluation dropout, and the border between the phases, move."""
 
 import numpy as np
-import pandas as pd
 
 from pruning_phases import observables
 from pruning_phases.claims.endless import Evidence
@@ -9,7 +8,7 @@ from pruning_phases.claims.widths import BEYOND
 from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.plotting import panels, trend_curves
 from pruning_phases_book.live import palette
-from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+from pruning_phases_book.live.figure import LiveFigure, array, plain, rendered
 
 ALT = (
     "The exponent of the loss against evaluation dropout at the first, a middle and the last epoch, one curve for each training dropout; "
@@ -25,29 +24,25 @@ def epoch_payload(found: Evidence) -> dict[str, object]:
     """
     rows, planes, borders = found.of("epochs"), found.planes(), found.borders()
     axes = {name: np.sort(rows[name].unique()) for name in ("step", "p_train", "p_eval", "n_train")}
+    points = {name: axes[name] for name in ("step", "p_train", "p_eval")}
+    lines = {name: axes[name] for name in ("step", "p_train")}
     loss = (
         rows.groupby("step")[[*RESULT_COLUMNS]]
         .apply(lambda part: observables.averages(part, "loss"))
         .reset_index("step")
     )
-
-    def array(table: pd.DataFrame, column: str, *names: str) -> np.ndarray:
-        every = pd.MultiIndex.from_product([axes[name] for name in names], names=names)
-        return table.set_index([*names])[column].reindex(every).to_numpy(float).reshape(every.levshape)
-
-    time = ("step", "p_train")
-    training = rows.groupby([*time])["train_loss"].mean().reset_index()
+    training = rows.groupby([*lines])["train_loss"].mean().reset_index()
     return {
         "epochs": plain(axes["step"]),
         "p_train": palette.ordered(axes["p_train"]),
         "p_eval": plain(axes["p_eval"], decimals=6),
         "n_train": plain(axes["n_train"]),
-        "alpha": plain(array(planes, "alpha", *time, "p_eval"), decimals=6),
-        "alpha_error": plain(array(planes, "alpha_error", *time, "p_eval"), digits=2),
-        "loss": plain(array(loss, "mean", *time, "p_eval", "n_train"), digits=4),
-        "border": plain(array(borders, "p_c", *time), decimals=6),
-        "border_error": plain(array(borders, "p_c_error", *time), digits=2),
-        "train_loss": plain(array(training, "train_loss", *time), digits=3),
+        "alpha": plain(array(planes, "alpha", points), decimals=6),
+        "alpha_error": plain(array(planes, "alpha_error", points), digits=2),
+        "loss": plain(array(loss, "mean", axes), digits=4),
+        "border": plain(array(borders, "p_c", lines), decimals=6),
+        "border_error": plain(array(borders, "p_c_error", lines), digits=2),
+        "train_loss": plain(array(training, "train_loss", lines), digits=3),
         "start": int(np.abs(axes["p_eval"] - BEYOND).argmin()),
     }
 

@@ -4,13 +4,17 @@ import base64
 import html
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
+
+from pruning_phases.plotting.plane import cell_edges
 
 # Loads each file once per page, in order. Sphinx writes the way to the book's root into <html data-content_root>.
 _LOADER = """
@@ -107,6 +111,19 @@ def _small(picture: bytes) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+def array(table: pd.DataFrame, column: str, axes: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A column of a table over all combinations of the values of other columns, [first][second]…; NaN where there is no row."""
+    every = pd.MultiIndex.from_product(axes.values(), names=axes)
+    return table.set_index([*axes])[column].reindex(every).to_numpy(float).reshape(every.levshape)
+
+
+def plane_axes(p_train: np.ndarray, p_eval: np.ndarray) -> dict[str, object]:
+    """The rates of a map over the plane and the edges of its cells, for a payload."""
+    rates = {"p_train": p_train, "p_eval": p_eval}
+    edges = {name: plain(cell_edges(values), decimals=6) for name, values in rates.items()}
+    return {name: plain(values, decimals=6) for name, values in rates.items()} | {"edges": edges}
 
 
 def encoded(values: np.ndarray) -> str:

@@ -6,9 +6,9 @@ import pandas as pd
 from pruning_phases import observables
 from pruning_phases.observables import LOSS_OF_GUESSING, PHASES
 from pruning_phases.plotting import boundary_line, exponent_map, panels, phase_map
-from pruning_phases.plotting.plane import cell_edges
+from pruning_phases.plotting.plane import alpha_limit
 from pruning_phases_book.live import palette
-from pruning_phases_book.live.figure import LiveFigure, plain, rendered
+from pruning_phases_book.live.figure import LiveFigure, array, plain, plane_axes, rendered
 
 ALT = (
     "Two maps over training dropout (horizontal) and evaluation dropout (vertical): the phases eumentia, dementia and amentia, "
@@ -23,44 +23,31 @@ def phase_payload(plane: observables.Plane, n_min: int | None = None, z: float =
     `n_min` and `z` are those of the plane.
     """
     rows, loss, accuracy, points, border = plane
-    p_train, p_eval, n_train = (np.sort(loss[name].unique()) for name in ("p_train", "p_eval", "n_train"))
-
-    def over_plane(table: pd.DataFrame, column: str) -> np.ndarray:
-        return table.pivot(index="p_train", columns="p_eval", values=column).reindex(p_train, columns=p_eval).to_numpy()
-
-    def by_size(table: pd.DataFrame, column: str) -> np.ndarray:
-        return np.stack([over_plane(table[table["n_train"] == n], column) for n in n_train], axis=-1)
-
-    codes = over_plane(points.assign(phase=points["phase"].cat.codes), "phase")
+    by_size = {name: np.sort(loss[name].unique()) for name in ("p_train", "p_eval", "n_train")}
+    p_train, p_eval, n_train = by_size.values()
+    over_plane = {"p_train": p_train, "p_eval": p_eval}
     return {
         **{name: int(rows[name].iloc[0]) for name in ("depth", "width")},
         "networks": len(rows.drop_duplicates(["n_train", "p_train", "realization"])),
-        "p_train": plain(p_train, decimals=6),
-        "p_eval": plain(p_eval, decimals=6),
-        "edges": {"p_train": plain(cell_edges(p_train), decimals=6), "p_eval": plain(cell_edges(p_eval), decimals=6)},
+        **plane_axes(p_train, p_eval),
         "sizes": palette.sizes(n_train),
         "phases": list(PHASES),
-        "phase": plain(codes),
-        "alpha": plain(over_plane(points, "alpha"), decimals=4),
-        "alpha_error": plain(over_plane(points, "alpha_error"), digits=2),
-        "amplitude": plain(over_plane(points, "amplitude"), digits=5),
-        "chi2": plain(over_plane(points, "chi2_reduced"), digits=2),
+        "phase": plain(array(points.assign(code=points["phase"].cat.codes), "code", over_plane)),
+        "alpha": plain(array(points, "alpha", over_plane), decimals=4),
+        "alpha_error": plain(array(points, "alpha_error", over_plane), digits=2),
+        "amplitude": plain(array(points, "amplitude", over_plane), digits=5),
+        "chi2": plain(array(points, "chi2_reduced", over_plane), digits=2),
         "n_fit": [int(n) for n in n_train if n_min is None or n >= n_min],
         "z": z,
-        "loss": plain(by_size(loss, "mean"), digits=4),
-        "sem": plain(by_size(loss, "sem"), digits=2),
-        "accuracy": plain(by_size(accuracy, "mean")[..., -1], decimals=4),
+        "loss": plain(array(loss, "mean", by_size), digits=4),
+        "sem": plain(array(loss, "sem", by_size), digits=2),
+        "accuracy": plain(array(accuracy, "mean", by_size)[..., -1], decimals=4),
         "accuracy_n": int(n_train[-1]),
         "guessing": round(LOSS_OF_GUESSING, 6),
-        "alpha_limit": _limit(points["alpha"].dropna().abs()),
+        "alpha_limit": float(plain(alpha_limit(points["alpha"]), digits=3)),
         "boundary": {name: plain(border[name], decimals=4) for name in ("p_train", "p_c", "p_c_error")},
         "colors": palette.scales(),
     }
-
-
-def _limit(sizes: pd.Series) -> float:
-    """End of the colour scale of alpha: its 98 % quantile, as in `exponent_map`; 1 where there is no alpha."""
-    return float(plain(sizes.quantile(0.98), digits=3)) if sizes.any() else 1.0
 
 
 def phase_figure(

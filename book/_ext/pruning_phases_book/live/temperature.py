@@ -6,9 +6,8 @@ import pandas as pd
 from pruning_phases.claims.studies.theory import at_temperature, exponent_plane
 from pruning_phases.claims.theory import Evidence
 from pruning_phases.plotting import boundary_line, exponent_map, panels
-from pruning_phases.plotting.plane import cell_edges
 from pruning_phases_book.live import palette
-from pruning_phases_book.live.figure import LiveFigure, encoded, plain, rendered
+from pruning_phases_book.live.figure import LiveFigure, encoded, plain, plane_axes, rendered
 
 LIMIT = 0.4  # end of the colour scale of alpha, as on the page
 SHOWN = (1, 4)
@@ -34,9 +33,7 @@ def temperature_payload(found: Evidence, cooled: pd.DataFrame) -> dict[str, obje
     axes = [level.to_numpy(float) for level in table.index.remove_unused_levels().levels]
     shape = tuple(map(len, axes))
     return {
-        "p_train": plain(axes[0], decimals=6),
-        "p_eval": plain(axes[1], decimals=6),
-        "edges": {"p_train": plain(cell_edges(axes[0]), decimals=6), "p_eval": plain(cell_edges(axes[1]), decimals=6)},
+        **plane_axes(*axes[:2]),
         "sizes": palette.sizes(axes[2]),
         "n_min": found.n_min,
         "ln_t": {"first": float(np.log(axes[3][0])), "step": float(np.log(axes[3][1] / axes[3][0])), "n": shape[3]},
