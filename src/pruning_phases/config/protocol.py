@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,11 @@ class Network(NamedTuple):
     n_train: int
     p_train: float
     realization: int
+
+    @classmethod
+    def of(cls, record: Mapping[str, object]) -> Network:
+        """The network that a training record names."""
+        return cls(*(record[field] for field in cls._fields))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,8 @@ def run(
                 f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
                 "finished batches are stored, the same command goes on from there"
             ) from lost
-    stores.warn_of_diverged(store.diverged(sweep) & asked, total)
+    failed = store.diverged(sweep) & asked
+    stores.warn_of_diverged(len(failed), total, min(failed, default=None))
     return total
 
 
