@@ -179,8 +179,7 @@ class Evaluation:
     passes: int = checked(4, integer, 1, 10_000)
     """Independent dropout noises per trained network; every p_eval sees the same ones."""
 
-    def __post_init__(self) -> None:
-        check_fields(self)
+    __post_init__ = check_fields
 
 
 _LARGEST_POOL = max(one.n_pool for one in DATASETS.values())  # `Sweep` compares with that of its own data set
@@ -201,8 +200,7 @@ class Grid:
     realizations: int = checked(dataclasses.MISSING, integer, 1, 100_000)
     """Number of disorder realizations."""
 
-    def __post_init__(self) -> None:
-        check_fields(self)
+    __post_init__ = check_fields
 
     def networks(self) -> Iterable[Network]:
         """Every network of the grid."""

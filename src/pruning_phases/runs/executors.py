@@ -232,7 +232,7 @@ def _extra(module: str, text: str) -> ModuleType:
 
 
 class _Submitit(Executor):
-    """Futures for submitit jobs: those submitted inside `with executor.array()` become one job array."""
+    """Futures for the jobs of one array of submitit."""
 
     def __init__(self, executor: object, capacity: int) -> None:
         self.capacity = capacity
