@@ -19,6 +19,7 @@ import itertools
 import json
 import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -230,7 +231,8 @@ def check_parameters() -> None:
 
     Raises ConfigError: if a name is unknown or a value has the wrong type.
     """
-    shell = _ipython()
+    ipython = sys.modules.get("IPython")  # loaded wherever a notebook runs
+    shell = ipython.get_ipython() if ipython else None
     history = shell.user_ns.get("In", []) if shell is not None else []
     if len(history) >= 3 and history[-2].startswith(_INJECTED):
         injected = {name: parameter.default for name, parameter in declared(history[-2]).items()}
@@ -291,12 +293,3 @@ def _type(node: ast.expr, parameter: Parameter) -> object:
     raise ConfigError(
         f"the type {parameter.annotation!r} of parameter {parameter.name} is not known: use {', '.join(known)}"
     )
-
-
-def _ipython():
-    """The running IPython shell, if any."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()

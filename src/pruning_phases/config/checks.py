@@ -1,8 +1,9 @@
 """Values of configuration fields: checked, made Python's own, and refused by name."""
 
+import dataclasses
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
@@ -10,6 +11,20 @@ from pruning_phases.errors import ConfigError
 
 SHOWN = 200  # characters of an impossible value that a message repeats
 P_DECIMALS = 6  # dropout rates are keys of the store: rounded, so that 0.1 + 0.2 and 0.3 name the same network
+
+
+def checked(default: object, check: Callable, *allowed: object, **options: object) -> dataclasses.Field:
+    """A field of a configuration whose value becomes check(name, value, *allowed, **options) in `check_fields`."""
+    return dataclasses.field(
+        default=default, metadata={"check": lambda name, value: check(name, value, *allowed, **options)}
+    )
+
+
+def check_fields(configuration: object) -> None:
+    """Check the fields of a frozen dataclass, in their order. Raises ConfigError for the first impossible value."""
+    for field in dataclasses.fields(configuration):
+        if check := field.metadata.get("check"):
+            object.__setattr__(configuration, field.name, check(field.name, getattr(configuration, field.name)))
 
 
 def plain(value: object) -> object:
@@ -80,15 +95,20 @@ def choice(name: str, value: object, allowed: Collection[str]) -> str:
     return str(value)
 
 
-def axis(name: str, values: object, check) -> tuple:
-    """Sorted tuple of distinct checked values; a single value is a list of one."""
+def _listed(values: object) -> tuple:
+    """The values; a single one is a list of one."""
     values = plain(values)
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or values is np.ma.masked:
-        values = (values,)
-    values = tuple(values)
+        return (values,)
+    return tuple(values)
+
+
+def axis(name: str, values: object, check: Callable, *allowed: object) -> tuple:
+    """Sorted tuple of distinct values, each as check(name, value, *allowed) gives it; a single value is a list of one."""
+    values = _listed(values)
     if not values:
         raise ConfigError(f"{name} is empty: give at least one value")
-    return tuple(sorted({check(name, value) for value in values}))
+    return tuple(sorted({check(name, value, *allowed) for value in values}))
 
 
 def rate(name: str, value: object) -> float:
@@ -106,7 +126,4 @@ def word(name: str, value: object) -> str:
 
 def sequence(name: str, values: object) -> tuple[float, ...]:
     """Finite numbers in the order given; a single value is a list of one."""
-    values = plain(values)
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or values is np.ma.masked:
-        values = (values,)
-    return tuple(number(name, value, -math.inf, math.inf) for value in values)
+    return tuple(number(name, value, -math.inf, math.inf) for value in _listed(values))

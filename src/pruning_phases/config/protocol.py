@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,8 @@ import numpy as np
 from pruning_phases.config.checks import (
     ConfigError,
     axis,
+    check_fields,
+    checked,
     choice,
     flag,
     impossible,
@@ -46,6 +48,11 @@ class Network(NamedTuple):
     p_train: float
     realization: int
 
+    @classmethod
+    def of(cls, record: Mapping[str, object]) -> Network:
+        """The network that a training record names."""
+        return cls(*(record[field] for field in cls._fields))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
@@ -54,114 +61,82 @@ class Training:
     Raises ConfigError for a value outside the range given with each field.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = checked(1e-3, number, 0, 1)
     """Adam's initial learning rate, in (0, 1) and a normal number of `precision`, like adam_epsilon."""
     batch_size: int = 128
     """Samples of one gradient step; the last mini-batch of an epoch may be smaller."""
-    beta1: float = 0.9
+    beta1: float = checked(0.9, number, 0, 1, closed_low=True)
     """Decay of Adam's mean of gradients, in [0, 1), also as a number of `precision`."""
-    beta2: float = 0.999
+    beta2: float = checked(0.999, number, 0, 1, closed_low=True)
     """Decay of Adam's mean of squared gradients, in [0, 1), also as a number of `precision`."""
-    adam_epsilon: float = 1e-8
+    adam_epsilon: float = checked(1e-8, number, 0, 1)
     """Adam's denominator offset, in (0, 1) and at least the smallest normal number of `precision` (float32: 1.2e-38)."""
-    scheduler_factor: float = 0.5
+    scheduler_factor: float = checked(0.5, number, 0, 1)
     """The plateau scheduler multiplies the learning rate by this, in (0, 1)."""
-    scheduler_patience: int = 5
+    scheduler_patience: int = checked(5, integer, 0)
     """Epochs without improvement that the scheduler forgives (as in torch's ReduceLROnPlateau)."""
-    scheduler_threshold: float = 1e-4
+    scheduler_threshold: float = checked(1e-4, number, 0, 1, closed_low=True)
     """Relative decrease of the validation loss that the scheduler counts as improvement, in [0, 1)."""
-    early_stopping_patience: int = 10
+    early_stopping_patience: int = checked(10, integer, 1)
     """Training stops after this many consecutive epochs without a new lowest validation loss."""
-    max_epochs: int = 200
+    max_epochs: int = checked(200, integer, 1)
     """Training stops after this many epochs in any case."""
     n_validation: int = 10_000
     """Validation images, taken from the data set's training images and disjoint from every training subset of the realization."""
-    validation_dropout: bool = False
+    validation_dropout: bool = checked(False, flag)
     """Whether dropout at rate p_train acts in the validation pass as well."""
-    restore: str = "best"
+    restore: str = checked("best", choice, ("best", "last"))
     """Weights kept after training: "best" validation loss or "last" epoch."""
-    precision: str = "float32"
+    precision: str = checked("float32", choice, ("float32", "float64", "tf32", "bf16"))
     """"float32", "float64" (tests), "tf32": float32 with TF32 matrix products on a GPU, or "bf16": float32, but inputs and
     sums of the matrix products (both ways and in evaluation) rounded to bfloat16, except those of the logits; what is added up, kept and
     optimised is float32."""
-    seed: int = 0
+    seed: int = checked(0, integer, 0, 2**63 - 1)
     """Root of all random streams."""
-    dataset: str = "mnist"
+    dataset: str = checked("mnist", choice, DATASETS)
     """One of `datasets.DATASETS`."""
-    architecture: str = "mlp"
+    architecture: str = checked("mlp", choice, ("mlp", *DEPTHS))
     """"mlp": `depth` fully connected hidden layers of `width` neurons; "fc4": two of 3·`width` and `width`; "cnn5": two convolutional and
     three fully connected layers, the last hidden one of `width`."""
-    activation: str = "relu"
+    activation: str = checked("relu", choice, ("relu", "sigmoid", "tanh", "linear"))
     """Of the hidden neurons: "relu", "sigmoid", "tanh" or "linear"."""
-    mask: str = "neuron"
+    mask: str = checked("neuron", choice, ("neuron", "dropconnect"))
     """What dropout removes: "neuron", or "dropconnect": single weights."""
-    l2: float = 0.0
+    l2: float = checked(0.0, number, 0, math.inf, closed_low=True)
     """λ of the penalty (λ/2)‖θ‖² on weights and biases, at least 0 (coupled, as in torch.optim.Adam's weight_decay)."""
-    monitor: str = "validation"
+    monitor: str = checked("validation", choice, ("validation", "training"))
     """Loss that early stopping, the scheduler and "best" go by: "validation", or "training": of the epoch, without penalty."""
-    carry_moments: bool = False
+    carry_moments: bool = checked(False, flag)
     """Whether Adam's moments go from step to step of an experiment, or each step begins with a fresh Adam."""
-    experiment: str = "dropout"
+    experiment: str = checked("dropout", word)
     """What happens between trainings: one of `experiments.EXPERIMENTS`."""
-    pruning: str = "global"
+    pruning: str = checked("global", choice, ("global", "layer"))
     """Experiment magnitude: the smallest weights of all layers together ("global"), or the same share of each ("layer")."""
-    finetune_epochs: int = 4
+    finetune_epochs: int = checked(4, integer, 0)
     """Experiment magnitude: epochs after each pruning; 0: as many as early stopping allows."""
-    rewind: bool = False
+    rewind: bool = checked(False, flag)
     """Experiment magnitude: whether survivors go back to their initial values before they train on."""
-    control: str = ""
+    control: str = checked("", choice, ("", *CONTROLS))
     """Experiment magnitude: what stands in for the pruned network; empty: nothing, else one of `CONTROLS`."""
-    standardised: bool = False
+    standardised: bool = checked(False, flag)
     """Whether networks see (x − m)/s of x = pixel/255, with mean m and deviation s of the data set's training images."""
-    path: tuple[float, ...] = ()
+    path: tuple[float, ...] = checked((), sequence)
     """What the experiment visits, in order (epochs, fractions, penalties); empty: the experiment's own."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dataset", choice("dataset", self.dataset, DATASETS))
-        n_pool = self.images.n_pool
-        checked = {
-            "learning_rate": number("learning_rate", self.learning_rate, 0, 1),
-            "batch_size": integer("batch_size", self.batch_size, 1, n_pool),
-            "beta1": number("beta1", self.beta1, 0, 1, closed_low=True),
-            "beta2": number("beta2", self.beta2, 0, 1, closed_low=True),
-            "adam_epsilon": number("adam_epsilon", self.adam_epsilon, 0, 1),
-            "scheduler_factor": number("scheduler_factor", self.scheduler_factor, 0, 1),
-            "scheduler_patience": integer("scheduler_patience", self.scheduler_patience, 0),
-            "scheduler_threshold": number("scheduler_threshold", self.scheduler_threshold, 0, 1, closed_low=True),
-            "early_stopping_patience": integer("early_stopping_patience", self.early_stopping_patience, 1),
-            "max_epochs": integer("max_epochs", self.max_epochs, 1),
-            "n_validation": integer("n_validation", self.n_validation, 1, n_pool // self.images.n_copies - 1),
-            "validation_dropout": flag("validation_dropout", self.validation_dropout),
-            "restore": choice("restore", self.restore, ("best", "last")),
-            "precision": choice("precision", self.precision, ("float32", "float64", "tf32", "bf16")),
-            "seed": integer("seed", self.seed, 0, 2**63 - 1),
-            "architecture": choice("architecture", self.architecture, ("mlp", *DEPTHS)),
-            "activation": choice("activation", self.activation, ("relu", "sigmoid", "tanh", "linear")),
-            "mask": choice("mask", self.mask, ("neuron", "dropconnect")),
-            "l2": number("l2", self.l2, 0, math.inf, closed_low=True),
-            "monitor": choice("monitor", self.monitor, ("validation", "training")),
-            "carry_moments": flag("carry_moments", self.carry_moments),
-            "experiment": word("experiment", self.experiment),
-            "pruning": choice("pruning", self.pruning, ("global", "layer")),
-            "finetune_epochs": integer("finetune_epochs", self.finetune_epochs, 0),
-            "rewind": flag("rewind", self.rewind),
-            "control": choice("control", self.control, ("", *CONTROLS)),
-            "standardised": flag("standardised", self.standardised),
-            "path": sequence("path", self.path),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        check_fields(self)
+        n_pool, n_originals = self.images.n_pool, self.images.n_pool // self.images.n_copies
+        object.__setattr__(self, "batch_size", integer("batch_size", self.batch_size, 1, n_pool))
+        object.__setattr__(self, "n_validation", integer("n_validation", self.n_validation, 1, n_originals - 1))
         if self.standardised and self.images.standard is None:
             raise impossible("standardised", True, f"mean and deviation of {self.images.title} are not registered")
         kind = np.float64 if self.precision == "float64" else np.float32
         for name in ("adam_epsilon", "learning_rate"):  # training takes denormal numbers for zero
-            if checked[name] < np.finfo(kind).tiny:
-                raise impossible(
-                    name, checked[name], f"it is 0 in {self.precision}: give at least {np.finfo(kind).tiny:.2g}"
-                )
+            if (value := getattr(self, name)) < np.finfo(kind).tiny:
+                raise impossible(name, value, f"it is 0 in {self.precision}: give at least {np.finfo(kind).tiny:.2g}")
         for name in ("beta1", "beta2"):
-            if kind(checked[name]) == 1:
-                raise impossible(name, checked[name], f"it is 1 in {self.precision}: give a smaller number")
+            if kind(value := getattr(self, name)) == 1:
+                raise impossible(name, value, f"it is 1 in {self.precision}: give a smaller number")
 
     @property
     def images(self) -> DataSet:
@@ -199,14 +174,12 @@ _HASHED_ALWAYS = frozenset(
 class Evaluation:
     """Test protocol: the p_eval grid and the number of noisy passes over the test images."""
 
-    p_eval: tuple[float, ...]
+    p_eval: tuple[float, ...] = checked(dataclasses.MISSING, axis, rate)
     """Evaluation dropout rates, each in [0, 1)."""
-    passes: int = 4
+    passes: int = checked(4, integer, 1, 10_000)
     """Independent dropout noises per trained network; every p_eval sees the same ones."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "p_eval", axis("p_eval", self.p_eval, rate))
-        object.__setattr__(self, "passes", integer("passes", self.passes, 1, 10_000))
+    __post_init__ = check_fields
 
 
 _LARGEST_POOL = max(one.n_pool for one in DATASETS.values())  # `Sweep` compares with that of its own data set
@@ -216,23 +189,18 @@ _LARGEST_POOL = max(one.n_pool for one in DATASETS.values())  # `Sweep` compares
 class Grid:
     """All combinations of architectures, training-set sizes, dropout rates and realizations 0 … realizations − 1."""
 
-    depth: tuple[int, ...] = (2,)
+    depth: tuple[int, ...] = checked((2,), axis, integer, 1, 50)
     """Numbers of hidden layers, each at least 1."""
-    width: tuple[int, ...] = (100,)
+    width: tuple[int, ...] = checked((100,), axis, integer, 1, 10_000)
     """Neurons in every hidden layer."""
-    n_train: tuple[int, ...]
+    n_train: tuple[int, ...] = checked(dataclasses.MISSING, axis, integer, 1, _LARGEST_POOL)
     """Training-set sizes N."""
-    p_train: tuple[float, ...]
+    p_train: tuple[float, ...] = checked(dataclasses.MISSING, axis, rate)
     """Training dropout rates, each in [0, 1)."""
-    realizations: int
+    realizations: int = checked(dataclasses.MISSING, integer, 1, 100_000)
     """Number of disorder realizations."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "depth", axis("depth", self.depth, lambda n, v: integer(n, v, 1, 50)))
-        object.__setattr__(self, "width", axis("width", self.width, lambda n, v: integer(n, v, 1, 10_000)))
-        object.__setattr__(self, "n_train", axis("n_train", self.n_train, lambda n, v: integer(n, v, 1, _LARGEST_POOL)))
-        object.__setattr__(self, "p_train", axis("p_train", self.p_train, rate))
-        object.__setattr__(self, "realizations", integer("realizations", self.realizations, 1, 100_000))
+    __post_init__ = check_fields
 
     def networks(self) -> Iterable[Network]:
         """Every network of the grid."""

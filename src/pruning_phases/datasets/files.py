@@ -164,8 +164,7 @@ def prepare(root: Path, name: str = "mnist") -> None:
         return
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        missing = [file for file in missing if not _from_beside(file, raw, dataset)]
-        missing = [file for file in missing if not _from_shipped(file, root, dataset)]
+        missing = [file for file in missing if not _from_packed(file, root, dataset)]
         if missing:
             _download(missing, raw, dataset)
     except (OSError, StoreError) as error:
@@ -219,33 +218,24 @@ def _keep(packed: Path, raw: Path, dataset: DataSet, file: str) -> None:
     write_durably(_kept(raw, dataset, file), content)
 
 
-def _from_beside(file: str, raw: Path, dataset: DataSet) -> bool:
-    """Unpack the compressed file that torchvision downloaded into `raw`; False if there is none, or a damaged one."""
-    packed = raw / f"{file}.gz"
-    if dataset.compressed or not packed.exists():
-        return False
-    try:
-        _keep(packed, raw, dataset, file)
-    except ValueError:  # an interrupted download: other sources are left
-        warnings.warn(f"{packed} is truncated or altered; it is not used", stacklevel=4)
-        return False
-    return True
-
-
-def _from_shipped(file: str, root: Path, dataset: DataSet) -> bool:
-    """Take one shipped file; False if it is not there."""
-    for folder in (root / dataset.folder, REPOSITORY / "data" / dataset.folder):
+def _from_packed(file: str, root: Path, dataset: DataSet) -> bool:
+    """Take a compressed file that torchvision left in the cache, or a shipped one; False if there is none that can be used."""
+    raw = _raw(root, dataset)
+    for folder in (raw, root / dataset.folder, REPOSITORY / "data" / dataset.folder):
         packed = folder / f"{file}.gz"
-        if not packed.exists():
+        if not packed.exists() or packed == _kept(raw, dataset, file):
             continue
         try:
-            _keep(packed, raw=_raw(root, dataset), dataset=dataset, file=file)
+            _keep(packed, raw, dataset, file)
+            return True
         except ValueError as error:
-            raise DataError(
-                f"{packed.name} {error}. Restore it (`git checkout -- data/{dataset.folder}` in the repository) "
-                f"or delete it to have it downloaded: {packed}"
-            ) from error
-        return True
+            if folder != raw:
+                raise DataError(
+                    f"{packed.name} {error}. Restore it (`git checkout -- data/{dataset.folder}` in the repository) "
+                    f"or delete it to have it downloaded: {packed}"
+                ) from error
+            # an interrupted download: other sources are left
+            warnings.warn(f"{packed} is truncated or altered; it is not used", stacklevel=4)
     return False
 
 

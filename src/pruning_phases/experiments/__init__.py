@@ -1,14 +1,8 @@
 """What happens between trainings: chains of steps, each with weights to evaluate.
 
-An experiment is a module with two functions:
-
-- ``steps(training)``: the keys of its steps, increasing integers, as stored in the column `step`;
-- ``chain(group, start)``: its steps in this order, after `start` if one is given;
-
-and, for the time left, where a further step does not take as many epochs as the first training: ``further_epochs(training)``.
-
-Everything else (batches, storing, resuming, verifying, progress) is the same for all. A further experiment is a module and an entry in
-`EXPERIMENTS`; what it visits is `Training.path`, further options are fields of `Training`.
+An experiment is a module with the functions of `Experiment`. Everything else (batches, storing, resuming, verifying, progress) is the
+same for all. A further one is a module and an entry in `EXPERIMENTS`; what it visits is `Training.path`, further options are fields of
+`Training`.
 """
 
 from __future__ import annotations
@@ -65,10 +59,13 @@ class Step:
 
 
 class Experiment(Protocol):
-    """What a module of `EXPERIMENTS` has."""
+    """What a module of `EXPERIMENTS` has.
+
+    And, for the time left, where a further step does not take as many epochs as the first training: `further_epochs`, as below.
+    """
 
     def steps(self, training: Training) -> tuple[int, ...]:
-        """Keys of the steps, increasing. Raises ConfigError for a `path` that the experiment cannot visit."""
+        """Keys of the steps, increasing, as in the column `step`. Raises ConfigError for a `path` that it cannot visit."""
 
     def chain(self, group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
         """The steps of a group; start: an earlier step and its state, so that only later ones follow."""

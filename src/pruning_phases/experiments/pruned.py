@@ -17,30 +17,28 @@ def by_magnitude(
     The sets of `torch.nn.utils.prune` applied again to what it left: `global_unstructured` with `L1Unstructured`, or
     `l1_unstructured` of each layer; round(share · n) weights, ties decided by the same `topk`.
     """
-    groups = [[k] for k in range(len(masks))] if per_layer else [list(range(len(masks)))]
-    kept = [mask.clone() for mask in masks]
-    for group in groups:
-        mask = torch.cat([masks[k].flatten() for k in group])
-        values = torch.cat([weights[k].flatten() for k in group])[mask].abs()
-        alive = mask.nonzero().flatten()
-        n_pruned = round(share * len(values))
-        mask[alive[torch.topk(values, n_pruned, largest=False).indices]] = False
-        for k, part in zip(group, mask.split([masks[k].numel() for k in group]), strict=True):
-            kept[k] = part.view_as(masks[k])
-    return kept
+    if per_layer:
+        return [by_magnitude([weight], [mask], share)[0] for weight, mask in zip(weights, masks, strict=True)]
+    kept = torch.cat([mask.flatten() for mask in masks])
+    values = torch.cat([weight.flatten() for weight in weights])[kept].abs()
+    alive = kept.nonzero().flatten()
+    kept[alive[torch.topk(values, round(share * len(values)), largest=False).indices]] = False
+    return _split(kept, masks)
 
 
 def at_random(masks: Sequence[torch.Tensor], draw: np.random.Generator, per_layer: bool = False) -> list[torch.Tensor]:
     """As many connections, drawn from all: over the whole network, or layer by layer with the densities kept."""
-    groups = [[k] for k in range(len(masks))] if per_layer else [list(range(len(masks)))]
-    drawn = list(masks)
-    for group in groups:
-        sizes = [masks[k].numel() for k in group]
-        flat = np.zeros(sum(sizes), bool)
-        flat[draw.choice(len(flat), sum(int(masks[k].sum()) for k in group), replace=False)] = True
-        for k, part in zip(group, torch.from_numpy(flat).split(sizes), strict=True):
-            drawn[k] = part.view(masks[k].shape).to(masks[k].device)
-    return drawn
+    if per_layer:
+        return [at_random([mask], draw)[0] for mask in masks]
+    drawn = np.zeros(sum(mask.numel() for mask in masks), bool)
+    drawn[draw.choice(len(drawn), sum(int(mask.sum()) for mask in masks), replace=False)] = True
+    return _split(torch.from_numpy(drawn), masks)
+
+
+def _split(flat: torch.Tensor, masks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The numbers of all layers, one after another, in the shapes of the masks."""
+    parts = flat.split([mask.numel() for mask in masks])
+    return [part.view(mask.shape).to(mask.device) for part, mask in zip(parts, masks, strict=True)]
 
 
 TRADES = 10  # for each row; 5 are enough (Strona et al., Nature Communications 5, 4114 (2014))

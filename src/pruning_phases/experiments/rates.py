@@ -7,12 +7,10 @@ early stopping; learning rate, scheduler and (unless `carry_moments`) Adam begin
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pruning_phases.config import ConfigError, Training
-from pruning_phases.engine import State, train
-from pruning_phases.experiments import Group, Step, records_of
-from pruning_phases.experiments.weight_decay import norm
+from pruning_phases.engine import State
+from pruning_phases.experiments import Group, Step
+from pruning_phases.experiments.weight_decay import carried_on
 
 
 def steps(training: Training) -> tuple[int, ...]:
@@ -24,19 +22,9 @@ def steps(training: Training) -> tuple[int, ...]:
 
 def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The networks at each rate."""
+
+    def at(rate: float) -> Group:
+        return group._replace(networks=[network._replace(p_train=rate) for network in group.networks])
+
     training = group.training
-    done, state = start or (-1, None)
-    for step in steps(training):
-        if step <= done:
-            continue
-        if state is not None and not training.carry_moments:
-            state = State(state.parameters, epoch=state.epoch)
-        there = [network._replace(p_train=training.path[step]) for network in group.networks]
-        batch = train(*group._replace(networks=there), start=state, l2=training.l2)
-        state = batch.last
-        measures = {
-            "rate": np.full(len(group.networks), training.path[step]),
-            "norm": norm(batch.parameters),
-            "train_loss": np.array([losses[-1] for losses in batch.train_losses]),
-        }
-        yield Step(step, batch.parameters, records_of(batch), state, measures=measures)
+    return carried_on("rate", ((rate, at(rate), training.l2) for rate in training.path), start)

@@ -9,12 +9,12 @@ monitor="training", early_stopping_patience=5, max_epochs=50, batch_size=64, lea
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from pruning_phases.config import ConfigError, Training
-from pruning_phases.engine import Parameters, State, train
+from pruning_phases.engine import State, train
 from pruning_phases.experiments import Group, Step, records_of
 
 PATH = tuple(round(0.01 * k, 2) for k in (*range(11), *range(9, -1, -1)))
@@ -40,24 +40,30 @@ def steps(training: Training) -> tuple[int, ...]:
 def chain(group: Group, start: tuple[int, State] | None = None) -> Iterator[Step]:
     """The networks at each penalty."""
     training = group.training
-    done, state = start or (-1, None)
     constant = dataclasses.replace(training, restore="last", scheduler_patience=training.max_epochs + 1)
-    for step, strength in enumerate(penalties(training)):
+    networks = group._replace(training=constant)
+    return carried_on("l2", ((strength, networks, strength) for strength in penalties(training)), start)
+
+
+def carried_on(
+    name: str, places: Iterable[tuple[float, Group, float]], start: tuple[int, State] | None = None
+) -> Iterator[Step]:
+    """Trainings one after another, each from the weights that the one before it left; observables: `name`, `norm`, `train_loss`.
+
+    places: for each step the value of `name`, the group to train there, and λ; start: an earlier step and its state.
+    """
+    done, state = start or (-1, None)
+    for step, (value, group, l2) in enumerate(places):
         if step <= done:
             continue
-        if state is not None and not training.carry_moments:
+        if state is not None and not group.training.carry_moments:
             state = State(state.parameters, epoch=state.epoch)
-        batch = train(*group._replace(training=constant), start=state, l2=strength)
+        batch = train(*group, start=state, l2=l2)
         state = batch.last
+        squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in batch.parameters.tensors)
         measures = {
-            "l2": np.full(len(group.networks), strength),
-            "norm": norm(batch.parameters),
+            name: np.full(len(group.networks), value),
+            "norm": squares.sqrt().cpu().numpy(),
             "train_loss": np.array([losses[-1] for losses in batch.train_losses]),
         }
         yield Step(step, batch.parameters, records_of(batch), state, measures=measures)
-
-
-def norm(parameters: Parameters) -> np.ndarray:
-    """‖θ‖ of each of M networks."""
-    squares = sum(tensor.double().square().flatten(1).sum(1) for tensor in parameters.tensors)
-    return squares.sqrt().cpu().numpy()

@@ -34,10 +34,7 @@ def compact(store: Store, sweep: Sweep, path: Path, partial: bool = False, repla
     table = table[of_networks(table, done)].reset_index(drop=True)
     used = store.parts_of(sweep, done)
     records = {
-        (Network(*(one[field] for field in Network._fields)), one.get("step", 0)): {
-            "batch": [part.path.stem[-16:], k],
-            **one,
-        }
+        (Network.of(one), one.get("step", 0)): {"batch": [part.path.stem[-16:], k], **one}
         for part in used
         for k, one in enumerate(part.metadata["networks"])
     }

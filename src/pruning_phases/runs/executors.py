@@ -36,18 +36,20 @@ DASK_TIMEOUT = 20  # seconds to reach a scheduler, and for its first worker to a
 _QUIET_TRACKER = "ignore:resource_tracker"
 MAX_JOBS = 1_000  # of one Slurm array: below the usual MaxArraySize of 1001
 
-_SLURM_OPTIONS = {  # our name → submitit's name
-    "partition": "slurm_partition",
-    "account": "slurm_account",
-    "qos": "slurm_qos",
-    "constraint": "slurm_constraint",
-    "parallel": "slurm_array_parallelism",
-    "minutes": "timeout_min",
-    "memory_gb": "mem_gb",
-    "cpus": "cpus_per_task",
-    "gpus": "gpus_per_node",
+_NAME, _NUMBER, _CLUSTER = r"[\w.\-&|*]+", r"[1-9][0-9]{0,6}", "slurm|local"
+_SLURM_OPTIONS = {  # our name → submitit's (the last two are ours alone), and the form of values
+    "partition": ("slurm_partition", _NAME),
+    "account": ("slurm_account", _NAME),
+    "qos": ("slurm_qos", _NAME),
+    "constraint": ("slurm_constraint", _NAME),
+    "parallel": ("slurm_array_parallelism", _NUMBER),
+    "minutes": ("timeout_min", _NUMBER),
+    "memory_gb": ("mem_gb", _NUMBER),
+    "cpus": ("cpus_per_task", _NUMBER),
+    "gpus": ("gpus_per_node", _NUMBER),
+    "jobs": ("jobs", _NUMBER),
+    "cluster": ("cluster", _CLUSTER),
 }
-_WORDS = ("partition", "account", "qos", "constraint")
 
 
 class ExecutorError(RuntimeError):
@@ -98,25 +100,17 @@ def parse_executor(text: str, n_gpus: int = 0) -> Choice:
 
 
 def _slurm_choice(text: str, rest: str) -> Choice:
-    options, jobs, cluster = {}, MAX_JOBS, "slurm"
+    options: dict[str, object] = {"jobs": MAX_JOBS, "cluster": "slurm"}
     for item in filter(None, rest.split(",")):
         name, _, value = item.partition("=")
-        if name == "cluster" and value in ("slurm", "local"):
-            cluster = value
-        elif name in _WORDS and re.fullmatch(r"[\w.\-&|*]+", value):
-            options[_SLURM_OPTIONS[name]] = value
-        elif name in (*_SLURM_OPTIONS, "jobs") and name not in _WORDS and re.fullmatch(r"[1-9][0-9]{0,6}", value):
-            if name == "jobs":
-                jobs = int(value)
-            else:
-                options[_SLURM_OPTIONS[name]] = int(value)
-        else:
-            known = ", ".join(f"{word}=NAME" for word in _WORDS)
-            numbers = ", ".join(f"{word}=NUMBER" for word in (*_SLURM_OPTIONS, "jobs") if word not in _WORDS)
-            raise ConfigError(
-                f"executor = {text!r}: {item!r} is not possible: give {known}, {numbers} or cluster=slurm or local"
-            )
-    return Choice("slurm", min(jobs, MAX_JOBS), options=tuple(sorted(options.items())), cluster=cluster)
+        if name not in _SLURM_OPTIONS or not re.fullmatch(_SLURM_OPTIONS[name][1], value):
+            words = {_NAME: "NAME", _NUMBER: "NUMBER", _CLUSTER: "slurm or local"}
+            *known, last = (f"{name}={words[form]}" for name, (_, form) in _SLURM_OPTIONS.items())
+            raise ConfigError(f"executor = {text!r}: {item!r} is not possible: give {', '.join(known)} or {last}")
+        to, form = _SLURM_OPTIONS[name]
+        options[to] = int(value) if form == _NUMBER else value
+    workers, cluster = min(options.pop("jobs"), MAX_JOBS), options.pop("cluster")
+    return Choice("slurm", workers, options=tuple(sorted(options.items())), cluster=cluster)
 
 
 def is_worker_lost(error: BaseException) -> bool:
@@ -238,7 +232,7 @@ def _extra(module: str, text: str) -> ModuleType:
 
 
 class _Submitit(Executor):
-    """Futures for submitit jobs: those submitted inside `with executor.array()` become one job array."""
+    """Futures for the jobs of one array of submitit."""
 
     def __init__(self, executor: object, capacity: int) -> None:
         self.capacity = capacity

@@ -38,24 +38,17 @@ def cpu_model() -> str:
     return f"{model or platform.machine()} CPU"
 
 
-def device_name(device: torch.device) -> str:
-    """The hardware that computed a part, in words."""
+def provenance(device: torch.device) -> dict[str, object]:
+    """Package version, git commit, torch version and device of this process."""
     import torch  # records of notebooks need the rest of this module, without waiting for it
 
     from pruning_phases.engine.kernels import gpu_model
-
-    return gpu_model(device) or f"{cpu_model()}, {torch.get_num_threads()} thread(s)"
-
-
-def provenance(device: torch.device) -> dict[str, object]:
-    """Package version, git commit, torch version and device of this process."""
-    import torch
 
     return {
         "version": __version__,
         "git_commit": git_commit(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "device": device_name(device),
+        "device": gpu_model(device) or f"{cpu_model()}, {torch.get_num_threads()} thread(s)",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

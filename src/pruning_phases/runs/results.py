@@ -62,7 +62,7 @@ def results(
         run(sweep, where)
         return where.read(sweep)
     table, manifest = stores.read_compact(SHIPPED_FILES[protocol], SHIPPED_FILES[protocol].stem)
-    stores.warn_of_diverged_in(manifest)
+    stores.warn_of_diverged(manifest.get("diverged", 0), manifest["networks"])
     return _restrict(table, Sweep.from_dict(manifest["sweep"]), overrides)
 
 

@@ -8,6 +8,8 @@ it is done, and every loss in a file is finite. A compact file is read like a pa
 so a sweep can go on from published results.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import io
@@ -59,6 +61,13 @@ class Part:
     networks: tuple[Network, ...]
     metadata: dict
 
+    @classmethod
+    def of(cls, path: Path, metadata: dict) -> Part:
+        """The part of these metadata. Raises one of `_NOT_OURS` where something is missing in them."""
+        networks = tuple(dict.fromkeys(map(Network.of, metadata["networks"])))
+        evaluation = Evaluation(**metadata["evaluation"])
+        return cls(path, metadata["training"], metadata["protocol"], evaluation, networks, metadata)
+
     def covers(self) -> set[tuple[int, float, int]]:
         """The (step, p_eval, eval_pass) of each of its networks."""
         return _keys(self.metadata.get("steps", (0,)), self.evaluation)
@@ -80,9 +89,7 @@ def wanted(sweep: Sweep) -> set[tuple[int, float, int]]:
 
 def diverged(records: Iterable[dict]) -> set[Network]:
     """Networks that diverged, from training records."""
-    return {
-        Network(*(one[field] for field in Network._fields)) for one in records if one.get("stop_reason") == DIVERGED
-    }
+    return {Network.of(one) for one in records if one.get("stop_reason") == DIVERGED}
 
 
 def default_store() -> Path:
@@ -137,8 +144,8 @@ class Store:
         write_durably(probe, b"")
         probe.unlink()
 
-    def parts(self) -> list[Part]:
-        """Every readable part; one that is damaged is set aside (renamed to *.damaged) with a StoreWarning.
+    def parts(self, training: Training | None = None) -> list[Part]:
+        """Every readable part (of this protocol); one that is damaged is set aside (renamed to *.damaged) with a StoreWarning.
 
         Files that are not ours are left alone; one that is named like a part is told of in a StoreWarning.
         """
@@ -159,22 +166,19 @@ class Store:
             if hashlib.sha256(content).hexdigest()[:16] != match[1]:
                 set_aside(path)
                 continue
-            if path in _PARTS:
-                parts.append(_PARTS[path])
-                continue
             try:
-                record = json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
-                networks = (tuple(one[field] for field in Network._fields) for one in record["networks"])
-                parts.append(_part(path, record, record["training"], record["evaluation"], networks))
-                _PARTS[path] = parts[-1]
+                if path not in _PARTS:
+                    _PARTS[path] = Part.of(path, _metadata(content))
+                parts.append(_PARTS[path])
             except _NOT_OURS:
                 _leave_out(f"{path} is left out: it is not a part of a store, or of a newer version")
-        return parts + self._compact_files()
+        parts += self._compact_files()
+        return [part for part in parts if training is None or part.protocol == training.protocol]
 
     def parts_of(self, sweep: Sweep, networks: Iterable[Network] | None = None) -> list[Part]:
         """Parts with results of these networks of a sweep (None: of any of it)."""
         asked = set(sweep.networks() if networks is None else networks)
-        return [part for part in self.parts() if part.protocol == sweep.training.protocol and asked & {*part.networks}]
+        return [part for part in self.parts(sweep.training) if asked & {*part.networks}]
 
     def _compact_files(self) -> list[Part]:
         parts = []
@@ -184,11 +188,7 @@ class Store:
                 continue
             try:
                 manifest, content = verified(path)
-                records = _records(content)
-                names = [tuple(one[field] for field in Network._fields) for one in records]
-                sweep = manifest["sweep"]
-                record = {**manifest, "networks": records}
-                parts.append(_part(path, record, sweep["training"], sweep["evaluation"], names))
+                parts.append(Part.of(path, {**manifest["sweep"], **manifest, "networks": _metadata(content)}))
             except StoreError as error:
                 _leave_out(str(error))
             except _NOT_OURS:
@@ -201,17 +201,16 @@ class Store:
         Networks that diverged have no rows; a DivergedWarning tells how many these are.
         """
         parts = self.parts_of(sweep)
-        warn_of_diverged(_diverged(parts, sweep), len(sweep.networks()))
+        failed = _diverged(parts, sweep)
+        warn_of_diverged(len(failed), len(sweep.networks()), min(failed, default=None))
         return select(joined([read_table(part.path) for part in parts]), sweep)
 
     def coverage(self, training: Training) -> dict[Network, set[tuple[int, float, int]]]:
         """Networks of this protocol with the (step, p_eval, eval_pass) that are here."""
         covered: dict[Network, set] = {}
-        for part in self.parts():
-            if part.protocol == training.protocol:
-                cover = part.covers()
-                for one in part.networks:
-                    covered[one] = covered.get(one, set()) | cover
+        for part in self.parts(training):
+            for one in part.networks:
+                covered.setdefault(one, set()).update(part.covers())
         return covered
 
     def done(self, sweep: Sweep) -> set[Network]:
@@ -223,15 +222,14 @@ class Store:
     def epochs(self, training: Training) -> dict[tuple, int]:
         """Epochs of training of every network of a protocol and of each of its steps, by (*network, step)."""
         return {
-            (*(record[name] for name in Network._fields), record.get("step", 0)): record["epochs"]
-            for part in self.parts()
-            if part.protocol == training.protocol
+            (*Network.of(record), record.get("step", 0)): record["epochs"]
+            for part in self.parts(training)
             for record in part.metadata["networks"]
         }
 
     def diverged(self, sweep: Sweep) -> set[Network]:
         """Networks of `sweep` that lack rows it asks for because they diverged."""
-        return _diverged(self.parts(), sweep)
+        return _diverged(self.parts(sweep.training), sweep)
 
     def other_protocols(self, training: Training) -> dict[str, dict[str, tuple]]:
         """Parts of other protocols: for each protocol hash, the fields that differ as (there, asked for)."""
@@ -246,31 +244,22 @@ class Store:
 
 
 def _diverged(parts: Iterable[Part], sweep: Sweep) -> set[Network]:
+    """Networks of `sweep` that diverged, from parts of its protocol."""
     asked = wanted(sweep)
-    here = [part for part in parts if part.protocol == sweep.training.protocol and asked & part.covers()]
-    return set(sweep.networks()) & set().union(*(part.diverged for part in here))
+    return set(sweep.networks()) & set().union(*(part.diverged for part in parts if asked & part.covers()))
 
 
-def warn_of_diverged(networks: Iterable[Network], total: int) -> None:
-    """A DivergedWarning with the number of these networks and one of their names; nothing where there are none."""
-    if not (names := sorted(networks)):
+def warn_of_diverged(number: int, total: int, example: Network | None = None) -> None:
+    """A DivergedWarning where `number` of `total` networks diverged (among them `example`); nothing where none did."""
+    if not number:
         return
-    example = ", ".join(f"{name} = {value:g}" for name, value in names[0]._asdict().items())
+    such = ", ".join(f"{name} = {value:g}" for name, value in example._asdict().items()) if example else ""
     warnings.warn(
-        f"{len(names)} of {total} networks diverged in training (such as {example}): they have no rows, averages are over the others",
+        f"{number} of {total} networks diverged in training{f' (such as {such})' if such else ''}: "
+        "they have no rows, averages are over the others",
         DivergedWarning,
         stacklevel=3,
     )
-
-
-def warn_of_diverged_in(manifest: Mapping) -> None:
-    """A DivergedWarning if the manifest of a compact file says that networks diverged."""
-    if n := manifest.get("diverged"):
-        warnings.warn(
-            f"{n} of {manifest['networks']} networks diverged in training: they have no rows, averages are over the others",
-            DivergedWarning,
-            stacklevel=3,
-        )
 
 
 def read_compact(path: Path, target: str = "reference") -> tuple[pd.DataFrame, dict]:
@@ -284,7 +273,7 @@ def training_records(path: Path, with_batch: bool = False) -> pd.DataFrame:
 
     with_batch: also (name, place) of the batch it was computed in, where the file has it.
     """
-    records = pd.DataFrame(_records(verified(path)[1]))
+    records = pd.DataFrame(_metadata(verified(path)[1]))
     return records if with_batch else records.drop(columns="batch", errors="ignore")
 
 
@@ -309,19 +298,9 @@ def verified(path: Path, target: str = "reference") -> tuple[dict, bytes]:
     return manifest, content
 
 
-def _records(content: bytes) -> list[dict]:
+def _metadata(content: bytes) -> dict | list[dict]:
+    """Of a part the metadata, of a compact file the records of its networks."""
     return json.loads(pq.read_schema(io.BytesIO(content)).metadata[METADATA_KEY])
-
-
-def _part(path: Path, record: dict, training: dict, evaluation: dict, networks: Iterable[tuple]) -> Part:
-    return Part(
-        path=path,
-        training=training,
-        protocol=record["protocol"],
-        evaluation=Evaluation(**evaluation),
-        networks=tuple(dict.fromkeys(Network(*one) for one in networks)),
-        metadata=record,
-    )
 
 
 def _leave_out(message: str) -> None:

@@ -39,7 +39,7 @@ def run(
     process uses one thread: networks are independent, so N processes waste nothing on waiting for each other.
     keep_weights: store the weights too, so that other p_eval or more passes need no training later.
     both_weights: one training stores two protocols, that of `sweep` (which must restore the best weights) and that of the last weights.
-    shard: (k, n), 1 ≤ k ≤ n: only the k-th of n parts of the sweep (`jobs.networks_of_shard`).
+    shard: (k, n), 1 ≤ k ≤ n: only the k-th of n parts of the sweep (`planning.networks_of_shard`).
     Interrupted, it keeps every finished batch and goes on from there when called again. Batches lost with a worker are run again.
 
     A DivergedWarning tells how many of the networks computed now diverged; they count as done.
@@ -80,7 +80,8 @@ def run(
                 f"workers died {fruitless} times without finishing a batch ({lost}): give them more memory or use fewer; "
                 "finished batches are stored, the same command goes on from there"
             ) from lost
-    stores.warn_of_diverged(store.diverged(sweep) & asked, total)
+    failed = store.diverged(sweep) & asked
+    stores.warn_of_diverged(len(failed), total, min(failed, default=None))
     return total
 
 

@@ -15,7 +15,6 @@ COLUMNS = {
 OPTIONAL = {"step": pa.int32(), "n_test": pa.int32()}  # where a file does not have them 0, and:
 N_TEST = 10_000  # test images of the data sets of the first format
 KEY = list(COLUMNS)[:7]
-SCHEMA = pa.schema(list(COLUMNS.items()))
 
 
 def key_of(table: pd.DataFrame) -> list[str]:
@@ -46,18 +45,13 @@ def tidy(
     for name, values in (measures or {}).items():
         columns[name] = np.repeat(values, n_p * n_passes)
     table = pd.DataFrame(columns)
-    return table.astype({name: kind.to_pandas_dtype() for name, kind in zip(*_columns(table.columns), strict=True)})
-
-
-def _columns(names: Iterable[str]) -> tuple[list[str], list[pa.DataType]]:
-    """Columns of a table with these names, in the order of files, and their types: a name that is not ours is an observable."""
-    names = [*COLUMNS, *(name for name in names if name not in COLUMNS)]
-    return names, [COLUMNS.get(name, OPTIONAL.get(name, pa.float64())) for name in names]
+    return table.astype({field.name: field.type.to_pandas_dtype() for field in schema_of(columns)})
 
 
 def schema_of(names: Iterable[str]) -> pa.Schema:
-    """Types of a table with columns of these names."""
-    return pa.schema(list(zip(*_columns(names), strict=True)))
+    """Columns of a table with these names, in the order of files, and their types: a name that is not ours is an observable."""
+    more = [name for name in names if name not in COLUMNS]
+    return pa.schema([*COLUMNS.items(), *((name, OPTIONAL.get(name, pa.float64())) for name in more)])
 
 
 def of_networks(table: pd.DataFrame, networks: Iterable[tuple]) -> np.ndarray:
@@ -78,15 +72,10 @@ def select(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     return rows.drop_duplicates(key).sort_values(key, ignore_index=True)
 
 
-def empty() -> pd.DataFrame:
-    """A tidy table without rows."""
-    return numpy_backed(SCHEMA.empty_table())
-
-
 def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Tables one below the other; where some have a step and others not, these are of step 0."""
     if not tables:
-        return empty()
+        return numpy_backed(schema_of(()).empty_table())
     table = pd.concat(tables, ignore_index=True)
     return table.fillna({"step": 0}).astype({"step": "int32"}) if "step" in table else table
 

@@ -32,14 +32,12 @@ class Kept:
     """What the header of a file of weights says."""
 
     path: Path
+    metadata: dict[str, str]
     protocol: str
+    step: int
     records: tuple[dict, ...]
-    step: int = 0
-
-    @property
-    def networks(self) -> tuple[Network, ...]:
-        """Names of its networks, in the order of the tensors."""
-        return tuple(Network(*(one[field] for field in Network._fields)) for one in self.records)
+    networks: tuple[Network, ...]
+    """Names of its networks, in the order of the tensors."""
 
 
 def check_available() -> None:
@@ -62,8 +60,8 @@ def keep_state(store: Store, training: Training, state: State, records: Sequence
     tensors = _named(state.parameters)
     for name, moment in zip(_MOMENTS, state.moments or (), strict=False):
         tensors |= _named(moment, name)
-    more = {"steps": json.dumps(state.steps), "epoch": str(state.epoch)}
-    return _write(store, "chain", tensors, training, records, step, more)
+    goes_on = {"steps": json.dumps(state.steps), "epoch": str(state.epoch)}
+    return _write(store, "chain", tensors, training, records, step, **goes_on)
 
 
 def _named(parameters: Parameters, prefix: str = "") -> dict[str, torch.Tensor]:
@@ -78,11 +76,11 @@ def _write(
     training: Training,
     records: Sequence[dict],
     step: int,
-    more: Mapping[str, str] | None = None,
+    **more: str,
 ) -> Path:
     from safetensors.torch import save
 
-    header = {"protocol": training.protocol, "networks": json.dumps(list(records)), "step": str(step), **(more or {})}
+    header = {"protocol": training.protocol, "networks": json.dumps(list(records)), "step": str(step), **more}
     content = save(dict(tensors), header)
     path = store.folder / f"{kind}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
     write_durably(path, content)
@@ -99,26 +97,23 @@ def forget(store: Store, training: Training, networks: Iterable[Network], before
 
 def kept(store: Store, training: Training, kind: str = "weights") -> list[Kept]:
     """Files ("weights" or "chain") of this protocol; what cannot be read is passed over here, and checked in full by `load`."""
-    found = []
-    for path in sorted(store.folder.glob(f"{kind}-*.safetensors")):
-        if _NAME.fullmatch(path.name) and (file := _header(path)) is not None and file[0].protocol == training.protocol:
-            found.append(file[0])
-    return found
+    paths = sorted(store.folder.glob(f"{kind}-*.safetensors"))
+    files = (_header(path) for path in paths if _NAME.fullmatch(path.name))
+    return [file for file in files if file is not None and file.protocol == training.protocol]
 
 
-def _header(path: Path) -> tuple[Kept, dict] | None:
-    """What the header says, and its metadata."""
+def _header(path: Path) -> Kept | None:
+    """What the header of a file says; None if it is not ours."""
     try:
         with open(path, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length)) if length < _HEADER_LIMIT else {}
         metadata = header["__metadata__"]
         records = tuple(json.loads(metadata["networks"]))
-        found = Kept(path, metadata["protocol"], records, int(metadata.get("step", 0)))
-        _ = found.networks
+        networks = tuple(map(Network.of, records))
+        return Kept(path, metadata, metadata["protocol"], int(metadata.get("step", 0)), records, networks)
     except (OSError, struct.error, ValueError, LookupError, TypeError):
         return None
-    return found, metadata
 
 
 def intact(one: Kept) -> bool:
@@ -135,19 +130,20 @@ def intact(one: Kept) -> bool:
 
 def load(path: Path, networks: Iterable[Network], device: str | torch.device = "cpu") -> tuple[Parameters, list[dict]]:
     """Weights and training records of the named networks. Raises StoreError if the file is damaged or lacks one of them."""
-    tensors, records, *_ = _checked(path, networks, device)
-    return _parameters(tensors), records
+    file, rows, tensors = _checked(path, networks, device)
+    return _parameters(tensors), [file.records[k] for k in rows]
 
 
 def load_state(
     path: Path, networks: Iterable[Network], device: str | torch.device = "cpu"
 ) -> tuple[int, State, list[dict]]:
     """Step, state and training records of networks of a chain. Raises as `load`."""
-    tensors, records, metadata, rows = _checked(path, networks, device)
+    file, rows, tensors = _checked(path, networks, device)
     moments = tuple(_parameters(tensors, name) for name in _MOMENTS) if f"{_MOMENTS[0]}weight0" in tensors else None
-    steps = json.loads(metadata["steps"])
+    steps = json.loads(file.metadata["steps"])
     steps = None if steps is None else tuple(steps[k] for k in rows)
-    return int(metadata["step"]), State(_parameters(tensors), moments, steps, int(metadata["epoch"])), records
+    state = State(_parameters(tensors), moments, steps, int(file.metadata["epoch"]))
+    return file.step, state, [file.records[k] for k in rows]
 
 
 def _parameters(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> Parameters:
@@ -160,20 +156,19 @@ def _parameters(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> Parame
 
 def _checked(
     path: Path, networks: Iterable[Network], device: str | torch.device
-) -> tuple[dict[str, torch.Tensor], list[dict], dict, list[int]]:
+) -> tuple[Kept, list[int], dict[str, torch.Tensor]]:
+    """Header, rows of the networks in the tensors, and these rows. Raises as `load`."""
     from safetensors.torch import load as parse
 
-    header = _header(path)
-    content = path.read_bytes() if header is not None else b""
+    file = _header(path)
+    content = path.read_bytes() if file is not None else b""
     if hashlib.sha256(content).hexdigest()[:16] != _NAME.fullmatch(path.name)[1]:
         raise StoreError(
             f"{path} is damaged: its checksum differs from its name; run the sweep again to train its networks"
         )
-    file, metadata = header
     places = {one: k for k, one in enumerate(file.networks)}
     try:
         rows = [places[one] for one in networks]
     except KeyError as error:
         raise StoreError(f"{path} does not hold the weights of {error.args[0]}") from error
-    tensors = {name: tensor[rows].to(device) for name, tensor in parse(content).items()}
-    return tensors, [file.records[k] for k in rows], metadata, rows
+    return file, rows, {name: tensor[rows].to(device) for name, tensor in parse(content).items()}
