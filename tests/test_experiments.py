@@ -255,6 +255,10 @@ def test_results_and_the_command_line_select_an_experiment(tmp_path, capsys):
         ({"experiment": "epochs", "path": (1, 2.5)}, "path = .* increasing epochs"),
         ({"experiment": "epochs", "path": (1, 99)}, "max_epochs = 15"),
         ({"path": (1,)}, "path = .* leave it empty"),
+        (
+            {"experiment": "rates", "path": (0.5,), "p_train": (0.0, 0.5)},
+            r"p_train = 0.0, 0.5 is not .* give one p_train",
+        ),
     ],
 )
 def test_an_impossible_experiment_is_refused_before_any_work(fields, match, tmp_path):

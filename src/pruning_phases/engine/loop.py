@@ -69,7 +69,7 @@ def train(
     networks = tuple(Network(*network) for network in networks)
     if len({network[:3] for network in networks}) != 1 or len(set(networks)) != len(networks):
         raise ConfigError(
-            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with runs.jobs.plan"
+            "a batch holds distinct networks of one depth, width and n_train: split the list, for example with runs.planning.plan"
         )
     n_pool = len(data.train_labels) - training.images.n_copies * training.n_validation
     if networks[0].n_train > n_pool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from pruning_phases.config import ConfigError, Network, Training
+from pruning_phases.config import ConfigError, Network, Sweep, Training
 from pruning_phases.terminal import loading
 
 if TYPE_CHECKING:  # who reads results shall not wait for torch
@@ -61,7 +61,7 @@ class Step:
 class Experiment(Protocol):
     """What a module of `EXPERIMENTS` has.
 
-    And, for the time left, where a further step does not take as many epochs as the first training: `further_epochs`, as below.
+    And where they are needed, as below: `check`; `further_epochs`, for the time left.
     """
 
     def steps(self, training: Training) -> tuple[int, ...]:
@@ -86,6 +86,11 @@ def experiment_of(training: Training) -> Experiment:
 def steps_of(training: Training) -> tuple[int, ...]:
     """Keys of the steps of a protocol's experiment."""
     return experiment_of(training).steps(training)
+
+
+def check(sweep: Sweep) -> None:
+    """Raise ConfigError for a sweep with networks that its experiment cannot train."""
+    getattr(experiment_of(sweep.training), "check", lambda sweep: None)(sweep)
 
 
 def further_epochs(training: Training) -> float | None:

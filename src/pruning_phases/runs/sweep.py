@@ -11,7 +11,7 @@ from pathlib import Path
 from pruning_phases.config import ConfigError, Sweep
 from pruning_phases.datasets import data_folder, prepare
 from pruning_phases.engine import kernels
-from pruning_phases.experiments import steps_of
+from pruning_phases.experiments import check, steps_of
 from pruning_phases.runs import store as stores
 from pruning_phases.runs import weights
 from pruning_phases.runs.executors import Choice, ExecutorError, is_worker_lost, open_executor, parse_executor
@@ -50,6 +50,7 @@ def run(
     device, choice = placed(device, executor)
     if both_weights and (sweep.training.restore != "best" or keep_weights):
         raise ConfigError("both_weights needs restore = best, and cannot keep weights for later evaluation")
+    check(sweep)
     if keep_weights or len(steps_of(sweep.training)) > 1:
         weights.check_available()
     todo = plan(sweep, store, device, shard, choice.processes)
