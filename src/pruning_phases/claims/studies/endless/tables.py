@@ -9,7 +9,7 @@ import pandas as pd
 from pruning_phases import observables
 from pruning_phases.claims.endless import Evidence
 from pruning_phases.claims.engine import DECIDED
-from pruning_phases.claims.studies.endless.pieces import results
+from pruning_phases.claims.studies.endless.pieces import STUDY
 from pruning_phases.claims.table import judge
 from pruning_phases.claims.text import interval
 from pruning_phases.claims.widths import BEYOND, exponents, losses_beyond, parameters, there
@@ -33,9 +33,9 @@ ON_PLANE = (
 
 
 def evidence(preset: str = "shipped", store: str | None = None, n_bootstrap: int = 100) -> Evidence:
-    """What the claims are judged on: the study's table (`results`), and the shipped results on MNIST."""
+    """What the claims are judged on: the study's table (`Pieces.results`), and the shipped results on MNIST."""
     mnist = book_results("shipped", depth=2, width=100)
-    return Evidence(results(preset, store), mnist, n_bootstrap)
+    return Evidence(STUDY.results(preset, store), mnist, n_bootstrap)
 
 
 def sizes_table(rows: pd.DataFrame) -> pd.DataFrame:

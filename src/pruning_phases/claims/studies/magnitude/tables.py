@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.magnitude import of_standard
-from pruning_phases.claims.studies.magnitude.chains import PIECES, load
+from pruning_phases.claims.studies.magnitude.chains import PIECES, STUDY
 from pruning_phases.claims.studies.magnitude.closeup import KINDS, Closeup
 from pruning_phases.datasets import DATASETS
 from pruning_phases.observables.magnitude import collapse_places, peaks, pruning_curves
@@ -28,9 +28,11 @@ def with_error(values: Sequence[float]) -> str:
 def networks_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Networks there are and networks the study asks for, by variant and width; of other tables only the former."""
     there = rows.groupby(["variant", "width"])["realization"].nunique()
-    table = [
-        (piece.words, piece.width, there.get((piece.variant, piece.width), 0), piece.realizations) for piece in PIECES
-    ]
+    table = []
+    for piece in PIECES:
+        (grid,) = piece.sweep.grids
+        n = there.get((piece.variant, *grid.width), 0)
+        table.append((piece.words, *grid.width, n, grid.realizations))
     if not sum(row[2] for row in table):
         return there.rename("networks").reset_index().set_index("variant")
     return pd.DataFrame(table, columns=["variant", "width", "networks", "asked for"]).set_index("variant")
@@ -44,7 +46,7 @@ def median_place(rows: pd.DataFrame, level: float = 0.5) -> float:
 
 def hours() -> float:
     """Hours of one core that the shipped table took: the wall times of its processes, each with one thread, beside other work."""
-    return sum(piece["wall_time_s"] for piece in load()[1]["pieces"]) / 3600
+    return sum(piece["wall_time_s"] for piece in STUDY.load()[1]["pieces"]) / 3600
 
 
 def numbers(rows: pd.DataFrame) -> dict[str, float]:

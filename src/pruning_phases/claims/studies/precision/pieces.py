@@ -4,7 +4,9 @@ The order of summation is the processor's. On one with AVX-512, which the shippe
 ONEDNN_MAX_CPU_ISA=AVX2 in the environment: stop `make precision` when it is done, start it again without. So was the shipped table made.
 """
 
-from pruning_phases.claims.studies.endless.pieces import Piece, mean_rows
+import dataclasses
+
+from pruning_phases.claims.studies.endless.pieces import mean_rows, piece_of
 from pruning_phases.claims.studies.pieces import Pieces
 from pruning_phases.config import Grid
 
@@ -12,21 +14,14 @@ SIZES, RATES = (1_000, 2_000, 4_000, 8_000, 16_000), (0, 0.1, 0.2, 0.4, 0.8)
 """A part of the plane of the shipped results, whose networks are the other half of each pair."""
 
 
-def _grid(realizations: int) -> tuple[Grid, ...]:
-    return (Grid(n_train=SIZES, p_train=RATES, realizations=realizations),)
-
-
+_GRID = Grid(n_train=SIZES, p_train=RATES, realizations=2)
 PIECES = (
-    Piece("float32", "float32, summed up as another processor does", _grid(2)),
-    Piece("bf16", "products in bfloat16", _grid(8), {"precision": "bf16"}),
+    piece_of("float32", "float32, summed up as another processor does", _GRID),
+    piece_of("bf16", "products in bfloat16", dataclasses.replace(_GRID, realizations=8), precision="bf16"),
 )
-_TINY = (Grid(width=(10,), n_train=(500, 1_000, 2_000), p_train=(0, 0.1), realizations=2),)
-_SMALL = {"n_validation": 200, "max_epochs": 3}
-SMOKE = (
-    Piece("float32", "float32", _TINY, _SMALL, 1),
-    Piece("bf16", "bf16", _TINY, {**_SMALL, "precision": "bf16"}, 1),
+_TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000), p_train=(0, 0.1), realizations=2)
+SMOKE = tuple(
+    piece_of(name, name, _TINY, passes=1, n_validation=200, max_epochs=3, precision=name)
+    for name in ("float32", "bf16")
 )
-
-
 STUDY = Pieces("precision", PIECES, SMOKE, mean_rows)
-SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

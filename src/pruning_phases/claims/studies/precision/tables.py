@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.precision import Evidence
-from pruning_phases.claims.studies.precision.pieces import PIECES, results
+from pruning_phases.claims.studies.precision.pieces import PIECES, STUDY
 from pruning_phases.runs.results import results as book_results
 
 _ASKED = {
@@ -28,8 +28,8 @@ OTHER = "another realization"
 
 
 def evidence(preset: str = "shipped", store: str | None = None) -> Evidence:
-    """What the claims are judged on: the study's table (`results`), and the shipped results in float32."""
-    rows = results(preset, store)
+    """What the claims are judged on: the study's table (`Pieces.results`), and the shipped results in float32."""
+    rows = STUDY.results(preset, store)
     asked = {name: sorted(rows[name].unique().tolist()) for name in ("n_train", "p_train") if preset == "shipped"}
     return Evidence(rows, book_results("shipped", depth=2, width=100, **asked))
 
