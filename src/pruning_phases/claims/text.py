@@ -40,6 +40,12 @@ def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> str:
+    """One of three sentences by the verdict on a claim."""
+    verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
+    return {"reproduced": yes, "not reproduced": no}.get(verdict, open_)
+
+
 def as_json(table: pd.DataFrame) -> str:
     """The table of `judge` as a JSON list of objects; numbers that do not exist, or are infinite, are null."""
     finite = table.replace([np.inf, -np.inf], np.nan)

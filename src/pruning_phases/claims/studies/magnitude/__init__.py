@@ -17,7 +17,6 @@ from pruning_phases.claims.studies.magnitude.tables import (
     control_places,
     curve_table,
     gap_table,
-    hours,
     loss_table,
     median_place,
     networks_table,

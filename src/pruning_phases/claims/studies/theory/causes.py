@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import theory
-from pruning_phases.claims.studies.theory.tables import chosen
+from pruning_phases.claims.text import chosen
 from pruning_phases.claims.theory import LINE, NEAR, OCTAVES, Evidence, sharpening, steepness
 from pruning_phases.observables.statistics import mean_and_error
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables, theory
+from pruning_phases.claims.text import chosen
 from pruning_phases.claims.theory import BASE_RATE, LINE, Evidence
 from pruning_phases.observables.statistics import mean_and_error
 
@@ -185,12 +186,6 @@ def remedies(evidence: Evidence) -> pd.DataFrame:
         found |= {("best p_train", words): table.idxmin(axis=1), ("loss there", words): table.min(axis=1)}
         found |= {("loss at p_train = 0", words): table[0.0]}
     return pd.DataFrame(found).sort_index(axis=1)
-
-
-def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> str:
-    """One of three sentences by the verdict on a claim."""
-    verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
-    return {"reproduced": yes, "not reproduced": no}.get(verdict, open_)
 
 
 def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
