@@ -40,10 +40,26 @@ def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> str:
-    """One of three sentences by the verdict on a claim."""
-    verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
-    return {"reproduced": yes, "not reproduced": no}.get(verdict, open_)
+def said(
+    judged: pd.DataFrame,
+    slug: str,
+    yes: str,
+    no: str,
+    open_: str,
+    no_fit: str = "",
+    no_number: str = "",
+    **more: object,
+) -> str:
+    """A sentence chosen by the verdict on a claim, with the row's columns, size (of its number) and `more` filled in.
+
+    yes, no: reproduced, not reproduced; open_: neither, or not judged; no_fit, no_number: instead, where there is none.
+    """
+    if (rows := judged[judged["claim"] == slug]).empty:
+        return open_
+    row = rows.iloc[0]
+    text = {"reproduced": yes, "not reproduced": no, "no fit": no_fit}.get(row["verdict"]) or open_
+    text = no_number if no_number and np.isnan(row["number"]) else text
+    return text.format(**row, size=abs(row["number"]), **more).replace(" to inf)", " to ∞)")
 
 
 def as_json(table: pd.DataFrame) -> str:

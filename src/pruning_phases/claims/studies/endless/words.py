@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.text import chosen
+from pruning_phases.claims.text import said
 from pruning_phases.claims.widths import parameters
 from pruning_phases.config import Training
 
@@ -102,14 +102,6 @@ def phases_in_words(plane: pd.DataFrame) -> str:
     return f"there is {', '.join([*there[:-2], ' and '.join(there[-2:])])}{rest}"
 
 
-def said(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str, no_fit: str = "", no_number: str = "") -> str:
-    """`chosen` (other sentences for no fit or no number, if given), with number, low and high filled in; size is that of the number."""
-    row = judged[judged["claim"] == slug].iloc[0]
-    text = chosen(judged, slug, yes, no, (no_fit if row["verdict"] == "no fit" else "") or open_)
-    text = no_number if no_number and np.isnan(row["number"]) else text
-    return text.format(**row, size=abs(row["number"])).replace(" to inf)", " to ∞)")
-
-
 _NU = (
     "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
     "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
@@ -190,10 +182,10 @@ LAST_HURT = (
 def turns(judged: pd.DataFrame) -> str:
     """How much more data hurt around as many images as parameters, under the book's protocol and the other one."""
     ours, theirs = (
-        f"{chosen(judged, f'hurts-more{kind}', *MORE_HURT)}; {chosen(judged, f'hurts-less{kind}', *LESS_HURT)}"
+        f"{said(judged, f'hurts-more{kind}', *MORE_HURT)}; {said(judged, f'hurts-less{kind}', *LESS_HURT)}"
         for kind in ("", "-large-batch")
     )
-    last = chosen(judged, "hurts-less-last", *LAST_HURT)
+    last = said(judged, "hurts-less-last", *LAST_HURT)
     return f"{ours}. {last}. With the other learning rate and mini-batches: {theirs[:1].lower()}{theirs[1:]}."
 
 
@@ -219,11 +211,11 @@ def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
     moved = border_in_words(borders)
     moved = moved[:1].lower() + moved[1:]
     until = f"with up to {_count(largest)} deformed digits"
-    beyond = chosen(judged, "rise-ends", "; where images far outnumber parameters, dementia ends", "", "")
+    beyond = said(judged, "rise-ends", "; where images far outnumber parameters, dementia ends", "", "")
     verdict = judged.set_index("claim")["verdict"]
     if all(verdict.get(name) == "reproduced" for name in ("hurts-more", "hurts-less")):
         moved = f"{moved} More data hurt most where there are about as many images as parameters."
-    rests = chosen(
+    rests = said(
         judged, "crossing-rests",
         f"Beyond the sizes of MNIST, {until}, the crossing comes to rest",
         f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest",
