@@ -5,7 +5,7 @@ import pandas as pd
 
 from pruning_phases import theory
 from pruning_phases.claims.text import said
-from pruning_phases.claims.theory import LINE, NEAR, OCTAVES, Evidence, sharpening, steepness
+from pruning_phases.claims.theory import LINE, NEAR, OCTAVES, Evidence, last_rise, sharpening, steepness
 from pruning_phases.observables.statistics import mean_and_error
 
 TREND, RATIO, BOTH, MEASURED = "spread", "ratio", "both", "α measured"
@@ -34,9 +34,8 @@ def deeper_ratios(evidence: Evidence, *depths: int) -> pd.DataFrame:
     """Predicted over measured loss by number of hidden layers and p_eval, mean over p_train and N: layers, p_eval, mean, sem."""
     tables = []
     for depth, rows in by_depth(evidence, *depths).items():
-        ratio = (
-            (rows["predicted"] / rows["loss_subset"]).groupby([rows["p_eval"], rows["realization"]]).mean().unstack()
-        )
+        ratio = rows["predicted"] / rows["loss_subset"]
+        ratio = ratio.groupby([rows["p_eval"], rows["realization"]]).mean().unstack()
         mean, sem, _ = mean_and_error(ratio)
         tables.append(pd.DataFrame({"layers": depth, "p_eval": ratio.index, "mean": mean, "sem": sem}))
     return pd.concat(tables, ignore_index=True)
@@ -59,10 +58,9 @@ def balance(evidence: Evidence, p_train: float) -> pd.DataFrame:
 
     by_spread = (log_loss(STEP, 0) - log_loss(-STEP, 0)) / (2 * STEP)
     by_ratio = (log_loss(0, STEP) - log_loss(0, -STEP)) / (2 * STEP)
-    x = np.log(rows["n_train"]) - np.log(rows["n_train"]).groupby([rows["p_eval"], rows["realization"]]).transform(
-        "mean"
-    )
     keys = [rows["p_eval"], rows["realization"]]
+    x = np.log(rows["n_train"])
+    x -= x.groupby(keys).transform("mean")
 
     def slope(y: pd.Series) -> pd.Series:
         return (x * y).groupby(keys).sum() / (x**2).groupby(keys).sum()
@@ -80,11 +78,9 @@ def balance(evidence: Evidence, p_train: float) -> pd.DataFrame:
 def turning(table: pd.DataFrame) -> str:
     """Which of the terms of `balance` changes sign where α does."""
     lines = table.pivot(index="p_eval", columns="quantity", values="mean")
-    alpha = lines[MEASURED].to_numpy()
-    up = np.flatnonzero((alpha[:-1] < 0) & (alpha[1:] >= 0))
-    if not len(up):
+    p_c = last_rise(lines.index.to_numpy(), lines[MEASURED].to_numpy())
+    if np.isnan(p_c):
         return "On this line α does not change sign."
-    p_c = np.interp(0, alpha[up[-1] : up[-1] + 2], lines.index[up[-1] : up[-1] + 2])
     at = {name: np.interp(p_c, lines.index, lines[name]) for name in (TREND, RATIO, BOTH)}
     near = lines[np.abs(lines.index - p_c) <= NEAR]
     changing = [words for name, words in ((TREND, "spread"), (RATIO, "ratio")) if np.ptp(np.sign(near[name])) > 0]

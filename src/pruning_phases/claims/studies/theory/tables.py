@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pruning_phases import observables, theory
+from pruning_phases import observables
 from pruning_phases.claims.text import said
 from pruning_phases.claims.theory import BASE_RATE, LINE, Evidence
 from pruning_phases.observables.statistics import mean_and_error
@@ -116,14 +116,6 @@ def deviation_table(evidence: Evidence) -> pd.DataFrame:
         off = (table["ratio"] - 1).abs().groupby(table["p_eval"])
         found |= {(words, "median"): off.median(), (words, "largest"): off.max()}
     return pd.DataFrame(found)
-
-
-def gaussian_margin_rows(evidence: Evidence) -> pd.DataFrame:
-    """Rows with a column two_numbers: the loss of a Gaussian margin of the measured mean and standard deviation."""
-    rows = evidence.base
-    return rows.assign(
-        two_numbers=theory.margin_loss(rows["margin"].to_numpy(float), rows["margin_std"].to_numpy(float))
-    )
 
 
 def rates_table(evidence: Evidence, p_eval: float) -> pd.DataFrame:
