@@ -7,7 +7,7 @@ failure. A fit counts if its minimum lies inside the region that was searched; a
 search ended. A claim over several rates is judged on those that count if at least half of the rates do (`require_half`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -186,6 +186,11 @@ def over_rates(
 def listed(values: Iterable[float | str]) -> str:
     """0.1, 0.2"""
     return ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
+
+
+def enumerated(parts: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def joined(*parts: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.engine import enumerated
+
 SAME = 1.1
 """Largest over smallest value up to which something counts as unchanged."""
 
@@ -297,7 +299,7 @@ def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
             said.append(f"falls with {name} (by a factor of {spread:.1f})")
         else:
             said.append(f"is highest at {x[rate.argmax()]:g} for {name} (by a factor of {spread:.1f})")
-    return f"The rate {', '.join(said[:-1])} and {said[-1]}." if len(said) > 1 else f"The rate {''.join(said)}."
+    return f"The rate {enumerated(said)}."
 
 
 def contest(rates: pd.DataFrame) -> str:

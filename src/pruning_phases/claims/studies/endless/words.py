@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
+from pruning_phases.claims.engine import enumerated
 from pruning_phases.claims.text import said
 from pruning_phases.claims.widths import parameters
 from pruning_phases.config import Training
@@ -99,7 +100,7 @@ def phases_in_words(plane: pd.DataFrame) -> str:
     if not there:
         return "there is none of the three phases for sure"
     rest = f", but no point is {' or '.join(lacking)} for sure" if lacking else ""
-    return f"there is {', '.join([*there[:-2], ' and '.join(there[-2:])])}{rest}"
+    return f"there is {enumerated(there)}{rest}"
 
 
 _NU = (

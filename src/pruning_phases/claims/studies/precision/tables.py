@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.engine import enumerated
 from pruning_phases.claims.precision import Evidence
 from pruning_phases.claims.studies.precision.pieces import PIECES, STUDY
 from pruning_phases.runs.results import results as book_results
@@ -74,6 +75,5 @@ def in_words(judged: pd.DataFrame) -> str:
     for verdict, start in _SAID.items():
         names = [_ASKED[claim] for claim in judged.loc[judged["verdict"] == verdict, "claim"]]
         if names:
-            some = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-            said.append(f"{start} {some}.")
+            said.append(f"{start} {enumerated(names)}.")
     return " ".join(said)
