@@ -17,7 +17,7 @@ class Evidence:
     """Tables of the study and what is made of them once.
 
     Attributes:
-        rows: table of `studies.endless.collect`.
+        rows: table of the study (`Pieces.collect`).
         mnist: results of the book's protocol on MNIST.
         n_bootstrap: resamples of every fit.
     """

@@ -27,7 +27,7 @@ _N_BOOTSTRAP, _N_REFITS = 1_000, 100
 
 @dataclass(frozen=True)
 class Evidence:
-    """rows: table of `studies.precision.collect`; reference: results in float32, tidy rows."""
+    """rows: table of the study (`Pieces.collect`); reference: results in float32, tidy rows."""
 
     rows: pd.DataFrame
     reference: pd.DataFrame
