@@ -193,6 +193,11 @@ def enumerated(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def changed(shift: float, error: float, down: str, up: str, still: str, z: float = 2.0) -> str:
+    """Which of the words a shift deserves: that of its sign beyond z errors, else `still` (also where there is no error)."""
+    return up if shift > z * error else down if shift < -z * error else still
+
+
 def joined(*parts: str) -> str:
     """The parts that are not empty, with semicolons."""
     return "; ".join(part for part in parts if part)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
-from pruning_phases.claims.engine import enumerated
+from pruning_phases.claims.engine import changed, enumerated
 from pruning_phases.claims.text import said
 from pruning_phases.claims.widths import parameters
 from pruning_phases.config import Training
@@ -23,11 +23,8 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
         return f"Too few sizes have a border at a training dropout of {p_train:g} to say how it moves."
     a, b = line.iloc[0], line.iloc[-1]
     shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
-    moved = (
-        f"moves towards {'more' if shift > 0 else 'less'} pruning"
-        if abs(shift) > 2 * error
-        else "moves by less than two errors"
-    )
+    down, up = (f"moves towards {which} pruning" for which in ("less", "more"))
+    moved = changed(shift, error, down, up, "moves by less than two errors")
     said = [
         f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {_count(at['first'])} to {_count(at['last'])} images"
         for at in (a, b)

@@ -40,8 +40,7 @@ def networks_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def median_place(rows: pd.DataFrame, level: float = 0.5) -> float:
     """Median density at which the chains fall below a level; NaN if none does."""
-    places = collapse_places(rows, [level])["density"].dropna()
-    return float(places.median()) if len(places) else np.nan
+    return float(collapse_places(rows, [level])["density"].median())
 
 
 def numbers(rows: pd.DataFrame) -> dict[str, float]:
