@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -129,13 +128,6 @@ def cooled(
     return dict(zip(("p_eval", "temperature", "loss", "slope"), map(np.array, zip(*tables, strict=True)), strict=True))
 
 
-def _everything(
-    parameters: Parameters, training: Training, realization: int, data: Images, p_eval: tuple[float, ...], subset: int
-) -> dict[str, np.ndarray]:
-    columns = {"p_eval": np.array(p_eval)} | confidence(parameters, training, realization, data, p_eval)
-    return columns | prediction(parameters, training, realization, data, p_eval, subset)
-
-
 def _of_kept(
     store: Store, piece: Piece, name: str, work: Callable[..., dict[str, np.ndarray]], settings: tuple
 ) -> pd.DataFrame:
@@ -165,9 +157,12 @@ def _of_kept(
 
 def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each kept network of a piece and each p_eval: `confidence` and `prediction`."""
-    subset = SMOKE_SUBSET if piece in _SMALL else SUBSET
-    settings = (piece.sweep.evaluation.p_eval, PASSES, subset, SUBSET_PASSES, DRAWS, theory.ORDER)
-    table = _of_kept(store, piece, "measured", partial(_everything, subset=subset), settings)
+    p_eval, subset = piece.sweep.evaluation.p_eval, SMOKE_SUBSET if piece in _SMALL else SUBSET
+
+    def work(*of: object) -> dict[str, np.ndarray]:
+        return {"p_eval": np.array(p_eval)} | confidence(*of) | prediction(*of, subset)
+
+    table = _of_kept(store, piece, "measured", work, (p_eval, PASSES, subset, SUBSET_PASSES, DRAWS, theory.ORDER))
     return table.assign(restore=piece.sweep.training.restore) if piece.variant in ("deeper", "last") else table
 
 
