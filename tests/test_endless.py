@@ -324,18 +324,18 @@ def test_planes_are_compared_with_the_same_networks():
 @pytest.mark.slow
 def test_the_study_at_smoke_size(tmp_path):
     store = tmp_path / "store"
-    rows = study.results("smoke", store)
+    rows = study.STUDY.results("smoke", store)
     assert set(rows["variant"]) == {"deformed", "large-batch", "fashion", "dropconnect", "epochs", "fashion-epochs"}
     steps = {"deformed": 1, "large-batch": 1, "fashion": 1, "dropconnect": 1, "epochs": 4, "fashion-epochs": 4}
     assert rows.groupby("variant")["step"].nunique().to_dict() == steps
     assert rows.loc[rows["step"] > 0, "train_loss"].notna().all()
     path = tmp_path / "endless.parquet"
-    manifest = study.ship(Store(store), study.SMOKE, path)
+    manifest = study.STUDY.ship(Store(store), study.STUDY.smoke, path)
     assert manifest["networks"] == manifest["networks_of_study"] == 6 * 16
-    pd.testing.assert_frame_equal(study.load(path)[0], rows)
+    pd.testing.assert_frame_equal(study.STUDY.load(path)[0], rows)
     with pytest.raises(StoreError, match="are missing"):
-        study.ship(Store(store), path=tmp_path / "all.parquet")
+        study.STUDY.ship(Store(store), path=tmp_path / "all.parquet")
     with pytest.raises(StoreError, match="no networks"):
-        study.collect(Store(tmp_path / "empty"), study.SMOKE, partial=True)
+        study.STUDY.collect(Store(tmp_path / "empty"), study.STUDY.smoke, partial=True)
     with pytest.raises(ConfigError, match="shipped or smoke"):
-        study.results("reference")
+        study.STUDY.results("reference")

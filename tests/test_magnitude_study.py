@@ -154,8 +154,8 @@ def test_small_study_in_its_tables_and_figures(tmp_path):
     rows = study.results("smoke", tmp_path / "store")
     assert set(rows["variant"]) == {"base", "random-layer", "rewired-drawn", "rewired-shuffled"}
     assert set(rows["step"]) == {0, 1, 2, 3, 4}
-    manifest = study.ship(Store(tmp_path / "store"), study.SMOKE, tmp_path / "table.parquet")
-    table, again = study.load(tmp_path / "table.parquet")
+    manifest = study.STUDY.ship(Store(tmp_path / "store"), study.STUDY.smoke, tmp_path / "table.parquet")
+    table, again = study.STUDY.load(tmp_path / "table.parquet")
     assert manifest["networks"] == manifest["networks_of_study"] == 10
     assert [one["realizations"] for one in again["pieces"]] == [2] * 5
     assert table["accuracy"].to_numpy() == pytest.approx(rows["accuracy"].to_numpy(), abs=1e-6)
@@ -173,25 +173,25 @@ def test_small_study_in_its_tables_and_figures(tmp_path):
     with pytest.raises(ConfigError, match="choose shipped or smoke"):
         study.results("reference")
     with pytest.raises(StoreError, match="missing"):
-        study.collect(Store(tmp_path / "none"), study.SMOKE)
+        study.STUDY.collect(Store(tmp_path / "none"), study.STUDY.smoke)
     with pytest.raises(StoreError, match="no chains"):
-        study.collect(Store(tmp_path / "none"), study.SMOKE, partial=True)
+        study.STUDY.collect(Store(tmp_path / "none"), study.STUDY.smoke, partial=True)
 
 
 def test_shipped_table_agrees_with_its_manifest():
-    table, manifest = study.load()
+    table, manifest = study.STUDY.load()
     for piece in manifest["pieces"]:
         there = table[(table["variant"] == piece["variant"]) & (table["width"] == piece["width"])]
         assert there["realization"].nunique() == piece["realizations"] <= piece["realizations_of_study"]
         if len(there):
             steps = len(piece["sweep"]["training"].get("path") or range(34)) + 1
             assert there.groupby("realization")["step"].nunique().eq(steps).all()
-    assert study.SHIPPED.stat().st_size < 5e6
+    assert study.STUDY.shipped.stat().st_size < 5e6
 
 
 def test_one_network_seen_closely_is_that_of_the_study(mnist, tmp_path):
     """A small one computed, stored and read; the shipped one has as many connections in its first layer as the steps ask for."""
-    training = study.Piece("base", "", 10, 1, study.SMOKE[0].fields).sweep.training
+    training = study.STUDY.smoke[0].sweep.training
     small = closeup.compute(training, mnist, Network(2, 10, 250, 0.0, 0), looked_at=(1, 3), epochs=2)
     closeup.save(small, tmp_path / "c.npz")
     again = study.load_closeup(tmp_path / "c.npz")

@@ -11,7 +11,7 @@ from pruning_phases.claims.studies import precision as study
 from pruning_phases.collapse import BKT
 from pruning_phases.config import preset
 
-SIZES, REALIZATIONS = study.PIECES[0].grids[0].n_train, 8
+SIZES, REALIZATIONS = study.STUDY.every[0].sweep.grids[0].n_train, 8
 
 
 def made(seed, *, shift=0.0, moved=0.0, chaos=0.01):
@@ -126,14 +126,14 @@ def test_without_networks_nothing_is_decided():
 
 def test_every_network_of_the_study_has_a_twin_among_the_shipped_ones():
     shipped = set(preset("reference").networks())
-    for piece in study.PIECES:
+    for piece in study.STUDY.every:
         assert set(piece.sweep.networks()) <= shipped
         assert piece.sweep.evaluation == preset("reference").evaluation
-    assert {piece.variant: len(piece.sweep.networks()) for piece in study.PIECES} == {"float32": 50, "bf16": 200}
+    assert {piece.variant: len(piece.sweep.networks()) for piece in study.STUDY.every} == {"float32": 50, "bf16": 200}
 
 
 def test_the_study_runs_at_smoke_size(tmp_path):
-    rows = study.results("smoke", tmp_path / "store")
+    rows = study.STUDY.results("smoke", tmp_path / "store")
     assert set(rows["variant"]) == {"float32", "bf16"}
     ours, others = (rows[rows["variant"] == name]["loss"].to_numpy() for name in ("bf16", "float32"))
     assert 0 < np.abs(np.log(ours / others)).max() < 0.05

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pruning_phases.claims.engine import changed
+
 _DATA = {
     "dementia": "more data make the loss larger (dementia)",
     "eumentia": "more data make it smaller (eumentia)",
@@ -55,18 +57,9 @@ def architectures(found: Sequence[int], edges: pd.DataFrame, steps: pd.DataFrame
         first, last = edges.iloc[0], edges.iloc[-1]
         change = last["edge_width"] - first["edge_width"]
         error = math.hypot(first["edge_width_error"], last["edge_width_error"])
-        words = (
-            "gets sharper"
-            if change < -z * error
-            else "gets blunter"
-            if change > z * error
-            else "gets neither sharper nor blunter"
-        )
-        limit = (
-            " (narrower than the rates trained are apart, so only a bound)"
-            if last["edge_width"] < last["spacing"]
-            else ""
-        )
+        words = changed(change, error, "gets sharper", "gets blunter", "gets neither sharper nor blunter", z)
+        narrow = last["edge_width"] < last["spacing"]
+        limit = " (narrower than the rates trained are apart, so only a bound)" if narrow else ""
         said.append(
             f"The edge of learning {words} from width {first['width']:.0f} to {last['width']:.0f}: there it takes "
             f"{last['edge_width']:.3f} ± {last['edge_width_error']:.3f} in p_train{limit}, against {first['edge_width']:.3f}."
@@ -75,20 +68,15 @@ def architectures(found: Sequence[int], edges: pd.DataFrame, steps: pd.DataFrame
     if len(steps) > 1:
         total = steps["p_c"].iloc[-1] - steps["p_c"].iloc[0]
         error = math.hypot(steps["p_c_error"].iloc[-1], steps["p_c_error"].iloc[0])
-        moved = (
-            f"moves {'up' if total > 0 else 'down'} by {abs(total):.2f}"
-            if abs(total) > z * error
-            else "does not move beyond its error"
-        )
+        by = f"by {abs(total):.2f}"
+        moved = changed(total, error, f"moves down {by}", f"moves up {by}", "does not move beyond its error", z)
         said.append(f"From depth {steps.index[0]} to {steps.index[-1]} the border {moved}")
         if len(steps) == 2:
             said[-1] += "; no other depth has one here, so whether it settles is open."
         else:
-            step = steps.iloc[-1]
-            still = abs(step["step"]) > z * step["step_error"]
-            said[-1] += (
-                f", and the last added layer {'still moves it' if still else 'adds nothing that could be told from zero'}."
-            )
+            step, error = steps[["step", "step_error"]].iloc[-1]
+            moves = changed(abs(step), error, "", "still moves it", "adds nothing that could be told from zero", z)
+            said[-1] += f", and the last added layer {moves}."
     return " ".join(said)
 
 
@@ -114,18 +102,15 @@ def accuracy_crossings(found: Mapping[str, pd.DataFrame], pairs: int, z: float =
     )
 
 
-def fluctuations(
-    pooled: pd.DataFrame, tolerance: float = 0.15, z: float = 2.0, limited: Mapping[str, float] | None = None
-) -> str:
+def fluctuations(pooled: pd.DataFrame, tolerance: float = 0.15, limited: Mapping[str, float] | None = None) -> str:
     """Whether U = 3 tells dementia from eumentia, in each ensemble.
 
-    The rule was written before the cumulants with many passes were looked at: U is 3 where its interval, z errors to both sides, lies
+    The rule was written before the cumulants with many passes were looked at: U is 3 where its interval, two errors to both sides, lies
     within `tolerance` of 3; it is not where the interval leaves 3 out; else it is not known well enough.
 
     Args:
         pooled: `observables.pooled_binder` by phase: phase, ensemble, binder, binder_error.
         tolerance: to which U has to be known.
-        z: standard errors.
         limited: by phase, the share of points at which `observables.accuracy_variance` says that no U over passes is farther from 3
             than the tolerance.
     """
@@ -141,7 +126,7 @@ def fluctuations(
         if not {"dementia", "eumentia"} <= set(table.index):
             said.append(f"{words}, the results do not give U in both phases.")
             continue
-        u, wide = table["binder"] - 3, z * table["binder_error"]
+        u, wide = table["binder"] - 3, 2 * table["binder_error"]
         three, other = (u.abs() + wide <= tolerance), (u.abs() > wide)
         if three["dementia"] and three["eumentia"]:
             verdict = "3 in both phases, so it marks neither"
@@ -184,13 +169,7 @@ def method(numbers: Mapping[str, float]) -> str:
     bias, low, high = numbers["bias"], numbers["bootstrap_low"], numbers["bootstrap_high"]
     wrong, cases = int(numbers["xy_algebraic"]), int(numbers["xy_cases"])
     found = "finds" if bias < 5 else "misses"
-    kept = (
-        "are honest"
-        if low >= 58 and high <= 78
-        else "are too narrow for some data"
-        if low < 58
-        else "are rather too wide"
-    )
+    kept = "are too narrow for some data" if low < 58 else "are rather too wide" if high > 78 else "are honest"
     tells = "cannot tell" if 4 * wrong > cases else "can tell"
     return (
         f"Where the data obey its form, the collapse {found} the exponent (bias at most {bias:.1f} %), and its bootstrap intervals "

@@ -25,7 +25,6 @@ from pruning_phases.collapse import (
 )
 from pruning_phases.collapse.hypotheses import significant_crossings
 from pruning_phases.observables.statistics import weighted_line
-from pruning_phases.observables.tables import RESULT_COLUMNS
 
 N_REST = (16_000, 256_000)
 """Sizes from where MNIST alone drifts on."""
@@ -43,7 +42,7 @@ def crossing_rests(evidence: Evidence) -> Finding:
     rows = rows[rows["n_train"].between(*N_REST)]
     if rows["n_train"].nunique() < 2:
         raise Undecidable(f"fewer than two sizes from {N_REST[0]} to {N_REST[1]}")
-    return transition.crossing_one_point(paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap))
+    return transition.crossing_one_point(paper.Evidence(rows, n_bootstrap=evidence.n_bootstrap))
 
 
 def less_drift(evidence: Evidence) -> Finding:
@@ -51,7 +50,7 @@ def less_drift(evidence: Evidence) -> Finding:
     ours = evidence.of("deformed")
     sizes = set(ours["n_train"]) & set(evidence.mnist["n_train"])
     tables = [rows[rows["n_train"].isin(sizes)] for rows in (ours, evidence.mnist)]
-    both = [paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=evidence.n_bootstrap) for rows in tables]
+    both = [paper.Evidence(rows, n_bootstrap=evidence.n_bootstrap) for rows in tables]
 
     def at(rate: float) -> tuple[Estimate, str]:
         drifts = [one.drift(rate) for one in both]
@@ -154,7 +153,7 @@ def border_moved(evidence: Evidence, variant: str, p_train: float = 0.1) -> Find
     """Border of a piece less that of MNIST, same sizes and realizations, at one p_train."""
     found = []
     for name, rows in ((variant, evidence.of(variant)), ("mnist", evidence.twins(variant))):
-        line = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).border.query("p_train == @p_train")
+        line = paper.Evidence(rows, n_bootstrap=2).border.query("p_train == @p_train")
         if line.empty:
             raise Undecidable(f"no border of {name} at p_train = {p_train:g}")
         found.append(around(*line.iloc[0][["p_c", "p_c_error"]].astype(float), rows["realization"].nunique()))

@@ -10,7 +10,6 @@ from pruning_phases import observables
 from pruning_phases.claims import evidence as paper
 from pruning_phases.claims.intervals import Undecidable
 from pruning_phases.collapse import CollapseData, collapse_lines, hypothesis_lines
-from pruning_phases.observables.tables import RESULT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Evidence:
     """Tables of the study and what is made of them once.
 
     Attributes:
-        rows: table of `studies.endless.collect`.
+        rows: table of the study (`Pieces.collect`).
         mnist: results of the book's protocol on MNIST.
         n_bootstrap: resamples of every fit.
     """
@@ -46,7 +45,7 @@ class Evidence:
         """The evidence of the paper's claims in a piece, or in "mnist"."""
         if variant not in self._made:
             rows = self.mnist if variant == "mnist" else self.of(variant)
-            self._made[variant] = paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=self.n_bootstrap)
+            self._made[variant] = paper.Evidence(rows, n_bootstrap=self.n_bootstrap)
         return self._made[variant]
 
     def lines(self, variant: str) -> dict[float, CollapseData]:
@@ -64,7 +63,7 @@ class Evidence:
         """`claims.evidence.plane_of` of a piece as it trains, for every step (the epoch)."""
         if (variant, "planes") not in self._made:
             epochs = self.of(variant).groupby("step")
-            planes = {step: paper.Evidence(rows[[*RESULT_COLUMNS]], n_bootstrap=2).plane for step, rows in epochs}
+            planes = {step: paper.Evidence(rows, n_bootstrap=2).plane for step, rows in epochs}
             self._made[variant, "planes"] = pd.concat(planes, names=["step"]).reset_index("step").reset_index(drop=True)
         return self._made[variant, "planes"]
 

@@ -7,7 +7,7 @@ failure. A fit counts if its minimum lies inside the region that was searched; a
 search ended. A claim over several rates is judged on those that count if at least half of the rates do (`require_half`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -186,6 +186,16 @@ def over_rates(
 def listed(values: Iterable[float | str]) -> str:
     """0.1, 0.2"""
     return ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
+
+
+def enumerated(parts: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def changed(shift: float, error: float, down: str, up: str, still: str, z: float = 2.0) -> str:
+    """Which of the words a shift deserves: that of its sign beyond z errors, else `still` (also where there is no error)."""
+    return up if shift > z * error else down if shift < -z * error else still
 
 
 def joined(*parts: str) -> str:

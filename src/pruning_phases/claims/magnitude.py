@@ -22,7 +22,7 @@ from pruning_phases.collapse.regime import MIN_RANGE, MIN_SIZES, ONSET_SIGNIFICA
 from pruning_phases.observables.averages import N_TEST
 from pruning_phases.observables.magnitude import closed_gap, collapse_places, peaks
 from pruning_phases.observables.scaling import ACCURACY_OF_GUESSING
-from pruning_phases.observables.statistics import mean_and_error, weighted_line
+from pruning_phases.observables.statistics import Line, mean_and_error, weighted_line
 
 INF = np.inf
 STANDARD = 100  # width of 784–300–100–10
@@ -61,42 +61,52 @@ def _chains(rows: pd.DataFrame, variant: str) -> pd.DataFrame:
 _mean = partial(mean_of, missing="some chains do not reach the collapse before the path ends")
 
 
-def _log_places(rows: pd.DataFrame, level: float = 0.5) -> np.ndarray:
-    return np.log(collapse_places(rows, [level])["density"].to_numpy())
+def log_places(rows: pd.DataFrame, level: float = 0.5, column: str = "density") -> np.ndarray:
+    """Logarithm of a column of `collapse_places` of each chain."""
+    return np.log(collapse_places(rows, [level])[column].to_numpy())
 
 
 def collapse_density(rows: pd.DataFrame) -> Finding:
     """Density of the collapse: the mean is taken of ln ρ."""
     part = _chains(rows, "base")
-    estimate = _mean(_log_places(part))
+    estimate = _mean(log_places(part))
     n = part["realization"].nunique()
     edges = collapse_places(part, [0.5])["edges"].mean()
     return Finding(Estimate(*map(float, np.exp(estimate))), f"{n} realizations; {edges:.0f} connections are left there")
 
 
-def trend(rows: pd.DataFrame, value: Callable[[pd.DataFrame], np.ndarray]) -> Finding:
-    """Slope against ln width of what `value` makes of the chains of one width, from the means of the widths that reach it."""
-    part, found, missing = rows[rows["variant"] == "base"], {}, []
-    for width, chains in part.groupby("width"):
+def against_width(rows: pd.DataFrame, value: Callable[[pd.DataFrame], np.ndarray]) -> tuple[Line, pd.DataFrame]:
+    """Line against ln width of what `value` makes of the chains of one width; and its means, errors and n by width.
+
+    NaN at widths with one chain, or with one that does not reach it; the line is that of the others.
+    """
+    table = {}
+    for width, chains in rows[rows["variant"] == "base"].groupby("width"):
         values = value(chains)
-        if np.isfinite(values).all() and len(values) > 1:
-            found[int(width)] = mean_and_error(values)
-        else:
-            missing.append(str(width))
-    if len(found) < 2:
-        raise Undecidable(f"{len(found)} widths have two chains that all reach the collapse before the path ends")
-    mean, error, n = (np.array([float(one[k]) for one in found.values()]) for k in range(3))
-    line = weighted_line(np.log(list(found)), mean, 1 / np.maximum(error, 1e-6) ** 2)
-    estimate = around(line.slope, np.sqrt(line.slope_variance), int((n - 1).sum()) + 1)
-    left_out = f"; left out: widths {listed(missing)}" if missing else ""
-    words = "; ".join(f"width {w}: {m:.2f} ± {e:.2f}" for w, m, e in zip(found, mean, error, strict=True))
+        table[width] = mean_and_error(np.where(np.isfinite(values).all(), values, np.nan))
+    found = pd.DataFrame.from_dict(table, orient="index", columns=["mean", "error", "n"], dtype=float)
+    known = found.dropna()
+    weight = 1 / np.maximum(known["error"], 1e-6) ** 2
+    return weighted_line(np.log(known.index.to_numpy(float)), known["mean"], weight), found
+
+
+def trend(rows: pd.DataFrame, value: Callable[[pd.DataFrame], np.ndarray]) -> Finding:
+    """Slope of `against_width`."""
+    line, found = against_width(rows, value)
+    known = found.dropna()
+    if len(known) < 2:
+        raise Undecidable(f"{len(known)} widths have two chains that all reach the collapse before the path ends")
+    estimate = around(line.slope, np.sqrt(line.slope_variance), int((known["n"] - 1).sum()) + 1)
+    missing = found.index.difference(known.index)
+    left_out = f"; left out: widths {listed(missing)}" if len(missing) else ""
+    words = "; ".join(f"width {one.Index}: {one.mean:.2f} ± {one.error:.2f}" for one in known.itertuples())
     return Finding(Estimate(*map(float, estimate)), words + left_out)
 
 
 def _fall(chains: pd.DataFrame) -> np.ndarray:
     """Logarithm of the width of the collapse, ln ρ(90 %) − ln ρ(50 %), of each chain."""
     with np.errstate(invalid="ignore"):
-        return np.log(_log_places(chains, 0.9) - _log_places(chains, 0.5))
+        return np.log(log_places(chains, 0.9) - log_places(chains, 0.5))
 
 
 def width_points(rows: pd.DataFrame, control: str = "density") -> CollapseData:
@@ -175,7 +185,7 @@ def peak_at_collapse(rows: pd.DataFrame) -> Finding:
     top = peaks(part)
     if top["at_end"].mean() > 0.5:
         raise NoFit("the change of the weights still grows at the end of the path, so that there is no peak")
-    distance = np.log(top["density"].to_numpy()) - _log_places(part)
+    distance = np.log(top["density"].to_numpy()) - log_places(part)
     return Finding(
         _mean(distance, half_step=STEP / 2),
         f"peak at {100 * np.exp(np.log(top['density']).mean()):.3g} % of the connections",
@@ -193,7 +203,7 @@ def same_degrees(rows: pd.DataFrame, variant: str) -> Finding:
 
 def same_place(rows: pd.DataFrame, variant: str) -> Finding:
     """Logarithm of the density of the collapse of a variant over that of the base."""
-    other, base = (_mean(_log_places(_chains(rows, name))) for name in (variant, "base"))
+    other, base = (_mean(log_places(_chains(rows, name))) for name in (variant, "base"))
     return Finding(other - base, f"{100 * np.exp(other.number):.3g} % against {100 * np.exp(base.number):.3g} %")
 
 
@@ -215,7 +225,7 @@ CLAIMS = (
           (-0.085, 0.085),
           "A fixed number of connections for each hidden neuron would give −0.17 over widths from 50 to 400, a fixed number of "
           "connections −1.17; the range ends half-way to the first.",
-          partial(trend, value=_log_places)),
+          partial(trend, value=log_places)),
     Claim("second-order", "abstract", "16_width_scaling",
           "The collapse is consistent with a transition of second order in the share of connections: curves of all widths become one.",
           "1/ν of x = (ln ρ − ln ρ_c) w^(1/ν) for the share of the gain that is left, in the scaling regime of widths and window",

@@ -18,7 +18,6 @@ from pruning_phases.claims.engine import DECIDED, Claim, Finding, judge_all, ove
 from pruning_phases.claims.intervals import Estimate, Undecidable, around, combine, mean_of, of_samples
 from pruning_phases.claims.table import judge_evidence
 from pruning_phases.observables.statistics import bootstrap_counts, jackknife_error, mean_and_error
-from pruning_phases.observables.tables import RESULT_COLUMNS
 
 STEP = 0.025
 """Of the grid in p_eval."""
@@ -28,7 +27,7 @@ _N_BOOTSTRAP, _N_REFITS = 1_000, 100
 
 @dataclass(frozen=True)
 class Evidence:
-    """rows: table of `studies.precision.collect`; reference: results in float32, tidy rows."""
+    """rows: table of the study (`Pieces.collect`); reference: results in float32, tidy rows."""
 
     rows: pd.DataFrame
     reference: pd.DataFrame
@@ -59,7 +58,7 @@ class Evidence:
     @cached_property
     def planes(self) -> list[tuple[observables.Plane, observables.Plane]]:
         """Planes of "bf16" and of the twins: of all realizations, then without each of them."""
-        tables = [rows[[*RESULT_COLUMNS]] for rows in (self.of("bf16"), self.twins)]
+        tables = self.of("bf16"), self.twins
         every = sorted(tables[0]["realization"].unique())
         if len(every) < 3:
             raise Undecidable("fewer than three realizations")
@@ -71,8 +70,7 @@ class Evidence:
     @cached_property
     def pair(self) -> tuple[paper.Evidence, paper.Evidence]:
         """The evidence of the paper's claims in "bf16" and in the twins."""
-        bf16, float32 = (rows[[*RESULT_COLUMNS]] for rows in (self.of("bf16"), self.twins))
-        return paper.Evidence(bf16, n_bootstrap=_N_REFITS), paper.Evidence(float32, n_bootstrap=_N_REFITS)
+        return tuple(paper.Evidence(rows, n_bootstrap=_N_REFITS) for rows in (self.of("bf16"), self.twins))
 
 
 def _rms(differences: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.engine import enumerated
+
 SAME = 1.1
 """Largest over smallest value up to which something counts as unchanged."""
 
@@ -44,13 +46,11 @@ def transition(regime: pd.DataFrame, everything: pd.DataFrame, stable: int) -> s
     )
     if closed and closed <= before:
         return f"Yes, and small training sets do not disturb it: {collapse}. {numbers}"
-    if closed == n:
-        return f"Yes, once small training sets are left out: {collapse}. {numbers}"
     if closed > n / 2:
-        return f"Mostly, once small training sets are left out: {collapse}. {numbers}"
-    if closed:
-        return f"Seldom: even with small training sets left out, the data rarely fix where the curves cross and how they sharpen. {numbers}"
-    return f"No: even with small training sets left out, the data do not fix where the curves cross and how they sharpen. {numbers}"
+        how = "Yes" if closed == n else "Mostly"
+        return f"{how}, once small training sets are left out: {collapse}. {numbers}"
+    how, fix = ("Seldom", "rarely fix") if closed else ("No", "do not fix")
+    return f"{how}: even with small training sets left out, the data {fix} where the curves cross and how they sharpen. {numbers}"
 
 
 def beside_half(table: pd.DataFrame) -> str:
@@ -148,11 +148,10 @@ def corrections(table: pd.DataFrame) -> str:
     if lower + higher == 0:
         return f"{start} They leave p_c where it is, within the errors."
     shift = (fits["p_c"] - fits["plain_p_c"]).median()
-    where = [f"lower at {_share(lower, len(fits))}"] * bool(lower) + [f"higher at {_share(higher, len(fits))}"] * bool(
-        higher
-    )
+    counts = {"lower": lower, "higher": higher}
+    where = " and ".join(f"{side} at {_share(count, len(fits))}" for side, count in counts.items() if count)
     return (
-        f"{start} They put p_c {' and '.join(where)} than the plain fit does (median shift {shift:+.2f}): what the plain fit calls the "
+        f"{start} They put p_c {where} than the plain fit does (median shift {shift:+.2f}): what the plain fit calls the "
         "critical point is where curves of these sizes cross, not where those of larger ones would."
     )
 
@@ -297,7 +296,7 @@ def speed(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
             said.append(f"falls with {name} (by a factor of {spread:.1f})")
         else:
             said.append(f"is highest at {x[rate.argmax()]:g} for {name} (by a factor of {spread:.1f})")
-    return f"The rate {', '.join(said[:-1])} and {said[-1]}." if len(said) > 1 else f"The rate {''.join(said)}."
+    return f"The rate {enumerated(said)}."
 
 
 def contest(rates: pd.DataFrame) -> str:

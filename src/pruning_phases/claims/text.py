@@ -1,12 +1,11 @@
 """The table of verdicts to read: in a terminal, by a program, and in sentences that its results choose."""
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.engine import DECIDED, VERDICTS
+from pruning_phases.claims.engine import DECIDED, VERDICTS, enumerated
 from pruning_phases.claims.table import ALL, verdicts_at
 
 CHANGED = "†"
@@ -38,6 +37,28 @@ def verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
         .rename(columns=names)
         .set_index("statement")
     )
+
+
+def said(
+    judged: pd.DataFrame,
+    slug: str,
+    yes: str,
+    no: str,
+    open_: str,
+    no_fit: str = "",
+    no_number: str = "",
+    **more: object,
+) -> str:
+    """A sentence chosen by the verdict on a claim, with the row's columns, size (of its number) and `more` filled in.
+
+    yes, no: reproduced, not reproduced; open_: neither, or not judged; no_fit, no_number: instead, where there is none.
+    """
+    if (rows := judged[judged["claim"] == slug]).empty:
+        return open_
+    row = rows.iloc[0]
+    text = {"reproduced": yes, "not reproduced": no, "no fit": no_fit}.get(row["verdict"]) or open_
+    text = no_number if no_number and np.isnan(row["number"]) else text
+    return text.format(**row, size=abs(row["number"]), **more).replace(" to inf)", " to ∞)")
 
 
 def as_json(table: pd.DataFrame) -> str:
@@ -131,16 +152,12 @@ def summary_in_words(table: pd.DataFrame) -> str:
         share = (block["verdict"] == "reproduced").mean()
         amount = "everything" if share == 1 else "most" if share > 0.5 else "some" if share > 0 else "nothing"
         amounts.setdefault(amount if block["verdict"].isin(DECIDED).any() else "", []).append(topic)
-    unknown = _and(amounts.pop("", []))
-    found = _and([f"{amount} about {_and(topics)}" for amount, topics in amounts.items()])
+    unknown = enumerated(amounts.pop("", []))
+    found = enumerated([f"{amount} about {enumerated(topics)}" for amount, topics in amounts.items()])
     opening = "Of what the paper says, these networks, once trained on enough images, "
     if not found:
         return f"{opening}decide nothing."
     return f"{opening}bear out {found}" + (f"; about {unknown} they decide nothing." if unknown else ".")
-
-
-def _and(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def carriers_in_words(table: pd.DataFrame) -> str:

@@ -89,17 +89,17 @@ class Evidence:
 
     def borders(self, loss: str = "loss", rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """p_eval where the exponent of a loss changes sign from − to + by p_train (rows) and realization; NaN where it does not."""
-        slopes = self.slopes(loss, rows)
-        places = {}
-        for p_train, part in slopes.groupby("p_train"):
-            p = part.index.get_level_values("p_eval").to_numpy()
-            for r in part:
-                y = part[r].to_numpy()
-                up = np.flatnonzero((y[:-1] < 0) & (y[1:] >= 0))
-                k = up[-1] if len(up) else -1
-                place = p[k] - y[k] * (p[k + 1] - p[k]) / (y[k + 1] - y[k]) if len(up) else np.nan
-                places[p_train, r] = place
-        return pd.Series(places).rename_axis(["p_train", "realization"]).unstack()
+        lines = self.slopes(loss, rows).groupby("p_train")
+        return lines.agg(lambda line: last_rise(line.index.get_level_values("p_eval").to_numpy(), line.to_numpy()))
+
+
+def last_rise(p: np.ndarray, alpha: np.ndarray) -> float:
+    """Where α last turns from − to + along a line of p, which is straight from point to point; NaN if it does not."""
+    up = np.flatnonzero((alpha[:-1] < 0) & (alpha[1:] >= 0))
+    if not len(up):
+        return np.nan
+    k = up[-1]
+    return p[k] - alpha[k] * (p[k + 1] - p[k]) / (alpha[k + 1] - alpha[k])
 
 
 def mean_exponent(evidence: Evidence, column: str) -> Finding:
@@ -142,14 +142,18 @@ def errors_at_border(evidence: Evidence) -> Finding:
     return Finding(mean_of([np.mean(each) for each in found.values()], "no line crosses"))
 
 
+def _less(a: pd.DataFrame, b: pd.DataFrame) -> Finding:
+    """Exponents a less b of a table of `Evidence.slopes`, mean over its lines."""
+    words = f"exponents {a.mean().mean():.3f} and {b.mean().mean():.3f}"
+    return Finding(mean_of((a - b).mean(), "an exponent is missing"), words)
+
+
 def loss_and_scale(evidence: Evidence, p_eval: float) -> Finding:
     """Exponent of the loss less that of the logits' scale at one p_eval, mean over the lines in dementia there."""
     lines = [place for place in evidence.dementia if np.isclose(place[1], p_eval)]
     if not lines:
         raise Undecidable(f"no point with p_eval = {p_eval:g} is in dementia")
-    loss, scale = evidence.slopes("loss").loc[lines], evidence.slopes("scale").loc[lines]
-    words = f"exponents {loss.mean().mean():.3f} and {scale.mean().mean():.3f}"
-    return Finding(mean_of((loss - scale).mean(), "an exponent is missing"), words)
+    return _less(evidence.slopes("loss").loc[lines], evidence.slopes("scale").loc[lines])
 
 
 def deviation(
@@ -176,11 +180,16 @@ def border_deviation(evidence: Evidence, depths: tuple[int, ...] = (2,)) -> Find
     return Finding(mean_of(off.max(), "no line crosses in both"), words)
 
 
-def gaussian_margins(evidence: Evidence) -> Finding:
-    """Median deviation of the loss of Gaussian margins, `theory.margin_loss`, from the measured one."""
+def gaussian_margin_rows(evidence: Evidence) -> pd.DataFrame:
+    """Rows with a column two_numbers: `theory.margin_loss`, that of a Gaussian margin of the measured mean and standard deviation."""
     rows = evidence.base
-    rows = rows.assign(two=theory.margin_loss(rows["margin"].to_numpy(float), rows["margin_std"].to_numpy(float)))
-    return deviation(Evidence(rows), 0.5, "two", "loss")
+    margins = (rows[name].to_numpy(float) for name in ("margin", "margin_std"))
+    return rows.assign(two_numbers=theory.margin_loss(*margins))
+
+
+def gaussian_margins(evidence: Evidence) -> Finding:
+    """Median deviation of the loss of Gaussian margins (`gaussian_margin_rows`) from the measured one."""
+    return deviation(Evidence(gaussian_margin_rows(evidence)), 0.5, "two_numbers", "loss")
 
 
 def scale_at_rates(evidence: Evidence, p_eval: float) -> Finding:
@@ -190,9 +199,7 @@ def scale_at_rates(evidence: Evidence, p_eval: float) -> Finding:
     if fast.empty:
         raise Undecidable("there are no networks of learning rate 0.01")
     slow = rows[(rows["learning_rate"] == BASE_RATE) & rows["p_train"].isin(fast["p_train"].unique())]
-    a, b = evidence.slopes("scale", fast), evidence.slopes("scale", slow)
-    words = f"exponents {a.mean().mean():.3f} and {b.mean().mean():.3f}"
-    return Finding(mean_of((a - b).mean(), "an exponent is missing"), words)
+    return _less(evidence.slopes("scale", fast), evidence.slopes("scale", slow))
 
 
 def last_over_best(evidence: Evidence, column: str, p_eval: float) -> Finding:
@@ -205,9 +212,7 @@ def last_over_best(evidence: Evidence, column: str, p_eval: float) -> Finding:
 def alpha_without_stopping(evidence: Evidence, p_eval: float) -> Finding:
     """Exponent of the loss at the last weights less that at the best, mean over p_train at one p_eval."""
     rows = evidence.last[np.isclose(evidence.last["p_eval"], p_eval)]
-    last, best = evidence.slopes("loss", rows), evidence.slopes("loss_best", rows)
-    words = f"exponents {last.mean().mean():.3f} and {best.mean().mean():.3f}"
-    return Finding(mean_of((last - best).mean(), "an exponent is missing"), words)
+    return _less(evidence.slopes("loss", rows), evidence.slopes("loss_best", rows))
 
 
 def steepness(reference: pd.DataFrame, p_train: float) -> np.ndarray:
@@ -225,12 +230,8 @@ def steepness(reference: pd.DataFrame, p_train: float) -> np.ndarray:
 
 
 def _slope_at_zero(p: np.ndarray, alpha: np.ndarray) -> float:
-    up = np.flatnonzero((alpha[:-1] < 0) & (alpha[1:] >= 0))
-    if not len(up):
-        return np.nan
-    k = up[-1]
-    near = np.abs(p - np.interp(0, alpha[k : k + 2], p[k : k + 2])) <= NEAR
-    return np.polyfit(p[near], alpha[near], 1)[0]
+    near = np.abs(p - last_rise(p, alpha)) <= NEAR
+    return np.polyfit(p[near], alpha[near], 1)[0] if near.any() else np.nan
 
 
 def sharpening(reference: pd.DataFrame, p_train: Iterable[float]) -> Estimate:

@@ -11,7 +11,6 @@ from pruning_phases.claims.studies.pieces import Shipped
 from pruning_phases.claims.table import JUDGED, judge
 from pruning_phases.collapse.regime import MIN_SIZES
 from pruning_phases.config import N_HALF_OCTAVES, N_SIZES, PROTOCOLS
-from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.results import SHIPPED_FILES
 from pruning_phases.runs.store import read_compact
 
@@ -46,18 +45,17 @@ def data_sets(rows: pd.DataFrame, protocol: str = "base", others: bool = True) -
         "octaves (seen)": rows[rows["n_train"].isin(N_SIZES)],
         "half octaves": half if half["n_train"].nunique() >= MIN_SIZES else None,
     }
-    for other in PROTOCOLS:
-        if others and other != protocol:
-            tables[f"protocol {other}"] = (
-                read_compact(SHIPPED_FILES[other])[0] if SHIPPED_FILES[other].exists() else None
-            )
-    atlas = ATLAS.load()[0] if others and ATLAS.shipped.exists() else None
-    for variant, words in ATLAS_PROTOCOLS.items() if others else ():
-        tables[words] = None if atlas is None else atlas[atlas["variant"] == variant]
-    endless = ENDLESS.load()[0] if others and ENDLESS.shipped.exists() else None
-    if endless is not None:
-        endless = endless.loc[endless["variant"] == "deformed", [*RESULT_COLUMNS]]
-    return tables | {DEFORMED: endless}
+    if not others:
+        return tables | {DEFORMED: None}
+    for other in (name for name in PROTOCOLS if name != protocol):
+        file = SHIPPED_FILES[other]
+        tables[f"protocol {other}"] = read_compact(file)[0] if file.exists() else None
+    for study, variants in ((ATLAS, ATLAS_PROTOCOLS), (ENDLESS, {"deformed": DEFORMED})):
+        table = study.load()[0] if study.shipped.exists() else None
+        tables |= {
+            words: None if table is None else table[table["variant"] == name] for name, words in variants.items()
+        }
+    return tables
 
 
 def held_out(
@@ -78,24 +76,17 @@ def held_out(
     Returns one row per claim and table: claim, words, changed, data, number, low, high, verdict ("not yet" without results), finding.
     Raises ConfigError: an unknown claim. Raises ValueError: no table, or one that holds no results.
     """
-    chosen = [claim.slug for claim in CLAIMS if claim.changed] if claims is None else list(claims)
-    blank = _blank(chosen)
+    chosen = known_claims([claim.slug for claim in CLAIMS if claim.changed] if claims is None else claims, CLAIMS)
     if not tables:
         raise ValueError("no table of results to judge")
-    found = []
+    columns = ["claim", "words", "changed", *JUDGED]
+    not_yet = [(claim.slug, claim.words, claim.changed, *[np.nan] * 3, NOT_YET, "") for claim in chosen]
+    blank, slugs, found = pd.DataFrame(not_yet, columns=columns), [claim.slug for claim in chosen], []
     for name, rows in tables.items():
         missing = rows is None or rows.empty
-        judged = blank if missing else judge(rows, chosen, n_bootstrap=n_bootstrap, seed=seed)
-        found.append(judged[["claim", "words", "changed", *JUDGED]].assign(data=name))
+        judged = blank if missing else judge(rows, slugs, n_bootstrap=n_bootstrap, seed=seed)
+        found.append(judged[columns].assign(data=name))
     return pd.concat(found, ignore_index=True)[["claim", "words", "changed", "data", *JUDGED]]
-
-
-def _blank(slugs: list[str]) -> pd.DataFrame:
-    """Rows of claims that nothing judges yet."""
-    rows = [
-        (claim.slug, claim.words, claim.changed, *[np.nan] * 3, NOT_YET, "") for claim in known_claims(slugs, CLAIMS)
-    ]
-    return pd.DataFrame(rows, columns=["claim", "words", "changed", *JUDGED])
 
 
 def held_out_table(judged: pd.DataFrame) -> pd.DataFrame:

@@ -70,6 +70,11 @@ class Evidence:
         raise Undecidable(f"there is no branch {chain}")
 
 
+def going_up(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of branches, or of what is made of them, that go up."""
+    return table[table["direction"] == "up"]
+
+
 def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
     """`mean_of` realizations; half a step of the path is all that a single one has."""
     values = list(values)
@@ -81,8 +86,7 @@ def _mean(values: Iterable[float], half_step: float = 0.0) -> Estimate:
 
 def remaining(evidence: Evidence, chains: Sequence[str], pick: Callable = max) -> Finding:
     """`hysteresis.ends`: remaining; the largest (or smallest, `pick` = min) over chains."""
-    table = hysteresis.ends(evidence.of(*chains))
-    table = table[table["direction"] == "up"]
+    table = going_up(hysteresis.ends(evidence.of(*chains)))
     found = {name: _mean(part["remaining"]) for name, part in table.groupby("chain")}
     worst = pick(found, key=lambda name: found[name].number)
     return Finding(found[worst], "; ".join(f"{name}: {value.number:.2f}" for name, value in found.items()))
@@ -90,8 +94,7 @@ def remaining(evidence: Evidence, chains: Sequence[str], pick: Callable = max) -
 
 def onset_at(evidence: Evidence, chains: Sequence[str], expected: float | None = None) -> Finding:
     """Relative deviation of the end of learning from `expected` (None: φ′(0) s_max); the largest over the chains."""
-    table = hysteresis.ends(evidence.of(*chains))
-    table, found = table[table["direction"] == "up"], {}
+    table, found = going_up(hysteresis.ends(evidence.of(*chains))), {}
     for name, part in table.groupby("chain"):
         place = expected or evidence.onsets[name]
         found[name] = _mean(part["end"] / place - 1, float(part["step"].max()) / 2 / place)
@@ -128,8 +131,7 @@ def public_curve(evidence: Evidence, chain: str) -> Finding:
     """Largest relative deviation of ‖θ‖ and accuracy from `PUBLIC_CURVE`, at its λ farther than 0.002 from a published transition; its
     interval is what half a step of the path to either side makes of it.
     """
-    up = evidence.of(chain)
-    up = up[up["direction"] == "up"].groupby("value")[["accuracy", "norm"]].mean()
+    up = going_up(evidence.of(chain)).groupby("value")[["accuracy", "norm"]].mean()
     half = float(np.diff(up.index).min()) / 2
     found = []
     for l2, *published in PUBLIC_CURVE.itertuples(index=False):
@@ -172,12 +174,11 @@ def width_of_loop(evidence: Evidence, chain: str) -> Finding:
 
 def curvature_change(evidence: Evidence, chain: str, column: str = "curvature") -> Finding:
     """Distance in λ, over the onset, of the largest change of R per λ from the step in which learning ends; above half the onset."""
-    up = evidence.landscape(chain)
-    end = hysteresis.ends(up)
-    end = end[end["direction"] == "up"].iloc[0]
+    up = going_up(evidence.landscape(chain))
+    end = hysteresis.ends(up).iloc[0]
     if not np.isfinite(end["end"]):
         raise Undecidable(f"learning does not end on the branch {chain}")
-    up = up[(up["direction"] == "up") & ~(up["value"] < end["end"] / 2)]
+    up = up[~(up["value"] < end["end"] / 2)]
     change = np.abs(np.diff(up[column]) / np.diff(up["value"]))
     place = int(change.argmax())
     where = float(up["value"].iloc[place : place + 2].mean())
@@ -188,8 +189,8 @@ def curvature_change(evidence: Evidence, chain: str, column: str = "curvature") 
 
 def lowest_at_end(evidence: Evidence, chain: str) -> Finding:
     """Lowest Hessian eigenvalue at the last λ of the learned branch over its largest on the branch up."""
-    up = evidence.landscape(chain)
-    up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
+    up = going_up(evidence.landscape(chain))
+    up = up[up["learned"] > hysteresis.FLOOR]
     if up.empty:
         raise Undecidable(f"nothing is learned on the branch {chain}")
     if up["lowest"].max() <= 0:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from pruning_phases.claims.engine import Finding, joined, listed, require_half
+from pruning_phases.claims.engine import Finding, joined, listed, over_rates, require_half
 from pruning_phases.claims.evidence import MISFIT, Collapse, Evidence
-from pruning_phases.claims.intervals import NoFit, Undecidable, around, combine, of_samples, stack
+from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, around, combine, of_samples, stack
 from pruning_phases.collapse import BKT, Algebraic, Ansatz, predicted_nu_algebraic
 
 L0_RANGE = (0.1, 10.0)
@@ -61,17 +61,18 @@ def by_rate(values: dict[float, float], form: str) -> str:
 
 def crossing_one_point(evidence: Evidence) -> Finding:
     """How far the crossing of neighbouring sizes moves over the range of N; median of abs over the rates."""
-    known, lacking = {}, {}
-    for rate in evidence.rates:
+    lines = evidence.whole_lines
+
+    def at(rate: float) -> tuple[Estimate, str]:
         if (drift := evidence.drift(rate)) is None:
-            lacking[rate] = "fewer than three significant crossings of neighbouring sizes"
-            continue
-        data = evidence.whole_lines[rate]
+            raise Undecidable("fewer than three significant crossings of neighbouring sizes")
+        data = lines[rate]
         factor = float(np.log(data.sizes[-1] / data.sizes[0]))
-        known[rate] = around(drift.slope * factor, drift.slope_error * factor, data.n_realizations)
-    left_out = require_half(len(known), lacking, Undecidable)
-    note = "signed: " + by_rate({rate: shift.number for rate, shift in known.items()}, "+.2f")
-    return Finding(combine(abs(stack(list(known.values()))), np.median), joined(note, left_out))
+        shift = around(drift.slope * factor, drift.slope_error * factor, data.n_realizations)
+        return abs(shift), f"{shift.number:+.2f}"
+
+    estimate, note = over_rates(evidence.rates, at)
+    return Finding(estimate, f"signed: {note}")
 
 
 def bounded_contour(evidence: Evidence) -> Finding:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,15 +22,15 @@ from pruning_phases.terminal import loading
 SAY = partial(print, flush=True)
 
 
-class Piece(Protocol):
+@dataclass(frozen=True)
+class Piece:
     """Networks of one protocol."""
 
     variant: str
     words: str
-
-    @property
-    def sweep(self) -> Sweep:
-        """The sweep that computes it."""
+    sweep: Sweep
+    kept: bool = False
+    """Whether the weights are kept, to be looked at by `Pieces.rows`."""
 
 
 def _described(piece: Piece, n: int) -> dict[str, object]:
@@ -56,9 +55,13 @@ class Shipped:
         return self.name.replace("_", "-")
 
     def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
-        """A shipped table and its manifest. Raises StoreError if one is missing or they do not belong together."""
+        """A shipped table, accuracies in double precision, and its manifest.
+
+        Raises StoreError if one is missing or they do not belong together.
+        """
         manifest, content = verified(path or self.shipped, self.target)
-        return pd.read_parquet(io.BytesIO(content)), manifest
+        table = pd.read_parquet(io.BytesIO(content))
+        return table.astype({name: float for name in table if name == "accuracy"}), manifest
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,6 @@ class Pieces(Shipped):
     noun: str = "networks"
     exact: Sequence[str] | None = ("p_train", "p_eval")
     """Columns that the shipped table holds in double precision; all other numbers are single there. None: all are double."""
-    kept: Callable[[Piece], bool] = lambda piece: False
-    """Whether the weights of a piece are kept, to be looked at by `rows`."""
     besides: Callable[[bool], list[pd.DataFrame]] = lambda smoke: []
     """Tables that need no networks, below those of the pieces; True: small ones."""
     group: str = ""
@@ -96,7 +97,7 @@ class Pieces(Shipped):
         chosen = self.smoke if smoke else self.every
         for k, piece in enumerate(chosen, 1):
             report(f"{piece.words}, {len(piece.sweep.networks())} networks ({k} of {len(chosen)})")
-            sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto", keep_weights=self.kept(piece))
+            sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto", keep_weights=piece.kept)
 
     def there(self, store: Store, pieces: Iterable[Piece], partial: bool) -> Iterator[tuple[Piece, set[Network]]]:
         """Each piece with its networks that are complete; with `partial` pieces without any are left out. Raises as `collect`."""
@@ -131,7 +132,7 @@ class Pieces(Shipped):
         """
         tables = []
         for piece, done in self.there(store, self.every if pieces is None else pieces, partial):
-            if self.kept(piece):
+            if piece.kept:
                 self.check_weights(store, piece, done)
             stored = store.read(piece.sweep)
             tables.append(self.rows(store, piece, stored[of_networks(stored, done)]))
@@ -164,11 +165,6 @@ class Pieces(Shipped):
         counts = {"networks": n_done, "networks_of_study": n_asked, "pieces": described}
         table = table.astype(dict.fromkeys(single, np.float32))
         return write(path, table, f"make {self.target}", used, replace, **counts)
-
-    def load(self, path: Path | None = None) -> tuple[pd.DataFrame, dict]:
-        """A shipped table, accuracies in double precision, and its manifest. Raises as `load`."""
-        table, manifest = super().load(path)
-        return table.astype({name: float for name in table if name == "accuracy"}), manifest
 
     def results(self, preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> pd.DataFrame:
         """The shipped table, or (preset "smoke") that of the small pieces, computed as far as the store lacks them.

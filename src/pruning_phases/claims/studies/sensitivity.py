@@ -317,13 +317,11 @@ def label(quantity: str, p_train: float, p_eval: float = np.nan) -> str:
 def counts(judged: pd.DataFrame, shifted: pd.DataFrame, level: float = 0.95) -> dict[str, float]:
     """Numbers for the text: choices, conclusions by verdict, comparisons, shifts beyond their interval, by chance, and certain."""
     verdicts = survival(judged)["verdict"]
+    of_each = verdicts.value_counts().reindex(list(SURVIVAL), fill_value=0)
     return {
         "n_choices": judged["variant"].nunique() - 1,
         "n_conclusions": len(verdicts),
-        "n_surviving": (verdicts == SURVIVAL[0]).sum(),
-        "n_undecided": (verdicts == SURVIVAL[1]).sum(),
-        "n_contradicted": (verdicts == SURVIVAL[2]).sum(),
-        "n_absent": (verdicts == SURVIVAL[3]).sum(),
+        **dict(zip(("n_surviving", "n_undecided", "n_contradicted", "n_absent"), of_each, strict=True)),
         "n_comparisons": len(shifted),
         "n_beyond": shifted["beyond"].sum(),
         "n_by_chance": (1 - level) * len(shifted),

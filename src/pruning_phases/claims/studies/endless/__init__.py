@@ -1,15 +1,6 @@
 """Data without end, other data, and time: does the transition survive where MNIST ends? Made once by ``make endless``."""
 
-from pruning_phases.claims.studies.endless.pieces import (
-    PIECES,
-    SHIPPED,
-    SMOKE,
-    Piece,
-    collect,
-    load,
-    results,
-    ship,
-)
+from pruning_phases.claims.studies.endless.pieces import STUDY
 from pruning_phases.claims.studies.endless.tables import (
     agreement,
     compared,

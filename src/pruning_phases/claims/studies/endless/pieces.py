@@ -1,12 +1,12 @@
 """The pieces of the study, in the order in which they are computed, and the table that is shipped."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from pruning_phases.claims.studies.pieces import Pieces
+from pruning_phases.claims.studies.pieces import Piece, Pieces
 from pruning_phases.config import PROTOCOLS, Grid, Network, Sweep, Training, preset
 from pruning_phases.runs.store import Store
 
@@ -17,24 +17,10 @@ DEFORMED = {"dataset": "mnist-deformed"}
 FASHION = {"dataset": "fashion-mnist"}
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Networks of one protocol: a union of grids."""
-
-    variant: str
-    words: str
-    grids: tuple[Grid, ...]
-    training: Mapping[str, object] = field(default_factory=dict)
-    """Fields of `config.Training` that differ from the base."""
-    passes: int = PASSES
-
-    @property
-    def sweep(self) -> Sweep:
-        """The sweep that computes it; p_eval as in the reference."""
-        evaluation = preset("reference").evaluation
-        return Sweep(grids=self.grids, evaluation=evaluation, training=Training(**self.training)).override(
-            passes=self.passes
-        )
+def piece_of(variant: str, words: str, *grids: Grid, passes: int = PASSES, **training: object) -> Piece:
+    """Networks of one protocol on a union of grids; p_eval as in the reference. training: fields that differ from the base."""
+    evaluation = dataclasses.replace(preset("reference").evaluation, passes=passes)
+    return Piece(variant, words, Sweep(grids=grids, evaluation=evaluation, training=Training(**training)))
 
 
 def _grid(first: int, last: int, p_train: Sequence[float], realizations: int, width: int = 100) -> Grid:
@@ -44,56 +30,42 @@ def _grid(first: int, last: int, p_train: Sequence[float], realizations: int, wi
 
 LINES, MIDDLE = (0.05, 0.1, 0.2), (0.1,)
 _FASHION_PLANE = (0, 0.1, 0.2, 0.4, 0.8, 0.95, 0.99)
+_BATCHES = "deformed MNIST, learning rate 0.003 and mini-batches of 512"
+_LARGE_BATCH = {**DEFORMED, **PROTOCOLS["large_batch"]}
+_TIME = {"passes": 2, "experiment": "epochs", "path": EPOCHS}
 PIECES = (
-    Piece("deformed", "deformed MNIST", (_grid(4_000, 512_000, LINES, 6),), DEFORMED),
-    Piece("width-25", "deformed MNIST, width 25", (_grid(4_000, 512_000, MIDDLE, 6, 25),), DEFORMED),
-    Piece("width-50", "deformed MNIST, width 50", (_grid(4_000, 512_000, MIDDLE, 6, 50),), DEFORMED),
-    Piece("width-200", "deformed MNIST, width 200", (_grid(4_000, 256_000, MIDDLE, 3, 200),), DEFORMED),
-    Piece("width-400", "deformed MNIST, width 400", (_grid(4_000, 256_000, MIDDLE, 3, 400),), DEFORMED),
-    Piece(
-        "large-batch",
-        "deformed MNIST, learning rate 0.003 and mini-batches of 512",
-        (_grid(4_000, 256_000, LINES, 4),),
-        {**DEFORMED, **PROTOCOLS["large_batch"]},
+    piece_of("deformed", "deformed MNIST", _grid(4_000, 512_000, LINES, 6), **DEFORMED),
+    *(
+        piece_of(f"width-{width}", f"deformed MNIST, width {width}", _grid(4_000, last, MIDDLE, n, width), **DEFORMED)
+        for width, last, n in ((25, 512_000, 6), (50, 512_000, 6), (200, 256_000, 3), (400, 256_000, 3))
     ),
-    Piece(
-        "fashion",
-        "Fashion-MNIST",
-        (_grid(1_000, 32_000, _FASHION_PLANE, 4), _grid(2_000, 32_000, MIDDLE, 12)),
-        FASHION,
+    piece_of("large-batch", _BATCHES, _grid(4_000, 256_000, LINES, 4), **_LARGE_BATCH),
+    piece_of(
+        "fashion", "Fashion-MNIST", _grid(1_000, 32_000, _FASHION_PLANE, 4), _grid(2_000, 32_000, MIDDLE, 12), **FASHION
     ),
-    Piece(
-        "epochs",
-        "MNIST as it trains, no early stopping",
-        (_grid(1_000, 16_000, (0, 0.1, 0.3), 4),),
-        {"experiment": "epochs", "path": EPOCHS},
-        passes=2,
-    ),
-    Piece("dropconnect", "MNIST, dropconnect", (_grid(1_000, 32_000, MIDDLE, 6),), {"mask": "dropconnect"}),
-    Piece(
+    piece_of("epochs", "MNIST as it trains, no early stopping", _grid(1_000, 16_000, (0, 0.1, 0.3), 4), **_TIME),
+    piece_of("dropconnect", "MNIST, dropconnect", _grid(1_000, 32_000, MIDDLE, 6), mask="dropconnect"),
+    piece_of(
         "fashion-epochs",
         "Fashion-MNIST as it trains, no early stopping",
-        (_grid(1_000, 8_000, (0,), 3),),
-        {**FASHION, "experiment": "epochs", "path": EPOCHS},
-        passes=2,
+        _grid(1_000, 8_000, (0,), 3),
+        **FASHION,
+        **_TIME,
     ),
 )
-_SMALL = {"n_validation": 200, "max_epochs": 3}
+_SMALL = {"passes": 1, "n_validation": 200, "max_epochs": 3}
 _TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000, 4_000), p_train=(0, 0.1), realizations=2)
-SMOKE = (
-    *(
-        Piece(name, name, (_TINY,), {**_SMALL, **data}, 1)
-        for name, data in (  # MNIST stands in for Fashion-MNIST, whose files are not shipped
-            ("deformed", DEFORMED),
-            ("large-batch", {**DEFORMED, **PROTOCOLS["large_batch"]}),
-            ("fashion", {}),
-            ("dropconnect", {"mask": "dropconnect"}),
-        )
-    ),
-    *(
-        Piece(name, name, (_TINY,), {**_SMALL, "max_epochs": 8, "experiment": "epochs", "path": (1, 2, 4, 8)}, 1)
-        for name in ("epochs", "fashion-epochs")
-    ),
+_SOME_EPOCHS = {"max_epochs": 8, "experiment": "epochs", "path": (1, 2, 4, 8)}
+SMOKE = tuple(
+    piece_of(name, name, _TINY, **{**_SMALL, **training})
+    for name, training in (  # MNIST stands in for Fashion-MNIST, whose files are not shipped
+        ("deformed", DEFORMED),
+        ("large-batch", _LARGE_BATCH),
+        ("fashion", {}),
+        ("dropconnect", {"mask": "dropconnect"}),
+        ("epochs", _SOME_EPOCHS),
+        ("fashion-epochs", _SOME_EPOCHS),
+    )
 )
 """Every kind of piece in seconds; no physics."""
 
@@ -114,4 +86,3 @@ def mean_rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 STUDY = Pieces("endless", PIECES, SMOKE, mean_rows)
-SHIPPED, collect, ship, load, results = STUDY.shipped, STUDY.collect, STUDY.ship, STUDY.load, STUDY.results

@@ -9,7 +9,7 @@ import pandas as pd
 from pruning_phases import observables
 from pruning_phases.claims.endless import Evidence
 from pruning_phases.claims.engine import DECIDED
-from pruning_phases.claims.studies.endless.pieces import results
+from pruning_phases.claims.studies.endless.pieces import STUDY
 from pruning_phases.claims.table import judge
 from pruning_phases.claims.text import interval
 from pruning_phases.claims.widths import BEYOND, exponents, losses_beyond, parameters, there
@@ -22,7 +22,6 @@ from pruning_phases.collapse import (
     pair_crossings,
     regime_lines,
 )
-from pruning_phases.observables.tables import RESULT_COLUMNS
 from pruning_phases.runs.results import results as book_results
 
 ON_PLANE = (
@@ -33,9 +32,9 @@ ON_PLANE = (
 
 
 def evidence(preset: str = "shipped", store: str | None = None, n_bootstrap: int = 100) -> Evidence:
-    """What the claims are judged on: the study's table (`results`), and the shipped results on MNIST."""
+    """What the claims are judged on: the study's table (`Pieces.results`), and the shipped results on MNIST."""
     mnist = book_results("shipped", depth=2, width=100)
-    return Evidence(results(preset, store), mnist, n_bootstrap)
+    return Evidence(STUDY.results(preset, store), mnist, n_bootstrap)
 
 
 def sizes_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +47,7 @@ def widths_table(found: Evidence, p_eval: float = BEYOND, p_train: float = 0.1) 
     """Averages of the loss (`observables.averages`) at one point of the plane, by width."""
     rows = found.rows[found.rows["variant"].isin(there(found))]
     rows = rows[(rows["p_eval"] == p_eval) & (rows["p_train"] == p_train)]
-    return observables.averages(rows[[*RESULT_COLUMNS]], "loss")
+    return observables.averages(rows, "loss")
 
 
 def width_exponents(found: Evidence, p_eval: float = BEYOND, p_train: float = 0.1) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def windows(found: Evidence, variants: Iterable[str] | None = None, length: int 
         rows = found.of(variant)
         sizes = sorted(rows["n_train"].unique())
         for first, last in zip(sizes, sizes[length - 1 :], strict=False):
-            some = rows.loc[rows["n_train"].between(first, last), [*RESULT_COLUMNS]]
+            some = rows[rows["n_train"].between(first, last)]
             alpha = observables.exponents(observables.averages(some, "loss"))
             lines = alpha[["width", "p_train"]].drop_duplicates()
             lines = lines.merge(observables.boundary(alpha)[["width", "p_train", "p_c", "p_c_error"]], how="left")
@@ -146,7 +145,7 @@ def compared(found: Evidence, variant: str) -> pd.DataFrame:
     """Verdicts on the paper's claims `ON_PLANE` in a piece and, of the same networks, on MNIST; by statement."""
     verdicts = {}
     for name, table in (("here", found.of(variant)), ("MNIST", found.twins(variant))):
-        judged = judge(table[[*RESULT_COLUMNS]], ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")
+        judged = judge(table, ON_PLANE, n_bootstrap=found.n_bootstrap).set_index("words")
         verdicts |= {name: judged["verdict"], f"number {name}": judged.apply(interval, axis=1)}
     return pd.DataFrame(verdicts).rename_axis("statement")
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
+from pruning_phases.claims.engine import changed, enumerated
+from pruning_phases.claims.text import said
 from pruning_phases.claims.widths import parameters
 from pruning_phases.config import Training
 
@@ -21,11 +23,8 @@ def border_in_words(borders: pd.DataFrame, p_train: float = 0.1, width: int = 10
         return f"Too few sizes have a border at a training dropout of {p_train:g} to say how it moves."
     a, b = line.iloc[0], line.iloc[-1]
     shift, error = b["p_c"] - a["p_c"], np.hypot(a["p_c_error"], b["p_c_error"])
-    moved = (
-        f"moves towards {'more' if shift > 0 else 'less'} pruning"
-        if abs(shift) > 2 * error
-        else "moves by less than two errors"
-    )
+    down, up = (f"moves towards {which} pruning" for which in ("less", "more"))
+    moved = changed(shift, error, down, up, "moves by less than two errors")
     said = [
         f"{at['p_c']:.2f} ± {at['p_c_error']:.2f} for {_count(at['first'])} to {_count(at['last'])} images"
         for at in (a, b)
@@ -98,112 +97,94 @@ def phases_in_words(plane: pd.DataFrame) -> str:
     if not there:
         return "there is none of the three phases for sure"
     rest = f", but no point is {' or '.join(lacking)} for sure" if lacking else ""
-    return f"there is {', '.join([*there[:-2], ' and '.join(there[-2:])])}{rest}"
+    return f"there is {enumerated(there)}{rest}"
 
 
-def said(judged: pd.DataFrame, slug: str, sentences: dict[str, str]) -> str:
-    """The sentence of a verdict, or of there being no number, with number, low and high filled in; size is that of the number."""
-    row = judged[judged["claim"] == slug].iloc[0]
-    verdict = "no number" if "no number" in sentences and np.isnan(row["number"]) else row["verdict"]
-    text = sentences.get(verdict, sentences["undecided"]).format(**row, size=abs(row["number"]))
-    return text.replace(" to inf)", " to ∞)")
-
-
-REST = {
-    "reproduced": "Between 16 000 and 256 000 images it stays in place, to within two steps of the grid.",
-    "not reproduced": "Between 16 000 and 256 000 images it goes on moving, by {number:.2f} (at least {low:.2f}).",
-    "undecided": "Whether it comes to rest between 16 000 and 256 000 images these networks cannot say.",
-}
-RETURNS = {
-    "reproduced": "With several times as many images as parameters the crossing moves towards larger dropout again, by {number:.2f}.",
-    "not reproduced": "With several times as many images as parameters the crossing does not turn back.",
-    "undecided": "Whether the crossing turns back where there are more images than parameters is open.",
-}
-ENDS = {
-    "reproduced": "There more data lower the loss again even where they raised it before: dementia ends.",
-    "not reproduced": "Dementia lasts as far as these networks go: more data raise the loss up to the last size.",
-    "undecided": "Whether dementia ends there is open.",
-}
-MORE_HURT = {
-    "reproduced": "Towards as many images as parameters more data hurt more",
-    "not reproduced": "Towards as many images as parameters more data do not hurt more",
-    "undecided": "Whether more data hurt more towards as many images as parameters is open",
-}
-LESS_HURT = {
-    "reproduced": "beyond they hurt less again",
-    "not reproduced": "beyond they hurt no less",
-    "undecided": "whether they hurt less again beyond is open",
-}
-LAST_HURT = {
-    "reproduced": "With several times as many they hurt less than with about as many",
-    "not reproduced": "With several times as many they hurt no less than with about as many",
-    "undecided": "Whether they hurt less with several times as many than with about as many is open",
-}
-FUNCTION = {
-    "reproduced": "Whatever the width, what more data do is one function of the number of images per parameter.",
-    "not reproduced": "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
-    "undecided": "Whether it is images per parameter that count, these widths cannot say.",
-}
-NU = {
-    "reproduced": "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
-    "not reproduced": "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
-    "undecided": "Whether the exponent ν is that of MNIST is open.",
-}
-DROPCONNECT = {
-    "reproduced": "Leaving out connections instead of neurons leaves the border where it is, within two steps of the grid ({number:+.3f}).",
-    "not reproduced": "Leaving out connections instead of neurons moves the border, by {number:+.2f} in p_eval.",
-    "undecided": "Whether leaving out connections instead of neurons moves the border is open.",
-}
-MOVES = {
-    "reproduced": "Without early stopping the border of dementia moves in, by {size:.3f} in evaluation dropout per factor e in the epoch.",
-    "not reproduced": "The border of dementia does not move in as networks train.",
-    "undecided": "Whether the border of dementia moves in as networks train is open.",
-}
-LOGARITHMIC = {
-    "reproduced": "It does so as the logarithm of the epoch.",
-    "not reproduced": "It does not do so evenly in the logarithm of the epoch: its pace changes by {number:+.1f} times its mean.",
-    "undecided": "Whether it does so as the logarithm of the epoch is open.",
-}
-NU_OTHER = {
-    **NU,
-    "no fit": "There is no scaling regime under this protocol, so that there is no ν to compare with that of MNIST.",
-}
-NU_DROPCONNECT = {verdict: words.replace("MNIST", "dropout") for verdict, words in NU_OTHER.items()}
-FASHION_LATE = {
-    "reproduced": "Trained on without early stopping, Fashion-MNIST has dementia as well.",
-    "not reproduced": "Trained on without early stopping, Fashion-MNIST still has no dementia.",
-    "undecided": "Whether Fashion-MNIST has dementia when it is trained on without early stopping is open.",
-}
-LATE = {
-    "reproduced": "Dementia appears only when the training loss is nearly zero.",
-    "not reproduced": "Dementia does not wait for the training loss to vanish: it is there when that is still {number:.2f} nats.",
-    "undecided": "Whether dementia waits for the training loss to vanish is open.",
-}
-LATE_STEPS = {
-    "reproduced": "With equal steps it appears only when the training loss is nearly zero.",
-    "not reproduced": "With equal steps it is there when the training loss is still {number:.2f} nats.",
-    "undecided": "Whether it waits, with equal steps, for the training loss to vanish is open.",
-    "no number": "With equal steps no border is seen at any time without dropout in training.",
-}
-STEPS = {
-    "reproduced": "Networks that took equally many steps have dementia as well: it is not only that more images mean more steps.",
-    "not reproduced": "Between networks that took equally many steps there is no dementia: more data hurt because they mean more steps.",
-    "undecided": "Whether networks that took equally many steps have dementia as well is open.",
-}
+_NU = (
+    "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
+    "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
+    "Whether the exponent ν is that of MNIST is open.",
+)
+_NU_OTHER = (
+    *_NU,
+    "There is no scaling regime under this protocol, so that there is no ν to compare with that of MNIST.",
+)
+CHOICES = {
+    "rest": ("crossing-rests",
+        "Between 16 000 and 256 000 images it stays in place, to within two steps of the grid.",
+        "Between 16 000 and 256 000 images it goes on moving, by {number:.2f} (at least {low:.2f}).",
+        "Whether it comes to rest between 16 000 and 256 000 images these networks cannot say."),
+    "returns": ("crossing-returns",
+        "With several times as many images as parameters the crossing moves towards larger dropout again, by {number:.2f}.",
+        "With several times as many images as parameters the crossing does not turn back.",
+        "Whether the crossing turns back where there are more images than parameters is open."),
+    "ends": ("rise-ends",
+        "There more data lower the loss again even where they raised it before: dementia ends.",
+        "Dementia lasts as far as these networks go: more data raise the loss up to the last size.",
+        "Whether dementia ends there is open."),
+    "function": ("one-function",
+        "Whatever the width, what more data do is one function of the number of images per parameter.",
+        "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
+        "Whether it is images per parameter that count, these widths cannot say."),
+    "nu_deformed": ("deformed-nu", *_NU),
+    "nu_fashion": ("fashion-nu", *_NU_OTHER),
+    "fashion_late": ("fashion-late",
+        "Trained on without early stopping, Fashion-MNIST has dementia as well.",
+        "Trained on without early stopping, Fashion-MNIST still has no dementia.",
+        "Whether Fashion-MNIST has dementia when it is trained on without early stopping is open."),
+    "dropconnect": ("dropconnect-border",
+        "Leaving out connections instead of neurons leaves the border where it is, within two steps of the grid ({number:+.3f}).",
+        "Leaving out connections instead of neurons moves the border, by {number:+.2f} in p_eval.",
+        "Whether leaving out connections instead of neurons moves the border is open."),
+    "nu_dropconnect": ("dropconnect-nu", *(words.replace("MNIST", "dropout") for words in _NU_OTHER)),
+    "moves": ("border-moves-in",
+        "Without early stopping the border of dementia moves in, by {size:.3f} in evaluation dropout per factor e in the epoch.",
+        "The border of dementia does not move in as networks train.",
+        "Whether the border of dementia moves in as networks train is open."),
+    "logarithmic": ("border-logarithmic",
+        "It does so as the logarithm of the epoch.",
+        "It does not do so evenly in the logarithm of the epoch: its pace changes by {number:+.1f} times its mean.",
+        "Whether it does so as the logarithm of the epoch is open."),
+    "late": ("dementia-late",
+        "Dementia appears only when the training loss is nearly zero.",
+        "Dementia does not wait for the training loss to vanish: it is there when that is still {number:.2f} nats.",
+        "Whether dementia waits for the training loss to vanish is open."),
+    "steps": ("dementia-steps",
+        "Networks that took equally many steps have dementia as well: it is not only that more images mean more steps.",
+        "Between networks that took equally many steps there is no dementia: more data hurt because they mean more steps.",
+        "Whether networks that took equally many steps have dementia as well is open."),
+    "late_steps": ("dementia-late-steps",
+        "With equal steps it appears only when the training loss is nearly zero.",
+        "With equal steps it is there when the training loss is still {number:.2f} nats.",
+        "Whether it waits, with equal steps, for the training loss to vanish is open.",
+        "", "With equal steps no border is seen at any time without dropout in training."),
+}  # fmt: skip
+"""Sentences of the pages: the claim, and what is said as `said` takes it."""
+MORE_HURT = (
+    "Towards as many images as parameters more data hurt more",
+    "Towards as many images as parameters more data do not hurt more",
+    "Whether more data hurt more towards as many images as parameters is open",
+)
+LESS_HURT = (
+    "beyond they hurt less again",
+    "beyond they hurt no less",
+    "whether they hurt less again beyond is open",
+)
+LAST_HURT = (
+    "With several times as many they hurt less than with about as many",
+    "With several times as many they hurt no less than with about as many",
+    "Whether they hurt less with several times as many than with about as many is open",
+)
 
 
 def turns(judged: pd.DataFrame) -> str:
     """How much more data hurt around as many images as parameters, under the book's protocol and the other one."""
-    each = {}
-    for kind, protocol in (("", ""), ("-large-batch", "With the other learning rate and mini-batches")):
-        words = (
-            said(judged, f"{slug}{kind}", chosen)
-            for slug, chosen in (("hurts-more", MORE_HURT), ("hurts-less", LESS_HURT))
-        )
-        each[protocol] = "; ".join(words)
-    (_, ours), (other, theirs) = each.items()
-    last = said(judged, "hurts-less-last", LAST_HURT)
-    return f"{ours}. {last}. {other}: {theirs[:1].lower()}{theirs[1:]}."
+    ours, theirs = (
+        f"{said(judged, f'hurts-more{kind}', *MORE_HURT)}; {said(judged, f'hurts-less{kind}', *LESS_HURT)}"
+        for kind in ("", "-large-batch")
+    )
+    last = said(judged, "hurts-less-last", *LAST_HURT)
+    return f"{ours}. {last}. With the other learning rate and mini-batches: {theirs[:1].lower()}{theirs[1:]}."
 
 
 def predictions(judged: pd.DataFrame) -> str:
@@ -218,24 +199,8 @@ def predictions(judged: pd.DataFrame) -> str:
 
 def sentences(judged: pd.DataFrame) -> dict[str, str]:
     """Sentences that the verdicts choose, by name."""
-    chosen = {
-        "rest": ("crossing-rests", REST),
-        "returns": ("crossing-returns", RETURNS),
-        "ends": ("rise-ends", ENDS),
-        "function": ("one-function", FUNCTION),
-        "nu_deformed": ("deformed-nu", NU),
-        "nu_fashion": ("fashion-nu", NU_OTHER),
-        "fashion_late": ("fashion-late", FASHION_LATE),
-        "dropconnect": ("dropconnect-border", DROPCONNECT),
-        "nu_dropconnect": ("dropconnect-nu", NU_DROPCONNECT),
-        "moves": ("border-moves-in", MOVES),
-        "logarithmic": ("border-logarithmic", LOGARITHMIC),
-        "late": ("dementia-late", LATE),
-        "steps": ("dementia-steps", STEPS),
-        "late_steps": ("dementia-late-steps", LATE_STEPS),
-    }
     there = set(judged["claim"])
-    found = {name: said(judged, slug, words) for name, (slug, words) in chosen.items() if slug in there}
+    found = {name: said(judged, *choice) for name, choice in CHOICES.items() if choice[0] in there}
     return found | ({"turns": turns(judged), "predictions": predictions(judged)} if "hurts-more" in there else {})
 
 
@@ -243,14 +208,15 @@ def front(judged: pd.DataFrame, largest: int, borders: pd.DataFrame) -> str:
     """The answer for the front page: N up to `largest`, with the border of `windows`."""
     moved = border_in_words(borders)
     moved = moved[:1].lower() + moved[1:]
-    verdict = judged.set_index("claim")["verdict"]
     until = f"with up to {_count(largest)} deformed digits"
-    ends = verdict["rise-ends"] == "reproduced"
-    beyond = "; where images far outnumber parameters, dementia ends" if ends else ""
+    beyond = said(judged, "rise-ends", "; where images far outnumber parameters, dementia ends", "", "")
+    verdict = judged.set_index("claim")["verdict"]
     if all(verdict.get(name) == "reproduced" for name in ("hurts-more", "hurts-less")):
         moved = f"{moved} More data hurt most where there are about as many images as parameters."
-    if verdict["crossing-rests"] == "reproduced":
-        return f"Beyond the sizes of MNIST, {until}, the crossing comes to rest{beyond}: {moved}"
-    if verdict["crossing-rests"] == "not reproduced":
-        return f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest{beyond}: {moved}"
-    return f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}{beyond}: {moved}"
+    rests = said(
+        judged, "crossing-rests",
+        f"Beyond the sizes of MNIST, {until}, the crossing comes to rest",
+        f"Beyond the sizes of MNIST, {until}, the crossing does not come to rest",
+        f"Whether the crossing comes to rest beyond the sizes of MNIST is open {until}",
+    )  # fmt: skip
+    return f"{rests}{beyond}: {moved}"

@@ -3,7 +3,7 @@
 Computed by ``python -m pruning_phases.claims.studies.magnitude`` (``make magnitude``): ``data/magnitude.parquet`` and its manifest.
 """
 
-from pruning_phases.claims.studies.magnitude.chains import PIECES, SHIPPED, SMOKE, Piece, collect, load, results, ship
+from pruning_phases.claims.studies.magnitude.chains import STUDY
 from pruning_phases.claims.studies.magnitude.closeup import KINDS, load_closeup
 from pruning_phases.claims.studies.magnitude.scaling import (
     calibration_sentence,
@@ -17,7 +17,6 @@ from pruning_phases.claims.studies.magnitude.tables import (
     control_places,
     curve_table,
     gap_table,
-    hours,
     loss_table,
     median_place,
     networks_table,
@@ -28,3 +27,5 @@ from pruning_phases.claims.studies.magnitude.tables import (
 )
 from pruning_phases.claims.studies.magnitude.words import sentences, steps_sentence
 from pruning_phases.claims.text import verdict_table
+
+results = STUDY.results

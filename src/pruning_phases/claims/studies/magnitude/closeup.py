@@ -18,7 +18,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from pruning_phases import streams
-from pruning_phases.claims.studies.magnitude.chains import LONG, N_TRAIN, Piece
+from pruning_phases.claims.studies.magnitude.chains import N_TRAIN, PIECES
 from pruning_phases.config import Network, Training
 from pruning_phases.datasets import Images, load, scaled
 from pruning_phases.engine import Parameters, architecture_of
@@ -168,7 +168,7 @@ def load_closeup(path: Path = FILE) -> Closeup:
 
 def remake(path: Path = FILE) -> None:
     """Compute and write it."""
-    training, start = Piece("base", "", NETWORK.width, 1, LONG).sweep.training, time.process_time()
+    training, start = PIECES[0].sweep.training, time.process_time()
     closeup = compute(training, load(training.dataset))
     seconds = round(time.process_time() - start)
     save(closeup, path, protocol=training.protocol, seconds=seconds, **provenance(torch.device("cpu")))

@@ -1,17 +1,24 @@
 """Finite-size scaling over widths: what three control parameters give, and what the same rule gives of data whose truth is known."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases.calibration import synthetic_collapse
 from pruning_phases.claims.intervals import Undecidable
-from pruning_phases.claims.magnitude import CONTROL_PARAMETERS, second_order, width_collapse, width_points
+from pruning_phases.claims.magnitude import (
+    CONTROL_PARAMETERS,
+    against_width,
+    log_places,
+    second_order,
+    width_collapse,
+    width_points,
+)
 from pruning_phases.claims.studies.magnitude.tables import with_error
 from pruning_phases.collapse import Algebraic, CollapseData
 from pruning_phases.observables.magnitude import collapse_places, place_of_level
-from pruning_phases.observables.statistics import mean_and_error, weighted_line
 
 FLAT = 200.0
 """ν of curves that do not sharpen: the end of the search."""
@@ -23,30 +30,17 @@ def scaling_table(rows: pd.DataFrame) -> pd.DataFrame:
     `drift` is the slope of ln of the control parameter where half of the gain is lost against ln width, `error` its standard error: 0 at
     a transition, and for the parameter that decides.
     """
-    table = []
-    places = collapse_places(rows[rows["variant"] == "base"], [0.5])
+    table = {}
     for name in CONTROL_PARAMETERS:
-        found = [
-            (width, *mean_and_error(np.log(part[name].to_numpy())))
-            for width, part in places.groupby("width")
-            if np.isfinite(part[name]).all() and len(part) > 1
-        ]
-        row = {
-            "control parameter": name.replace("_", " ").replace("edges", "connections"),
-            "drift": np.nan,
-            "error": np.nan,
-        }
-        if len(found) > 1:
-            width, mean, error, _ = np.array(found, float).T
-            line = weighted_line(np.log(width), mean, 1 / np.maximum(error, 1e-6) ** 2)
-            row |= {"drift": float(line.slope), "error": float(np.sqrt(line.slope_variance))}
+        line, found = against_width(rows, partial(log_places, column=name))
+        slope, variance = (line.slope, line.slope_variance) if len(found.dropna()) > 1 else (np.nan, np.nan)
         try:
-            (number, low, high), note = second_order(rows, name)
-            row |= {"1/ν": number, "from": low, "to": high, "finding": note}
+            estimate, note = second_order(rows, name)
         except Undecidable as reason:
-            row |= {"1/ν": np.nan, "from": np.nan, "to": np.nan, "finding": str(reason)}
-        table.append(row)
-    return pd.DataFrame(table).set_index("control parameter")
+            estimate, note = (np.nan,) * 3, str(reason)
+        numbers = dict(zip(("drift", "error", "1/ν", "from", "to"), (slope, np.sqrt(variance), *estimate), strict=True))
+        table[name.replace("_", " ").replace("edges", "connections")] = numbers | {"finding": note}
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("control parameter")
 
 
 def percolation_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -92,22 +86,19 @@ def calibration_table(rows: pd.DataFrame, n: int = 6, n_bootstrap: int = 40) -> 
 
     Columns: truth, draws, with a result, of these with the true 1/ν in the interval, median 1/ν.
     """
-    points, table = width_points(rows), []
+    points, table = width_points(rows), {}
     cases: dict[str, tuple[float, float]] = {"transition, ν = 1": (1.0, 0.0), "transition, ν = 2": (2.0, 0.0)}
     cases |= {"shift alone: a fixed number of connections": (FLAT, -1.0)}
     for words, (nu, power) in cases.items():
         found = [_one(synthetic_widths(points, nu, power, seed), nu, n_bootstrap) for seed in range(n)]
         results = np.array([one for one in found if one], float).reshape(-1, 2)
-        table.append(
-            {
-                "truth": words,
-                "draws": n,
-                "with a result": len(results),
-                "interval holds the truth": int(results[:, 1].sum()),
-                "median 1/ν": float(np.median(results[:, 0])) if len(results) else np.nan,
-            }
-        )
-    return pd.DataFrame(table).set_index("truth")
+        table[words] = {
+            "draws": n,
+            "with a result": len(results),
+            "interval holds the truth": int(results[:, 1].sum()),
+            "median 1/ν": float(np.median(results[:, 0])) if len(results) else np.nan,
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("truth")
 
 
 def _one(points: CollapseData, nu: float, n_bootstrap: int) -> tuple[float, bool] | None:

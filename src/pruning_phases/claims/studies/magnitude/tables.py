@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.magnitude import of_standard
-from pruning_phases.claims.studies.magnitude.chains import PIECES, load
+from pruning_phases.claims.studies.magnitude.chains import PIECES, STUDY
 from pruning_phases.claims.studies.magnitude.closeup import KINDS, Closeup
 from pruning_phases.datasets import DATASETS
 from pruning_phases.observables.magnitude import collapse_places, peaks, pruning_curves
@@ -28,9 +28,11 @@ def with_error(values: Sequence[float]) -> str:
 def networks_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Networks there are and networks the study asks for, by variant and width; of other tables only the former."""
     there = rows.groupby(["variant", "width"])["realization"].nunique()
-    table = [
-        (piece.words, piece.width, there.get((piece.variant, piece.width), 0), piece.realizations) for piece in PIECES
-    ]
+    table = []
+    for piece in PIECES:
+        (grid,) = piece.sweep.grids
+        n = there.get((piece.variant, *grid.width), 0)
+        table.append((piece.words, *grid.width, n, grid.realizations))
     if not sum(row[2] for row in table):
         return there.rename("networks").reset_index().set_index("variant")
     return pd.DataFrame(table, columns=["variant", "width", "networks", "asked for"]).set_index("variant")
@@ -38,22 +40,18 @@ def networks_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def median_place(rows: pd.DataFrame, level: float = 0.5) -> float:
     """Median density at which the chains fall below a level; NaN if none does."""
-    places = collapse_places(rows, [level])["density"].dropna()
-    return float(places.median()) if len(places) else np.nan
-
-
-def hours() -> float:
-    """Hours of one core that the shipped table took: the wall times of its processes, each with one thread, beside other work."""
-    return sum(piece["wall_time_s"] for piece in load()[1]["pieces"]) / 3600
+    return float(collapse_places(rows, [level])["density"].median())
 
 
 def numbers(rows: pd.DataFrame) -> dict[str, float]:
-    """Numbers in the text of the page: places (per cent) where a tenth and a half of the gain are lost, their ratio, the peak."""
+    """Numbers in the text of the page: places (per cent) where a tenth and a half of the gain are lost, their ratio, the peak; hours of
+    one core that the shipped table took: the wall times of its processes, each with one thread, beside other work.
+    """
     base = of_standard(rows)
     tenth, half = (100 * median_place(base, level) for level in (0.9, 0.5))
     top = 100 * float(peaks(base)["density"].median())
     return {
-        "hours": hours(),
+        "hours": sum(piece["wall_time_s"] for piece in STUDY.load()[1]["pieces"]) / 3600,
         "tenth": round(tenth, 4),
         "half": round(half, 5),
         "ratio": round(tenth / half, 3),
@@ -62,50 +60,42 @@ def numbers(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def _places(chains: pd.DataFrame, *levels: float) -> dict[str, str]:
+    """Connections left in per cent where the chains fall below each level."""
+    level = collapse_places(chains, levels).groupby("level", sort=False)["density"]
+    return {f"% at {100 * name:.0f} % of the gain": with_error(100 * density) for name, density in level}
+
+
 def places_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Where the networks of the base collapse, by width: connections left in per cent at three levels, their number, and per neuron."""
-    places = collapse_places(rows[rows["variant"] == "base"], (0.9, 0.5, 0.1))
-    table = []
-    for width, part in places.groupby("width"):
-        level = dict(tuple(part.groupby("level")))
-        table.append(
-            {
-                "width": width,
-                "networks": part["realization"].nunique(),
-                **{
-                    f"% at {100 * name:.0f} % of the gain": with_error(100 * level[name]["density"])
-                    for name in (0.9, 0.5, 0.1)
-                },
-                "connections (50 %)": with_error(level[0.5]["edges"]),
-                "per hidden neuron (50 %)": with_error(level[0.5]["edges_per_neuron"]),
-                "per hidden neuron (90 %)": with_error(level[0.9]["edges_per_neuron"]),
-            }
-        )
-    return pd.DataFrame(table).set_index("width")
+    table = {}
+    for width, chains in rows[rows["variant"] == "base"].groupby("width"):
+        half, most = (collapse_places(chains, [level]) for level in (0.5, 0.9))
+        table[width] = {
+            "networks": len(half),
+            **_places(chains, 0.9, 0.5, 0.1),
+            "connections (50 %)": with_error(half["edges"]),
+            "per hidden neuron (50 %)": with_error(half["edges_per_neuron"]),
+            "per hidden neuron (90 %)": with_error(most["edges_per_neuron"]),
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("width")
 
 
 def variant_table(rows: pd.DataFrame) -> pd.DataFrame:
     """What the rule, rewinding, the length of fine-tuning, data and architecture change: places of the collapse and of the peak."""
-    table = []
+    table = {}
     for variant in (name for name in WORDS if name not in CONTROLS and name in set(rows["variant"])):
         part = of_standard(rows, variant)
-        level = dict(tuple(collapse_places(part, (0.9, 0.5)).groupby("level")))
-        first = part[part["step"] == 0]["accuracy"]
         one = part.assign(far=(np.log(part["density"]) - np.log(0.01)).abs()).sort_values("far")
-        top = peaks(part)
-        table.append(
-            {
-                "variant": WORDS[variant],
-                "networks": part["realization"].nunique(),
-                "accuracy unpruned": with_error(first),
-                "accuracy near 1 %": with_error(one.groupby("realization")["accuracy"].first()),
-                "% at 90 % of the gain": with_error(100 * level[0.9]["density"]),
-                "% at 50 % of the gain": with_error(100 * level[0.5]["density"]),
-                "connections there": with_error(level[0.5]["edges"]),
-                "% at the largest relative change": with_error(100 * top["density"]),
-            }
-        )
-    return pd.DataFrame(table).set_index("variant")
+        table[WORDS[variant]] = {
+            "networks": part["realization"].nunique(),
+            "accuracy unpruned": with_error(part[part["step"] == 0]["accuracy"]),
+            "accuracy near 1 %": with_error(one.groupby("realization")["accuracy"].first()),
+            **_places(part, 0.9, 0.5),
+            "connections there": with_error(collapse_places(part, [0.5])["edges"]),
+            "% at the largest relative change": with_error(100 * peaks(part)["density"]),
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("variant")
 
 
 def control_places(rows: pd.DataFrame) -> pd.DataFrame:
@@ -113,19 +103,13 @@ def control_places(rows: pd.DataFrame) -> pd.DataFrame:
 
     The gain of all is that of the network before pruning.
     """
-    table = []
+    table = {}
     for variant in ("base", *CONTROLS):
         part = of_standard(rows, variant)
-        if part.empty:
-            continue
-        level = dict(tuple(collapse_places(part, (0.9, 0.5)).groupby("level")))
-        found = {
-            f"% at {100 * name:.0f} % of the gain": with_error(100 * level[name]["density"]) for name in (0.9, 0.5)
-        }
-        table.append(
-            {"network": "pruned" if variant == "base" else WORDS[variant], "networks": len(level[0.5]), **found}
-        )
-    return pd.DataFrame(table).set_index("network")
+        if len(part):
+            found = {"networks": part["realization"].nunique(), **_places(part, 0.9, 0.5)}
+            table["pruned" if variant == "base" else WORDS[variant]] = found
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("network")
 
 
 def gap_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 from pruning_phases.claims.magnitude import of_standard
 from pruning_phases.claims.studies.magnitude.closeup import KINDS, Closeup
 from pruning_phases.claims.studies.magnitude.tables import loss_table, median_place
+from pruning_phases.claims.text import said
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.observables.magnitude import collapse_places, peaks, pruning_curves, width_crossings
 
@@ -22,10 +23,10 @@ def sentences(rows: pd.DataFrame, judged: pd.DataFrame) -> dict[str, str]:
         "where_largest_below": _second_peak(base),
         "number": _number(rows),
         "crossings": _crossings(rows),
-        "order": _order(table.loc["second-order"]),
-        "place": _place(table.loc["collapse-one-per-cent"]),
-        "peak": _peak(rows, table.loc["peak-at-collapse"]),
-        "widths": _widths(rows, table),
+        "order": _order(judged),
+        "place": _place(judged, table.loc["collapse-one-per-cent", "number"]),
+        "peak": _peak(base, judged),
+        "widths": _widths(rows, judged, table.loc["collapse-fixed-density"]),
         "controls": _controls(table),
         "universal": " ".join(
             _universal(rows, table.loc[f"universal-{kind}"], variant, words)
@@ -40,18 +41,22 @@ def sentences(rows: pd.DataFrame, judged: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _place(claim: pd.Series) -> str:
-    if claim["verdict"] == "reproduced":
-        return "The collapse comes as in the paper: half of what training gains is lost near one per cent of the connections."
-    if not np.isfinite(claim["number"]):
-        return f"Where the accuracy is half lost could not be measured ({claim['finding']})."
-    side, place = "fewer" if claim["number"] < 0.01 else "more", f"{100 * claim['number']:.2g} %"
-    return f"The collapse comes with {side} connections than the one per cent of the paper: half of what training gains is lost at {place}."
+def _place(judged: pd.DataFrame, place: float) -> str:
+    elsewhere = (
+        f"The collapse comes with {'fewer' if place < 0.01 else 'more'} connections than the one per cent of the paper: half of what "
+        f"training gains is lost at {100 * place:.2g} %."
+    )
+    return said(
+        judged, "collapse-one-per-cent",
+        "The collapse comes as in the paper: half of what training gains is lost near one per cent of the connections.",
+        elsewhere,
+        elsewhere,
+        no_number="Where the accuracy is half lost could not be measured ({finding}).",
+    )  # fmt: skip
 
 
 def _layer(rows: pd.DataFrame) -> str:
-    part = of_standard(rows, "layer")
-    place, base = (median_place(one) if len(one) else np.nan for one in (part, of_standard(rows)))
+    place, base = median_place(of_standard(rows, "layer")), median_place(of_standard(rows))
     if not np.isfinite([place, base]).all():
         return ""
     words = (
@@ -67,8 +72,7 @@ def _layer(rows: pd.DataFrame) -> str:
 
 
 def _random(rows: pd.DataFrame) -> str:
-    part = of_standard(rows, "random-layer")
-    place = median_place(part) if len(part) else np.nan
+    place = median_place(of_standard(rows, "random-layer"))
     if not np.isfinite(place):
         return "Of random networks no collapse was seen."
     beside = (
@@ -155,19 +159,18 @@ def _second_peak(base: pd.DataFrame) -> str:
     return f"below 2 % the relative change is largest at {100 * top:.2g} % of the connections, {ratio:.1f} times that of the collapse."
 
 
-def _peak(rows: pd.DataFrame, claim: pd.Series) -> str:
-    if claim["verdict"] == "reproduced":
-        return "The surviving weights change most at the collapse."
-    base = of_standard(rows)
+def _peak(base: pd.DataFrame, judged: pd.DataFrame) -> str:
     first = (base.loc[base.groupby("realization")["relative_change"].idxmax(), "step"] == 1).mean()
-    if first > 0.5:
-        return (
-            "The surviving weights change most in the first step, not at the collapse: nearly all are there then, and fine-tuning goes on "
-            "from a network that early stopping had ended."
-        )
-    if claim["verdict"] == "not reproduced":
-        return "The surviving weights change most elsewhere, not at the collapse."
-    return f"Whether the surviving weights change most at the collapse is not decided ({claim['finding']})."
+    early = (
+        "The surviving weights change most in the first step, not at the collapse: nearly all are there then, and fine-tuning goes on "
+        "from a network that early stopping had ended."
+    )
+    return said(
+        judged, "peak-at-collapse",
+        "The surviving weights change most at the collapse.",
+        early if first > 0.5 else "The surviving weights change most elsewhere, not at the collapse.",
+        early if first > 0.5 else "Whether the surviving weights change most at the collapse is not decided ({finding}).",
+    )  # fmt: skip
 
 
 def _crossings(rows: pd.DataFrame) -> str:
@@ -187,22 +190,20 @@ def _crossings(rows: pd.DataFrame) -> str:
     )
 
 
-def _order(claim: pd.Series) -> str:
+def _order(judged: pd.DataFrame) -> str:
     """Is it a transition of second order, and with which exponent?"""
-    if not np.isfinite(claim["number"]):
-        return f"An exponent cannot be determined: {claim['finding']}."
-    interval = f"1/ν = {claim['number']:.2f} ({claim['low']:.2f} to {claim['high']:.2f})"
-    return {
-        "reproduced": f"Their collapse has the exponent {interval}, as at a transition of second order.",
-        "not reproduced": f"Their collapse has {interval}: larger networks do not fall more steeply, so this is no transition.",
-    }.get(
-        claim["verdict"],
+    interval = "1/ν = {number:.2f} ({low:.2f} to {high:.2f})"
+    return said(
+        judged, "second-order",
+        f"Their collapse has the exponent {interval}, as at a transition of second order.",
+        f"Their collapse has {interval}: larger networks do not fall more steeply, so this is no transition.",
         f"Their collapse has {interval}, which does not tell a transition from curves that are only shifted.",
-    )
+        no_number="An exponent cannot be determined: {finding}.",
+    )  # fmt: skip
 
 
-def _widths(rows: pd.DataFrame, table: pd.DataFrame) -> str:
-    fixed, sharp = table.loc["collapse-fixed-density"], table.loc["collapse-sharpens"]
+def _widths(rows: pd.DataFrame, judged: pd.DataFrame, fixed: pd.Series) -> str:
+    law = ""
     if np.isfinite(fixed["number"]):
         powers = _powers(rows)
         near = min(powers, key=lambda name: abs(powers[name] - fixed["number"]))
@@ -211,16 +212,18 @@ def _widths(rows: pd.DataFrame, table: pd.DataFrame) -> str:
             f"The density there goes as the width to the power {fixed['number']:.2f} ({fixed['low']:.2f} to {fixed['high']:.2f}), nearest "
             f"to {near} ({powers[near]:.2f}, {inside} that interval)."
         )
-    else:
-        law = ""
-    place = {
-        "reproduced": "The collapse of all widths lies at one density.",
-        "not reproduced": "The collapse of all widths does not lie at one density.",
-    }.get(fixed["verdict"], "Whether the collapse of all widths lies at one density is not decided.")
-    width = {
-        "reproduced": "It is sharper for wider networks.",
-        "not reproduced": "It is not sharper for wider networks.",
-    }.get(sharp["verdict"], "Whether it is sharper for wider networks is not decided.")
+    place = said(
+        judged, "collapse-fixed-density",
+        "The collapse of all widths lies at one density.",
+        "The collapse of all widths does not lie at one density.",
+        "Whether the collapse of all widths lies at one density is not decided.",
+    )  # fmt: skip
+    width = said(
+        judged, "collapse-sharpens",
+        "It is sharper for wider networks.",
+        "It is not sharper for wider networks.",
+        "Whether it is sharper for wider networks is not decided.",
+    )  # fmt: skip
     return " ".join(filter(None, (place, law, width)))
 
 
@@ -268,9 +271,7 @@ def _controls(table: pd.DataFrame) -> str:
 
 def _universal(rows: pd.DataFrame, claim: pd.Series, variant: str, words: str) -> str:
     if not np.isfinite(claim["number"]):
-        tenth = [
-            median_place(one, 0.9) if len(one) else np.nan for one in (of_standard(rows, variant), of_standard(rows))
-        ]
+        tenth = [median_place(of_standard(rows, name), 0.9) for name in (variant, "base")]
         if np.isfinite(tenth).all():
             return (
                 f"{words} not every network has lost half when the path ends; a tenth of the gain is lost at "

@@ -21,7 +21,6 @@ from pruning_phases.claims.studies.theory.tables import (
     drift,
     exponent_lines,
     exponent_plane,
-    gaussian_margin_rows,
     one_temperature,
     phases_table,
     price_of_one,
@@ -31,3 +30,4 @@ from pruning_phases.claims.studies.theory.tables import (
     steps_table,
 )
 from pruning_phases.claims.text import verdict_table
+from pruning_phases.claims.theory import gaussian_margin_rows

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases import theory
-from pruning_phases.claims.studies.theory.tables import chosen
-from pruning_phases.claims.theory import LINE, NEAR, OCTAVES, Evidence, sharpening, steepness
+from pruning_phases.claims.text import said
+from pruning_phases.claims.theory import LINE, NEAR, OCTAVES, Evidence, last_rise, sharpening, steepness
 from pruning_phases.observables.statistics import mean_and_error
 
 TREND, RATIO, BOTH, MEASURED = "spread", "ratio", "both", "α measured"
@@ -34,9 +34,8 @@ def deeper_ratios(evidence: Evidence, *depths: int) -> pd.DataFrame:
     """Predicted over measured loss by number of hidden layers and p_eval, mean over p_train and N: layers, p_eval, mean, sem."""
     tables = []
     for depth, rows in by_depth(evidence, *depths).items():
-        ratio = (
-            (rows["predicted"] / rows["loss_subset"]).groupby([rows["p_eval"], rows["realization"]]).mean().unstack()
-        )
+        ratio = rows["predicted"] / rows["loss_subset"]
+        ratio = ratio.groupby([rows["p_eval"], rows["realization"]]).mean().unstack()
         mean, sem, _ = mean_and_error(ratio)
         tables.append(pd.DataFrame({"layers": depth, "p_eval": ratio.index, "mean": mean, "sem": sem}))
     return pd.concat(tables, ignore_index=True)
@@ -59,10 +58,9 @@ def balance(evidence: Evidence, p_train: float) -> pd.DataFrame:
 
     by_spread = (log_loss(STEP, 0) - log_loss(-STEP, 0)) / (2 * STEP)
     by_ratio = (log_loss(0, STEP) - log_loss(0, -STEP)) / (2 * STEP)
-    x = np.log(rows["n_train"]) - np.log(rows["n_train"]).groupby([rows["p_eval"], rows["realization"]]).transform(
-        "mean"
-    )
     keys = [rows["p_eval"], rows["realization"]]
+    x = np.log(rows["n_train"])
+    x -= x.groupby(keys).transform("mean")
 
     def slope(y: pd.Series) -> pd.Series:
         return (x * y).groupby(keys).sum() / (x**2).groupby(keys).sum()
@@ -80,11 +78,9 @@ def balance(evidence: Evidence, p_train: float) -> pd.DataFrame:
 def turning(table: pd.DataFrame) -> str:
     """Which of the terms of `balance` changes sign where α does."""
     lines = table.pivot(index="p_eval", columns="quantity", values="mean")
-    alpha = lines[MEASURED].to_numpy()
-    up = np.flatnonzero((alpha[:-1] < 0) & (alpha[1:] >= 0))
-    if not len(up):
+    p_c = last_rise(lines.index.to_numpy(), lines[MEASURED].to_numpy())
+    if np.isnan(p_c):
         return "On this line α does not change sign."
-    p_c = np.interp(0, alpha[up[-1] : up[-1] + 2], lines.index[up[-1] : up[-1] + 2])
     at = {name: np.interp(p_c, lines.index, lines[name]) for name in (TREND, RATIO, BOTH)}
     near = lines[np.abs(lines.index - p_c) <= NEAR]
     changing = [words for name, words in ((TREND, "spread"), (RATIO, "ratio")) if np.ptp(np.sign(near[name])) > 0]
@@ -128,40 +124,37 @@ def steepness_table(evidence: Evidence) -> pd.DataFrame:
 
 def sentences_of_causes(judged: pd.DataFrame) -> dict[str, str]:
     """Sentences on depth, early stopping and sharpness, by the verdicts."""
-    row = judged.set_index("claim")
-    number, finding, low, high = (row[name] for name in ("number", "finding", "low", "high"))
-    sharp = f"{number['no-sharpening']:.3f} (from {low['no-sharpening']:.3f} to {high['no-sharpening']:.3f}) on the lines kept for the test"
-    there = low["no-sharpening"] <= 1 / 6 <= high["no-sharpening"]
-    out = f"the {1 / 6:.3f} of an algebraic transition with ν = 6 is {'excluded' if not there else 'not excluded'}"
-    but = f"; but {out}"
-    if np.isnan(number["no-sharpening"]):
-        sharp, but = "there are no results with many realizations", ""
-    alpha, typical = finding["stopping-border"], f"a median of {number['prediction-deeper']:.1%}"
-    logits, calibrated = np.exp(number["stopping-scale"]), np.exp(number["stopping-calibrated"]) - 1
+    sharp = judged.set_index("claim").loc["no-sharpening"]
+    logits = np.exp(judged.set_index("claim").loc["stopping-scale", "number"])
+    calibrated = np.exp(judged.set_index("claim").loc["stopping-calibrated", "number"]) - 1
+    measured = "{number:.3f} (from {low:.3f} to {high:.3f}) on the lines kept for the test"
+    there = "not excluded" if sharp["low"] <= 1 / 6 <= sharp["high"] else "excluded"
+    out = f"the {1 / 6:.3f} of an algebraic transition with ν = 6 is {there}"
     return {
-        "deeper": chosen(
+        "deeper": said(
             judged, "prediction-deeper",
-            f"With three and four hidden layers the loss is predicted as well as asked for, to {typical}; ",
-            f"With three and four hidden layers the loss is predicted less well, to {typical}; ",
-            f"With three and four hidden layers the loss is predicted to {typical}; ",
-        ) + chosen(
+            "With three and four hidden layers the loss is predicted as well as asked for, to a median of {number:.1%}; ",
+            "With three and four hidden layers the loss is predicted less well, to a median of {number:.1%}; ",
+            "With three and four hidden layers the loss is predicted to a median of {number:.1%}; ",
+        ) + said(
             judged, "border-deeper",
-            f"the border everywhere within {number['border-deeper']:.3f}.",
-            f"the border is missed by up to {number['border-deeper']:.3f}.",
-            f"for the border the verdict is open (off by: {finding['border-deeper']}).",
+            "the border everywhere within {number:.3f}.",
+            "the border is missed by up to {number:.3f}.",
+            "for the border the verdict is open (off by: {finding}).",
         ),
-        "sharp": chosen(
+        "sharp": said(
             judged, "no-sharpening",
-            f"The border does not get sharper: {sharp}; {out}. At this width it is a crossover.",
-            f"The border gets {'sharper' if number['no-sharpening'] > 0 else 'softer'}: {sharp}; {out}.",
-            f"By our rule it is undecided whether the border gets sharper: {sharp}{but}.",
+            f"The border does not get sharper: {measured}; {out}. At this width it is a crossover.",
+            f"The border gets {'sharper' if sharp['number'] > 0 else 'softer'}: {measured}; {out}.",
+            f"By our rule it is undecided whether the border gets sharper: {measured}; but {out}.",
+            no_number="By our rule it is undecided whether the border gets sharper: there are no results with many realizations.",
         ),
-        "stopping": f"Beyond the best epoch logits go on to a factor of {logits:.2f}. " + chosen(
+        "stopping": f"Beyond the best epoch logits go on to a factor of {logits:.2f}. " + said(
             judged, "stopping-border",
-            f"More data then hurt more ({alpha}): early stopping holds dementia back.",
-            f"More data do not hurt more for it ({alpha}).",
-            f"Whether more data then hurt more is undecided ({alpha}).",
-        ) + " " + chosen(
+            "More data then hurt more ({finding}): early stopping holds dementia back.",
+            "More data do not hurt more for it ({finding}).",
+            "Whether more data then hurt more is undecided ({finding}).",
+        ) + " " + said(
             judged, "stopping-calibrated",
             f"Calibrated losses of both agree ({calibrated:+.1%}): what is added there is confidence.",
             f"Calibrated losses of both differ ({calibrated:+.1%}).",

@@ -3,14 +3,12 @@
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases import streams, theory
-from pruning_phases.claims.studies.pieces import SAY, Pieces
+from pruning_phases.claims.studies.pieces import SAY, Piece, Pieces
 from pruning_phases.claims.theory import N_MIN, OCTAVES, Evidence
 from pruning_phases.config import Network, Sweep, Training, preset
 from pruning_phases.datasets import Images, load, scaled
@@ -36,37 +34,23 @@ _SHIPPED = preset("laptop").override(n_train=_SIZES, p_train=_P_TRAIN, p_eval=P_
 _SMOKE = preset("smoke").override(n_train=(250, 1_000), p_train=(0, 0.2), p_eval=(0, 0.3, 0.6, 0.7, 0.9))
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Networks of one protocol whose weights are kept, and how many test images their loss is predicted for."""
-
-    variant: str
-    sweep: Sweep
-    subset: int = SUBSET
-
-    @property
-    def words(self) -> str:
-        """Its protocol."""
-        return f"learning rate {self.sweep.training.learning_rate:g}, {self.sweep.training.restore} weights"
+def _piece(variant: str, base: Sweep, **changed: object) -> Piece:
+    sweep = base.override(**changed)
+    words = f"learning rate {sweep.training.learning_rate:g}, {sweep.training.restore} weights"
+    return Piece(variant, words, sweep, kept=True)
 
 
-def _pieces(base: Sweep, fast: Sweep, deeper: Sweep, last: Sweep, subset: int = SUBSET) -> tuple[Kept, ...]:
-    named = {"base": base, "fast": fast, "deeper": deeper, "last": last}
-    return tuple(Kept(name, sweep, subset) for name, sweep in named.items())
-
-
-_EVERY = _pieces(
-    _SHIPPED,
-    _SHIPPED.override(p_train=(0.05, 0.1, 0.2), learning_rate=FAST),
-    _SHIPPED.override(depth=(3, 4), n_train=(4_000, 16_000), p_train=(0, 0.1, 0.2)),
-    _SHIPPED.override(n_train=(4_000, 16_000), p_train=(0, 0.1), restore="last"),
+_EVERY = (
+    _piece("base", _SHIPPED),
+    _piece("fast", _SHIPPED, p_train=(0.05, 0.1, 0.2), learning_rate=FAST),
+    _piece("deeper", _SHIPPED, depth=(3, 4), n_train=(4_000, 16_000), p_train=(0, 0.1, 0.2)),
+    _piece("last", _SHIPPED, n_train=(4_000, 16_000), p_train=(0, 0.1), restore="last"),
 )
-_SMALL = _pieces(
-    _SMOKE,
-    _SMOKE.override(p_train=(0.2,), learning_rate=FAST),
-    _SMOKE.override(depth=3, p_train=0.2),
-    _SMOKE.override(p_train=0.2, restore="last"),
-    SMOKE_SUBSET,
+_SMALL = (
+    _piece("base", _SMOKE),
+    _piece("fast", _SMOKE, p_train=(0.2,), learning_rate=FAST),
+    _piece("deeper", _SMOKE, depth=3, p_train=0.2),
+    _piece("last", _SMOKE, p_train=0.2, restore="last"),
 )
 """Networks of the study, and small ones. They are part of other sweeps too; what counts is that their weights are kept."""
 
@@ -144,43 +128,20 @@ def cooled(
     return dict(zip(("p_eval", "temperature", "loss", "slope"), map(np.array, zip(*tables, strict=True)), strict=True))
 
 
-def _everything(
-    parameters: Parameters, training: Training, realization: int, data: Images, p_eval: tuple[float, ...], subset: int
-) -> dict[str, np.ndarray]:
-    columns = {"p_eval": np.array(p_eval)} | confidence(parameters, training, realization, data, p_eval)
-    return columns | prediction(parameters, training, realization, data, p_eval, subset)
-
-
-def measured(
-    store: Store,
-    sweep: Sweep,
-    data: Images,
-    report: Callable[[str], None] = lambda line: None,
-    subset: int = SUBSET,
-) -> pd.DataFrame:
-    """One row for each kept network of a sweep and each p_eval. What was measured of a file of weights is kept beside it."""
-    settings = (sweep.evaluation.p_eval, PASSES, subset, SUBSET_PASSES, DRAWS, theory.ORDER)
-    return _of_kept(store, sweep, data, "measured", partial(_everything, subset=subset), settings, report)
-
-
 def _of_kept(
-    store: Store,
-    sweep: Sweep,
-    data: Images,
-    name: str,
-    work: Callable[..., dict[str, np.ndarray]],
-    settings: tuple,
-    report: Callable[[str], None],
+    store: Store, piece: Piece, name: str, work: Callable[..., dict[str, np.ndarray]], settings: tuple
 ) -> pd.DataFrame:
-    """Rows of `work` for each kept network of a sweep, from files `name-…` beside those of the weights where they exist."""
-    asked, tables, training = set(sweep.networks()), [], sweep.training
+    """Rows of `work` for each kept network of a piece, from files `name-…` beside those of the weights where they exist."""
+    sweep, tables, training = piece.sweep, [], piece.sweep.training
+    asked, data = set(sweep.networks()), load(training.dataset)
     digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
     for file in weights.kept(store, training):
         if asked.isdisjoint(file.networks):
             continue
         path = store.folder / f"{name}-{digest}-{file.path.stem}.parquet"
         if not path.exists():
-            report(f"{path.name}: {len(file.networks)} networks")
+            if piece not in _SMALL:
+                SAY(f"{path.name}: {len(file.networks)} networks")
             parameters, _ = weights.load(file.path, file.networks)
             rows = []
             for k, network in enumerate(file.networks):
@@ -194,28 +155,27 @@ def _of_kept(
     return pd.concat(tables).drop_duplicates(keys).sort_values(keys, ignore_index=True)
 
 
-def _rows(store: Store, piece: Kept, rows: pd.DataFrame) -> pd.DataFrame:
-    training = piece.sweep.training
-    table = measured(store, piece.sweep, load(training.dataset), _said(piece), piece.subset)
-    return table.assign(restore=training.restore) if piece.variant in ("deeper", "last") else table
+def _rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each kept network of a piece and each p_eval: `confidence` and `prediction`."""
+    p_eval, subset = piece.sweep.evaluation.p_eval, SMOKE_SUBSET if piece in _SMALL else SUBSET
+
+    def work(*of: object) -> dict[str, np.ndarray]:
+        return {"p_eval": np.array(p_eval)} | confidence(*of) | prediction(*of, subset)
+
+    table = _of_kept(store, piece, "measured", work, (p_eval, PASSES, subset, SUBSET_PASSES, DRAWS, theory.ORDER))
+    return table.assign(restore=piece.sweep.training.restore) if piece.variant in ("deeper", "last") else table
 
 
-def _cooled_rows(store: Store, piece: Kept, rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each kept network of a sweep, p_eval and temperature: `cooled`."""
+def _cooled_rows(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each kept network of a piece, p_eval and temperature: `cooled`."""
     settings = (piece.sweep.evaluation.p_eval, PASSES, TEMPERATURES)
-    data = load(piece.sweep.training.dataset)
-    table = _of_kept(store, piece.sweep, data, "cooled", cooled, settings, _said(piece))
+    table = _of_kept(store, piece, "cooled", cooled, settings)
     return table.drop(columns=["depth", "width", "learning_rate"])
 
 
-def _said(piece: Kept) -> Callable[[str], None]:
-    return SAY if piece.subset == SUBSET else lambda line: None
-
-
-def _table(name: str, chosen: slice, rows: Callable[[Store, Kept, pd.DataFrame], pd.DataFrame] = _rows) -> Pieces:
-    return Pieces(
-        name, _EVERY[chosen], _SMALL[chosen], rows, exact=("p_train", "p_eval", "learning_rate"), kept=lambda piece: True, group="theory",
-    )  # fmt: skip
+def _table(name: str, chosen: slice, rows: Callable[[Store, Piece, pd.DataFrame], pd.DataFrame] = _rows) -> Pieces:
+    exact = ("p_train", "p_eval", "learning_rate")
+    return Pieces(name, _EVERY[chosen], _SMALL[chosen], rows, exact=exact, group="theory")
 
 
 STUDY = _table("theory", slice(2))

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pruning_phases import observables, theory
+from pruning_phases import observables
+from pruning_phases.claims.text import said
 from pruning_phases.claims.theory import BASE_RATE, LINE, Evidence
 from pruning_phases.observables.statistics import mean_and_error
 
@@ -117,14 +118,6 @@ def deviation_table(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def gaussian_margin_rows(evidence: Evidence) -> pd.DataFrame:
-    """Rows with a column two_numbers: the loss of a Gaussian margin of the measured mean and standard deviation."""
-    rows = evidence.base
-    return rows.assign(
-        two_numbers=theory.margin_loss(rows["margin"].to_numpy(float), rows["margin_std"].to_numpy(float))
-    )
-
-
 def rates_table(evidence: Evidence, p_eval: float) -> pd.DataFrame:
     """Exponents in N of scale, margin, noise, error rate and loss at one p_eval, by p_train and learning rate."""
     found = {}
@@ -187,73 +180,50 @@ def remedies(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(found).sort_index(axis=1)
 
 
-def chosen(judged: pd.DataFrame, slug: str, yes: str, no: str, open_: str) -> str:
-    """One of three sentences by the verdict on a claim."""
-    verdict = judged.set_index("claim")["verdict"].get(slug, "undecided")
-    return {"reproduced": yes, "not reproduced": no}.get(verdict, open_)
+CHOICES = {
+    "left": ("nothing-left",
+        "Nothing of the phase is left when confidence is taken out.",
+        "Something of the phase is left: the calibrated loss still rises at {number:.0%} of its points.",
+        "How much of the phase is left is open: the calibrated loss still rises at {number:.0%} of its points."),
+    "crosses": ("still-crosses",
+        "Calibrated losses of different N still cross, on average at a p_eval {shifted}.",
+        "Calibrated losses of different N do not cross any more.",
+        "Whether calibrated losses of different N still cross is undecided."),
+    "forget": ("forgetting",
+        "Errors too become more frequent with N there: networks also forget.",
+        "Errors become rarer with N even there: networks do not forget.",
+        "Errors there become neither clearly rarer nor clearly more frequent with N."),
+    "balance": ("border-balance",
+        "At the border errors still become rarer with more data; each of them costs more, and that makes up for it.",
+        "At the border errors already become more frequent with more data.",
+        "Whether errors still become rarer at the border is undecided."),
+    "typical": ("prediction-typical",
+        "The loss of a pruned network can be known without pruning it, to {number:.0%} (median over the plane).",
+        "Without pruning it, the loss of a pruned network can be known only roughly, to {number:.0%} (median over the plane).",
+        "The loss of a pruned network can be known without pruning it, to {number:.0%} (median over the plane); whether within the goal, "
+        "the realizations cannot tell."),
+    "border": ("prediction-border",
+        "The border so predicted is right within {number:.3f} in p_eval.",
+        "The border so predicted is wrong by up to {number:.3f} in p_eval.",
+        "The border so predicted is off by up to {number:.3f} in p_eval, which the realizations cannot tell from the goal."),
+    "rate": ("rate-and-scale",
+        "At the larger learning rate logits grow less with N.",
+        "At the larger learning rate logits grow faster with N, not less ({finding}).",
+        "Whether logits grow less with N at the larger learning rate is undecided."),
+    "remedy": ("free-remedy",
+        "One temperature, fitted on validation images under the same pruning, is worth more than the best dropout rate in training.",
+        "The best dropout rate in training is worth more than one temperature.",
+        "One temperature and the best dropout rate in training are worth about the same."),
+}  # fmt: skip
+"""Sentences of the pages: the claim, and what is said as `said` takes it."""
 
 
 def sentences(judged: pd.DataFrame, evidence: Evidence) -> dict[str, str]:
     """Sentences of the pages, by the verdicts."""
-    number = judged.set_index("claim")["number"]
-    finding = judged.set_index("claim")["finding"]
-    still = f"the calibrated loss still rises at {number['nothing-left']:.0%} of its points"
-    near = f"to {number['prediction-typical']:.0%} (median over the plane)"
-    off = f"{number['prediction-border']:.3f} in p_eval"
     shift = float((evidence.borders("loss_calibrated") - evidence.borders()).mean(axis=1).mean())
-    shifted = f"on average at a p_eval {'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
-    out = {
-        "falls": front(judged, evidence),
-        "left": chosen(
-            judged, "nothing-left",
-            "Nothing of the phase is left when confidence is taken out.",
-            f"Something of the phase is left: {still}.",
-            f"How much of the phase is left is open: {still}.",
-        ),
-        "crosses": chosen(
-            judged, "still-crosses",
-            f"Calibrated losses of different N still cross, {shifted}.",
-            "Calibrated losses of different N do not cross any more.",
-            "Whether calibrated losses of different N still cross is undecided.",
-        ),
-        "forget": chosen(
-            judged, "forgetting",
-            "Errors too become more frequent with N there: networks also forget.",
-            "Errors become rarer with N even there: networks do not forget.",
-            "Errors there become neither clearly rarer nor clearly more frequent with N.",
-        ),
-        "balance": chosen(
-            judged, "border-balance",
-            "At the border errors still become rarer with more data; each of them costs more, and that makes up for it.",
-            "At the border errors already become more frequent with more data.",
-            "Whether errors still become rarer at the border is undecided.",
-        ),
-        "typical": chosen(
-            judged, "prediction-typical",
-            f"The loss of a pruned network can be known without pruning it, {near}.",
-            f"Without pruning it, the loss of a pruned network can be known only roughly, {near}.",
-            f"The loss of a pruned network can be known without pruning it, {near}; whether within the goal, the realizations cannot tell.",
-        ),
-        "border": chosen(
-            judged, "prediction-border",
-            f"The border so predicted is right within {off}.",
-            f"The border so predicted is wrong by up to {off}.",
-            f"The border so predicted is off by up to {off}, which the realizations cannot tell from the goal.",
-        ),
-        "rate": chosen(
-            judged, "rate-and-scale",
-            "At the larger learning rate logits grow less with N.",
-            f"At the larger learning rate logits grow faster with N, not less ({finding['rate-and-scale']}).",
-            "Whether logits grow less with N at the larger learning rate is undecided.",
-        ),
-        "remedy": chosen(
-            judged, "free-remedy",
-            "One temperature, fitted on validation images under the same pruning, is worth more than the best dropout rate in training.",
-            "The best dropout rate in training is worth more than one temperature.",
-            "One temperature and the best dropout rate in training are worth about the same.",
-        ),
-    }  # fmt: skip
-    return out
+    shifted = f"{'larger' if shift > 0 else 'smaller'} by {abs(shift):.2f}"
+    found = {name: said(judged, *choice, shifted=shifted) for name, choice in CHOICES.items()}
+    return {"falls": front(judged, evidence)} | found
 
 
 def front(judged: pd.DataFrame, evidence: Evidence) -> str:
@@ -265,7 +235,7 @@ def front(judged: pd.DataFrame, evidence: Evidence) -> str:
     share = 1 - calibrated / raw
     shares = {1: "All", 0.9: "Nearly all", 0.5: "Most", 0: "Part"}
     much = next((words for least, words in shares.items() if share > least), "No part")
-    left = chosen(
+    left = said(
         judged, "calibrated-falls",
         "What is left falls with more data, on average",
         "What is left still rises with more data, on average",

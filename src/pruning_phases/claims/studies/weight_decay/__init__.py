@@ -1,6 +1,6 @@
 """The onset of learning under an L2 penalty: chains of networks, exact branches, escape; made once by ``make weight-decay``."""
 
-from pruning_phases.claims.studies.weight_decay.chains import CHAINS, N_TRAIN, Chain
+from pruning_phases.claims.studies.weight_decay.chains import N_TRAIN
 from pruning_phases.claims.studies.weight_decay.study import LINEAR_STRENGTHS, evidence
 from pruning_phases.claims.studies.weight_decay.tables import (
     amentia_chain,
@@ -13,6 +13,5 @@ from pruning_phases.claims.studies.weight_decay.tables import (
     linear_table,
     onset_sentences,
     published_table,
-    verdicts_in_words,
 )
 from pruning_phases.claims.text import verdict_table

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pruning_phases.claims.studies.pieces import Piece
 from pruning_phases.config import Evaluation, Grid, Sweep, Training
 
 N_TRAIN = 6_400
@@ -30,22 +31,6 @@ PUBLIC = Training(
 NEVER = 1_000  # patience where every step shall last as long
 
 
-@dataclasses.dataclass(frozen=True)
-class Chain:
-    """One path, with its networks."""
-
-    variant: str
-    words: str
-    sweep: Sweep
-    probed: bool = False
-    """Weights are kept, and looked at (`probes`)."""
-
-    @property
-    def training(self) -> Training:
-        """Its protocol."""
-        return self.sweep.training
-
-
 def steps(*pieces: tuple[float, float, float]) -> tuple[float, ...]:
     """Values of pieces (first, last, step) in order, each once, rounded to four digits."""
     values = [np.round(np.arange(round((b - a) / d) + 1) * d + a, 4) for a, b, d in pieces]
@@ -60,12 +45,12 @@ def there_and_back(up: Iterable[float], down: Iterable[float] | None = None) -> 
 
 
 def _chain(name: str, words: str, path: Iterable[float], *, depth: int = 2, width: int = 128, n_train: int = N_TRAIN,
-           realizations: int = 4, p_train: float = 0.0, probed: bool = False, **training: object) -> Chain:  # fmt: skip
+           realizations: int = 4, p_train: float = 0.0, kept: bool = False, **training: object) -> Piece:  # fmt: skip
+    """One path, with its networks. kept: weights are kept, and looked at (`study.probe_rows`)."""
     grid = Grid(depth=(depth,), width=(width,), n_train=(n_train,), p_train=(p_train,), realizations=realizations)
     protocol = dataclasses.replace(PUBLIC, path=tuple(path), **training)
-    return Chain(
-        name, words, Sweep(grids=(grid,), evaluation=Evaluation(p_eval=(0,), passes=1), training=protocol), probed
-    )
+    sweep = Sweep(grids=(grid,), evaluation=Evaluation(p_eval=(0,), passes=1), training=protocol)
+    return Piece(name, words, sweep, kept)
 
 
 # fmt: off
@@ -99,9 +84,9 @@ CHAINS = (
     _chain("amentia", "the book's protocol with up to 15 epochs at each p_train", _RATES, max_epochs=15, **_DROPOUT),
     _chain("loop-30", "30 epochs at each λ", _LOOP, realizations=2, max_epochs=30, **_FIXED),
     _chain("public", "60 000 images, up to 50 epochs at each λ", _PUBLIC, n_train=59_904, realizations=1, max_epochs=50),
-    _chain("probe", "1 600 images, 20 epochs at each λ; its weights are kept", _PROBE, n_train=1_600, realizations=1, probed=True,
+    _chain("probe", "1 600 images, 20 epochs at each λ; its weights are kept", _PROBE, n_train=1_600, realizations=1, kept=True,
            **_FIXED),
-    _chain("amentia-far", "as amentia, up to p_train = 0.995", _FAR, max_epochs=15, probed=True, **_DROPOUT),
+    _chain("amentia-far", "as amentia, up to p_train = 0.995", _FAR, max_epochs=15, kept=True, **_DROPOUT),
     _chain("amentia-fast", "the same with up to 5 epochs", _FAR, max_epochs=5, **_DROPOUT),
     *(_chain(f"two-{name}", f"two hidden layers, {name}", _COARSE, activation=name) for name in ("relu", "tanh")),
     *(_chain(f"rate-{rate}", f"learning rate {rate}, {n} epochs at each λ", _LOOP, max_epochs=n, learning_rate=rate, **_FIXED)
@@ -119,11 +104,11 @@ SMOKE = tuple(
         ("one-tanh", (0, 1.0, 2.0, 1.0, 0), {"depth": 1, "activation": "tanh"}),
         ("loop-3", (0, 0.1, 0.2, 0.1, 0), {"early_stopping_patience": NEVER}),
         ("amentia", (0.5, 0.9, 0.5), {"p_train": 0.5, "experiment": "rates"}),
-        ("probe", (0, 0.1, 0), {"realizations": 1, "probed": True}),
+        ("probe", (0, 0.1, 0), {"realizations": 1, "kept": True}),
         (
             "amentia-far",
             (0.5, 0.95, 0.5),
-            {"p_train": 0.5, "experiment": "rates", "activation": "relu", "probed": True},
+            {"p_train": 0.5, "experiment": "rates", "activation": "relu", "kept": True},
         ),
     )
 )

@@ -10,8 +10,8 @@ import torch
 from pruning_phases import streams
 from pruning_phases.calibration import branches, escape, penalty
 from pruning_phases.calibration.branches import classifier
-from pruning_phases.claims.studies.pieces import Pieces
-from pruning_phases.claims.studies.weight_decay.chains import CHAINS, SMOKE, Chain
+from pruning_phases.claims.studies.pieces import Piece, Pieces
+from pruning_phases.claims.studies.weight_decay.chains import CHAINS, SMOKE
 from pruning_phases.claims.weight_decay import Evidence
 from pruning_phases.config import Network
 from pruning_phases.datasets import load, scaled
@@ -26,14 +26,14 @@ LINEAR_STRENGTHS = (0.9, 0.6, 0.3)
 N_EXACT = 1_000  # images of the small networks
 
 
-def _rows(store: Store, chain: Chain, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a chain, columns `COLUMNS`, table "chains"; if it is probed, also those of its probes (`probe_rows`), table "probes"."""
-    epochs, keys = store.epochs(chain.training), [*Network._fields, "step"]
+def _rows(store: Store, chain: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a chain, columns `COLUMNS`, table "chains"; if its weights are kept, also `probe_rows`, table "probes"."""
+    epochs, keys = store.epochs(chain.sweep.training), [*Network._fields, "step"]
     counts = [epochs[key] for key in rows[keys].itertuples(index=False, name=None)]
-    accuracy = rows["n_correct"] / chain.training.images.n_test
+    accuracy = rows["n_correct"] / chain.sweep.training.images.n_test
     rows = rows.assign(chain=chain.variant, accuracy=accuracy, epochs=counts).reindex(columns=list(COLUMNS))
     tables = [rows.assign(table="chains")]
-    if chain.probed:
+    if chain.kept:
         tables.append(rows.merge(probe_rows(store, chain), on=["realization", "step"]).assign(table="probes"))
     return pd.concat(tables)
 
@@ -80,16 +80,14 @@ def _besides(smoke: bool) -> list[pd.DataFrame]:
     return [exact_rows(smoke).assign(table="exact"), escape_rows(smoke).assign(table="escape")]
 
 
-STUDY = Pieces(
-    "weight_decay", CHAINS, SMOKE, _rows, exact=None, kept=lambda chain: chain.probed, besides=_besides,
-)  # fmt: skip
+STUDY = Pieces("weight_decay", CHAINS, SMOKE, _rows, exact=None, besides=_besides)
 
 
 def onsets(names: Sequence[str]) -> dict[str, float]:
     """λ_c = φ′(0) s_max of the chains with one hidden layer of these names, over all training images."""
     found = {}
     for chain in CHAINS:
-        training = chain.training
+        training = chain.sweep.training
         if chain.variant in names and chain.sweep.grids[0].depth == (1,):
             data = load(training.dataset)
             images = scaled(data.train_pixels, standard=training.standard).numpy()
@@ -112,11 +110,11 @@ def evidence(preset: str = "shipped", store: str | os.PathLike[str] | None = Non
 N_PROBES = 32
 
 
-def probe_rows(store: Store, chain: Chain) -> pd.DataFrame:
+def probe_rows(store: Store, chain: Piece) -> pd.DataFrame:
     """One row for each network and step of a chain with kept weights: realization, step and, of the training images, `landscape` (chains
     under a penalty) or `silent` (chains of dropout rates).
     """
-    training, rows = chain.training, {}
+    training, rows = chain.sweep.training, {}
     data = load(training.dataset)
     for file in weights.kept(store, training):
         parameters, _ = weights.load(file.path, file.networks)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pruning_phases.calibration import penalty
 from pruning_phases.claims.engine import VERDICTS
-from pruning_phases.claims.weight_decay import PUBLIC_CURVE, PUBLIC_JUMPS, Evidence
+from pruning_phases.claims.weight_decay import PUBLIC_CURVE, PUBLIC_JUMPS, Evidence, going_up
 from pruning_phases.observables import hysteresis
 
 LEARNED = 0.1  # share of η above which a mode of a deep linear network counts as learned
@@ -49,8 +49,7 @@ def ends_table(branches: pd.DataFrame, onsets: dict[str, float]) -> pd.DataFrame
 
 def published_table(found: Evidence, chain: str) -> pd.DataFrame:
     """Accuracy and ‖θ‖ of a chain going up at the published λ (interpolated) beside the published ones, with relative deviations."""
-    up = found.of(chain)
-    up = up[up["direction"] == "up"].groupby("value")[["accuracy", "norm"]].mean()
+    up = going_up(found.of(chain)).groupby("value")[["accuracy", "norm"]].mean()
     table = PUBLIC_CURVE[PUBLIC_CURVE["l2"] <= up.index.max()].set_index("l2")
     out = {}
     for name in ("accuracy", "norm"):
@@ -181,8 +180,8 @@ def onset_sentences(judged: pd.DataFrame, found: Evidence) -> dict[str, str]:
 
 def _caught(found: Evidence) -> str:
     """How many realizations stopped training in the middle of the collapse, and what was left before."""
-    up = found.of("mnist")
-    up = up[(up["direction"] == "up") & (up["learned"] > hysteresis.FLOOR)]
+    up = going_up(found.of("mnist"))
+    up = up[up["learned"] > hysteresis.FLOOR]
     last = np.array([part.sort_values("value")["learned"].tail(2).to_numpy() for _, part in up.groupby("realization")])
     caught = last[:, 1] < last[:, 0] / 2
     if not caught.any():

@@ -1,13 +1,36 @@
-"""Table and sentences for the page."""
+"""Does it matter that products are computed in bfloat16? Networks in bfloat16, and in float32 as another processor sums it up.
 
-from __future__ import annotations
+Computed by ``python -m pruning_phases.claims.studies.precision`` (``make precision``): ``data/precision.parquet`` and its manifest.
+The order of summation is the processor's. On one with AVX-512, which the shipped results come from, the piece in float32, the first, wants
+ONEDNN_MAX_CPU_ISA=AVX2 in the environment: stop `make precision` when it is done, start it again without. So was the shipped table made.
+"""
+
+import dataclasses
 
 import numpy as np
 import pandas as pd
 
+from pruning_phases.claims.engine import enumerated
 from pruning_phases.claims.precision import Evidence
-from pruning_phases.claims.studies.precision.pieces import PIECES, results
+from pruning_phases.claims.studies.endless.pieces import mean_rows, piece_of
+from pruning_phases.claims.studies.pieces import Pieces
+from pruning_phases.claims.text import verdict_table as verdict_table
+from pruning_phases.config import Grid
 from pruning_phases.runs.results import results as book_results
+
+SIZES, RATES = (1_000, 2_000, 4_000, 8_000, 16_000), (0, 0.1, 0.2, 0.4, 0.8)
+"""A part of the plane of the shipped results, whose networks are the other half of each pair."""
+_GRID = Grid(n_train=SIZES, p_train=RATES, realizations=2)
+PIECES = (
+    piece_of("float32", "float32, summed up as another processor does", _GRID),
+    piece_of("bf16", "products in bfloat16", dataclasses.replace(_GRID, realizations=8), precision="bf16"),
+)
+_TINY = Grid(width=(10,), n_train=(500, 1_000, 2_000), p_train=(0, 0.1), realizations=2)
+SMOKE = tuple(
+    piece_of(name, name, _TINY, passes=1, n_validation=200, max_epochs=3, precision=name)
+    for name in ("float32", "bf16")
+)
+STUDY = Pieces("precision", PIECES, SMOKE, mean_rows)
 
 _ASKED = {
     "spread": "how far the loss of a network moves",
@@ -28,8 +51,8 @@ OTHER = "another realization"
 
 
 def evidence(preset: str = "shipped", store: str | None = None) -> Evidence:
-    """What the claims are judged on: the study's table (`results`), and the shipped results in float32."""
-    rows = results(preset, store)
+    """What the claims are judged on: the study's table (`Pieces.results`), and the shipped results in float32."""
+    rows = STUDY.results(preset, store)
     asked = {name: sorted(rows[name].unique().tolist()) for name in ("n_train", "p_train") if preset == "shipped"}
     return Evidence(rows, book_results("shipped", depth=2, width=100, **asked))
 
@@ -74,6 +97,9 @@ def in_words(judged: pd.DataFrame) -> str:
     for verdict, start in _SAID.items():
         names = [_ASKED[claim] for claim in judged.loc[judged["verdict"] == verdict, "claim"]]
         if names:
-            some = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-            said.append(f"{start} {some}.")
+            said.append(f"{start} {enumerated(names)}.")
     return " ".join(said)
+
+
+if __name__ == "__main__":
+    STUDY.main()

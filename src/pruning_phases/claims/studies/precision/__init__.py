@@ -1,5 +1,0 @@
-"""Does it matter that products are computed in bfloat16? Made once by ``make precision``."""
-
-from pruning_phases.claims.studies.precision.pieces import PIECES, SHIPPED, SMOKE, STUDY, collect, load, results, ship
-from pruning_phases.claims.studies.precision.tables import OTHER, differences, evidence, in_words, sizes_table
-from pruning_phases.claims.text import verdict_table
