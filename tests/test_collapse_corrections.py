@@ -370,6 +370,20 @@ def test_the_coefficients_are_the_generalised_least_squares_solution():
     np.testing.assert_allclose(diagonal.coefficients[0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("covariance", ["shrunk", "diagonal"])
+@pytest.mark.parametrize("orders", [(4, 0), (3, 1), (3, 2)])
+@pytest.mark.parametrize("fixed", [{}, {"nu": 3.0}], ids=["free", "nu fixed"])
+def test_the_compiled_search_of_an_expansion_finds_what_the_general_one_finds(orders, covariance, fixed, monkeypatch):
+    data = with_correction(0.2, correlation=0.5)
+    arguments = {"orders": [orders], "covariance": covariance, "fixed": fixed, "n_bootstrap": 4}
+    compiled = fit_expansion(data, Algebraic(), **arguments)
+    monkeypatch.setattr(Algebraic, "growth", lambda self, n_train: None)
+    general = fit_expansion(data, Algebraic(), **arguments)
+    assert compiled.chi_squared == pytest.approx(general.chi_squared, rel=1e-7)
+    np.testing.assert_allclose(compiled.table, general.table, rtol=1e-3)
+    np.testing.assert_allclose(compiled.samples, general.samples, rtol=1e-2)
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_orders_follow_the_data_and_the_truth_is_recovered(seed):
     orders = [(j, k) for k in (0, 1) for j in (3, 5, 7)]

@@ -85,11 +85,60 @@ def chi_squared(p, index, sigma, centre, scale, offset, factor, y, shared, drop_
             out[j if shared else 0, i] = _sum(v, a, b, gap, weight, drop_ends)
 
 
+@njit(cache=True)
+def columns_of(x, decay, j, k):
+    """x^a decay^b for a <= j and b <= k, (P, n) with a slowest, for x and decay (n,)."""
+    out = np.ones(((j + 1) * (k + 1), x.size))
+    for c in range(1, out.shape[0]):
+        for i in range(x.size):
+            out[c, i] = out[c - 1, i] * decay[i] if c % (k + 1) else out[c - k - 1, i] * x[i]
+    return out
+
+
+@njit(cache=True, fastmath={"reassoc"})
+def _dot(a, b):
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(cache=True)
+def left_over(x, decay, j, k, whitener, y, shared):
+    """Squared norm of what whitened columns of x and decay (m, n) leave of the whitened data y (B, n), or (m, n): (J + 1, B or 1, m), for
+    every J up to j.
+
+    Modified Gram-Schmidt of design and data together, as good as Householder's for least squares (Bjorck, BIT 7, 1 (1967)).
+    """
+    p, each = (j + 1) * (k + 1), y.shape[0] if shared else 1
+    out = np.empty((j + 1, each, x.shape[0]))
+    for row in range(x.shape[0]):
+        first = 0 if shared else row % y.shape[0]
+        raw = np.vstack((columns_of(x[row], decay[row], j, k), y[first : first + each]))
+        a = raw * whitener[:, 0] if whitener.shape[1] == 1 else raw @ whitener.T
+        for c in range(p):
+            norm = _dot(a[c], a[c])
+            for other in range(c + 1, p + each if norm > 0 else 0):
+                along = _dot(a[c], a[other]) / norm
+                for i in range(a.shape[1]):
+                    a[other, i] -= along * a[c, i]
+            if c % (k + 1) == k:
+                for b in range(each):
+                    out[c // (k + 1), b, row] = _dot(a[p + b], a[p + b])
+    return out
+
+
 @njit(cache=True, error_model="numpy")
-def _at(theta, p, index, sigma, growth, y, drop_ends, order, work):
-    """Chi-squared of one data vector at theta = (p_c, ln nu), x = (p - p_c) exp(growth(N) / nu)."""
-    x, s, v, a, b, gap, weight = work[:, : p.size]
+def _at(theta, p, index, sigma, growth, y, drop_ends, expansion, order, work):
+    """Chi-squared of one data vector at theta = (p_c, ln nu, ...), x = (p - p_c) exp(growth(N) / nu): of neighbours in x or, with
+    ``expansion`` = (ln N / n_ref, J, K, whitener), of polynomials, where omega is last in theta.
+    """
     centre, scale = np.full(growth.size, theta[0]), np.exp(growth / np.exp(theta[1]))
+    if expansion is not None:
+        ln_size, j, k, whitener = expansion
+        x, decay = (p - centre[index]) * scale[index], np.exp(-theta[-1] * ln_size)[index]
+        return left_over((x / np.abs(x).max())[None], decay[None], j, k, whitener, y[None], True)[j, 0, 0]
+    x, s, v, a, b, gap, weight = work[:, : p.size]
     if _sort(p, index, centre, scale, order, x):
         _sort(p, index, centre - SHIFT * (p.max() - p.min()), scale, order, x)
     for k in range(p.size):
@@ -99,15 +148,15 @@ def _at(theta, p, index, sigma, growth, y, drop_ends, order, work):
 
 
 @njit(cache=True, error_model="numpy")
-def polish(start, free, step, low, high, tolerance, max_iterations, p, index, sigma, growth, y, drop_ends):
-    """`search.minimise` of the chi-squared of `_at` over the coordinates ``free`` from ``start`` (B, 2), for data y (B, n).
+def polish(start, free, step, low, high, tolerance, max_iterations, p, index, sigma, growth, y, drop_ends, expansion):
+    """`search.minimise` of the chi-squared of `_at` over the coordinates ``free`` from ``start`` (B, k), for data y (B, n).
 
-    Returns theta (B, 2) and chi-squared (B,), not divided by the degrees of freedom.
+    Returns theta (B, k) and chi-squared (B,), not divided by the degrees of freedom.
     """
     m = free.size
     found, values = start.copy(), np.empty(start.shape[0])
     order, work = np.arange(p.size), np.empty((7, p.size))
-    simplex, f = np.empty((m + 1, 2)), np.empty(m + 1)
+    simplex, f = np.empty((m + 1, start.shape[1])), np.empty(m + 1)
     for i in range(start.shape[0]):
         for vertex in range(m + 1):
             simplex[vertex] = start[i]
@@ -116,7 +165,7 @@ def polish(start, free, step, low, high, tolerance, max_iterations, p, index, si
                 # Edges point to the inside of the box, so that no vertex of the first simplex coincides with the start.
                 simplex[vertex, j] += step[j] if start[i, j] + step[j] <= high[j] else -step[j]
             simplex[vertex] = np.minimum(np.maximum(simplex[vertex], low), high)
-            f[vertex] = _at(simplex[vertex], p, index, sigma, growth, y[i], drop_ends, order, work)
+            f[vertex] = _at(simplex[vertex], p, index, sigma, growth, y[i], drop_ends, expansion, order, work)
         for _ in range(max_iterations):
             by_value = np.argsort(f, kind="mergesort")
             simplex, f = simplex[by_value], f[by_value]
@@ -131,12 +180,12 @@ def polish(start, free, step, low, high, tolerance, max_iterations, p, index, si
             centroid /= m
             towards = centroid - simplex[m]
             new = np.minimum(np.maximum(centroid + towards, low), high)
-            f_new = _at(new, p, index, sigma, growth, y[i], drop_ends, order, work)
+            f_new = _at(new, p, index, sigma, growth, y[i], drop_ends, expansion, order, work)
             shrink = False
             if f_new < f[0] or f_new >= f[m - 1]:  # second trial: expansion, or contraction outside or inside
                 factor = 2.0 if f_new < f[0] else 0.5 if f_new < f[m] else -0.5
                 second = np.minimum(np.maximum(centroid + factor * towards, low), high)
-                f_second = _at(second, p, index, sigma, growth, y[i], drop_ends, order, work)
+                f_second = _at(second, p, index, sigma, growth, y[i], drop_ends, expansion, order, work)
                 better = f_second < (f_new if factor == 2.0 else min(f_new, f[m]))
                 shrink = not better and factor != 2.0
                 if better:
@@ -146,7 +195,7 @@ def polish(start, free, step, low, high, tolerance, max_iterations, p, index, si
                 continue
             for vertex in range(1, m + 1):
                 simplex[vertex] = 0.5 * (simplex[vertex] + simplex[0])
-                f[vertex] = _at(simplex[vertex], p, index, sigma, growth, y[i], drop_ends, order, work)
+                f[vertex] = _at(simplex[vertex], p, index, sigma, growth, y[i], drop_ends, expansion, order, work)
         best = f.argmin()
         found[i], values[i] = simplex[best], f[best]
     return found, values

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from scipy.linalg import solve_triangular
 
 from pruning_phases.collapse.ansatz import Ansatz, Corrected
+from pruning_phases.collapse.compiled import columns_of, left_over
 from pruning_phases.collapse.covariance import shrunk_covariance
 from pruning_phases.collapse.data import CollapseData
 from pruning_phases.collapse.search import Interval, Search, check_bootstrap
@@ -25,48 +25,6 @@ MAX_CHI_SQUARED = 2.0
 """Chi-squared per degree of freedom beyond which a fit is called a misfit: the errors explain less than half of it."""
 MAX_CORRECTION = 0.5
 """Weight of the corrections at the largest size from which on f and its correction may have changed places."""
-
-
-@njit(cache=True)
-def _columns(x: np.ndarray, decay: np.ndarray, j: int, k: int) -> np.ndarray:
-    """Columns x^j decay^k, (n, P) with j slowest, for x and decay (n,)."""
-    out = np.ones((x.size, (j + 1) * (k + 1)))
-    for i in range(x.size):
-        for column in range(1, out.shape[1]):
-            out[i, column] = out[i, column - 1] * decay[i] if column % (k + 1) else out[i, column - k - 1] * x[i]
-    return out
-
-
-@njit(cache=True)
-def _left_over(x, decay, j, k, whitener, z, shared):
-    """Squared norm of what whitened columns of x and decay (m, n) leave of the data ``z`` (n, B), or (n, m): (J + 1, B or 1, m), for
-    every J up to j.
-
-    Modified Gram-Schmidt of design and data together, as good as Householder's for least squares (Bjorck, BIT 7, 1 (1967)).
-    """
-    p, each = (j + 1) * (k + 1), z.shape[1] if shared else 1
-    out = np.empty((j + 1, each, x.shape[0]))
-    for row in range(x.shape[0]):
-        columns = _columns(x[row], decay[row], j, k)
-        a = np.empty((x.shape[1], p + each))
-        a[:, :p] = columns * whitener if whitener.shape[1] == 1 else whitener @ columns
-        first = 0 if shared else row % z.shape[1]
-        a[:, p:] = z[:, first : first + each]
-        for c in range(p):
-            norm, along = 0.0, np.zeros(a.shape[1])
-            for i in range(a.shape[0]):
-                norm += a[i, c] ** 2
-                for other in range(c + 1, a.shape[1]):
-                    along[other] += a[i, c] * a[i, other]
-            if norm > 0:
-                along /= norm
-                for i in range(a.shape[0]):
-                    for other in range(c + 1, a.shape[1]):
-                        a[i, other] -= a[i, c] * along[other]
-            if c % (k + 1) == k:
-                for b in range(each):
-                    out[c // (k + 1), b, row] = (a[:, p + b] ** 2).sum()
-    return out
 
 
 class _Search(Search):
@@ -88,7 +46,6 @@ class _Search(Search):
         carrier = Corrected(ansatz, c=1.0, omega=omega) if self.k else ansatz
         fixed = {name: value for name, value in fixed.items() if self.k or name != "omega"}
         super().__init__(data, carrier, p_c_bounds, nu_bounds, grid=_GRID, fixed=fixed)
-        self.growth = None  # another chi-squared than the one that is compiled
         self.n_coefficients = (self.j + 1) * (self.k + 1)
         self.dof -= self.n_coefficients
         if self.dof < 1:
@@ -101,7 +58,9 @@ class _Search(Search):
         self.whitener = 1 / np.sqrt(self.points.variance)[:, None]
         if covariance is not None:
             lower = np.linalg.cholesky(covariance[np.ix_(order, order)])
-            self.whitener = solve_triangular(lower, np.eye(order.size), lower=True)
+            self.whitener = np.ascontiguousarray(solve_triangular(lower, np.eye(order.size), lower=True))
+        self.growth = ansatz.growth(self.points.sizes)
+        self.expansion = (np.log(self.points.sizes / self.n_ref), self.j, self.k, self.whitener)
 
     def whiten(self, a: np.ndarray) -> np.ndarray:
         """L^(-1) a, (n, ...)."""
@@ -124,8 +83,8 @@ class _Search(Search):
         return self._misfit(self.grid, self.y, False, j)
 
     def _misfit(self, theta: np.ndarray, y: np.ndarray, shared: bool, j: int | None = None) -> np.ndarray:
-        z = np.ascontiguousarray(self.whiten(np.atleast_2d(y).T))  # (n, B) or (n, m)
-        out = _left_over(*self.design(theta)[:2], self.j if j is None else j, self.k, self.whitener, z, shared)
+        x, decay, y = (np.ascontiguousarray(a) for a in (*self.design(theta)[:2], np.atleast_2d(y)))
+        out = left_over(x, decay, self.j if j is None else j, self.k, self.whitener, y, shared)
         return out if shared else out[:, 0]
 
     def coefficients(self, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -133,7 +92,7 @@ class _Search(Search):
         out = np.empty((theta.shape[0], self.k + 1, self.j + 1))
         for i, row in enumerate(theta):
             x, decay, s = self.design(row[None])
-            design = _columns(x[0], decay[0], self.j, self.k)
+            design = columns_of(x[0], decay[0], self.j, self.k).T
             a = np.linalg.lstsq(self.whiten(design), self.whiten(y[i, :, None])[:, 0], rcond=None)[0]
             out[i] = a.reshape(self.j + 1, self.k + 1).T / s[0] ** np.arange(self.j + 1)
         return out

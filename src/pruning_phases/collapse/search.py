@@ -53,6 +53,9 @@ class Search:
     Raises ValueError: unusable data or bounds, unknown fixed parameters, nothing left to fit.
     """
 
+    expansion: tuple | None = None
+    """What judges the collapse instead of neighbours in x (`compiled._at`)."""
+
     def __init__(
         self,
         data: CollapseData,
@@ -149,7 +152,9 @@ class Search:
         if self.growth is not None:
             points, box = self.points, (self.step, self.low, self.high)
             problem = (points.p, points.index, points.sigma, self.growth, np.ascontiguousarray(y), self.drop_ends)
-            theta, values = polish(np.ascontiguousarray(start), free, *box, tolerance, iterations, *problem)
+            theta, values = polish(
+                np.ascontiguousarray(start), free, *box, tolerance, iterations, *problem, self.expansion
+            )
             return theta, values / self.dof
 
         def objective(rows: np.ndarray, i: np.ndarray) -> np.ndarray:
