@@ -158,7 +158,7 @@ magnitude: data ## compute again the networks pruned by magnitude (two or three 
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude
 	$(BIN)/python -m pruning_phases.claims.studies.magnitude.closeup
 
-weight-decay: data ## compute again the networks under an L2 penalty (about an hour on one core; goes on where it was stopped)
+weight-decay: data ## compute again the networks under an L2 penalty (about an hour on one core; goes on where it was stopped; needs Fashion-MNIST)
 	$(BIN)/python -m pruning_phases.claims.studies.weight_decay
 
 theory: data ## measure again why more data hurt (about an hour on one core; goes on where it was stopped)

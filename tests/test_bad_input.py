@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import tempfile
 from collections import Counter
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from pruning_phases import notebooks
 from pruning_phases.cli import main
 from pruning_phases.config import ConfigError, Evaluation, Grid, Sweep, Training, preset
+from pruning_phases.datasets import DataError
 from pruning_phases.runs import sweep as sweeps
 from pruning_phases.runs.jobs import BatchReport
 
@@ -193,3 +195,18 @@ def test_an_impossible_store_is_one_clear_error(command, store, tmp_path):
     code, error = said_by([command, "--preset=smoke", "--store", store, *more])
     assert code == 2
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("study", ["endless.pieces", "magnitude.chains", "weight_decay.study"])
+def test_a_study_says_which_data_set_is_missing_before_any_work(study, tmp_path, monkeypatch):
+    """These begin with networks on MNIST, hours of them, and need Fashion-MNIST later."""
+
+    def prepared(root, name):
+        if name == "fashion-mnist":
+            raise DataError("Fashion-MNIST is not available")
+
+    monkeypatch.setattr("pruning_phases.datasets.files.prepare", prepared)
+    monkeypatch.setattr("pruning_phases.runs.sweep.run", lambda *_, **__: pytest.fail("it began"))
+    with pytest.raises(DataError, match="Fashion-MNIST is not available"):
+        importlib.import_module(f"pruning_phases.claims.studies.{study}").STUDY.run(tmp_path / "store")
+    assert not (tmp_path / "store").exists()

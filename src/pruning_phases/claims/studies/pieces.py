@@ -90,11 +90,16 @@ class Pieces(Shipped):
         return (self.group or self.name).replace("_", "-")
 
     def run(self, store: str | os.PathLike[str], report: Callable[[str], None] = SAY, smoke: bool = False) -> None:
-        """Compute what `store` lacks, piece by piece."""
+        """Compute what `store` lacks, piece by piece. Raises DataError before any work if a data set is not to be had."""
         with loading():  # of torch, which readers of the shipped table do not need
+            from pruning_phases.datasets.files import data_folder, prepare
             from pruning_phases.runs import sweep as sweeps
 
         chosen = self.smoke if smoke else self.every
+        asked = [piece.sweep for piece in chosen]
+        lacking = [sweep for sweep in asked if not Store(store).done(sweep).issuperset(sweep.networks())]
+        for dataset in dict.fromkeys(sweep.training.dataset for sweep in lacking):
+            prepare(data_folder(), dataset)
         for k, piece in enumerate(chosen, 1):
             report(f"{piece.words}, {len(piece.sweep.networks())} networks ({k} of {len(chosen)})")
             sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto", keep_weights=piece.kept)
