@@ -86,7 +86,8 @@ class Search:
         self.fixed = {name: float(fixed[name]) for name in self.bounds if name in fixed}
         self.bounds |= {name: (value, value) for name, value in self.fixed.items()}
         self.dof = degrees_of_freedom(data.p.size, ansatz, drop_ends, len(self.fixed))
-        self.free = np.array([j for j, name in enumerate(self.bounds) if name not in self.fixed])
+        held = np.array([name in self.fixed for name in self.bounds])
+        self.free, self.fixed_index, self.log_index = (np.flatnonzero(a) for a in (~held, held, self.log))
         box = np.array(list(self.bounds.values()), dtype=float)
         box[self.log] = np.log(box[self.log])
         self.low, self.high = box.T
@@ -109,16 +110,6 @@ class Search:
         for j, value in zip(self.fixed_index, self.fixed.values(), strict=True):
             out[..., j] = value  # exactly, not through a logarithm
         return out
-
-    @cached_property
-    def log_index(self) -> list[int]:
-        """Columns searched on a logarithmic scale."""
-        return np.flatnonzero(self.log).tolist()
-
-    @cached_property
-    def fixed_index(self) -> list[int]:
-        """Columns of the parameters held fixed."""
-        return [j for j, name in enumerate(self.bounds) if name in self.fixed]
 
     def chi2(self, theta: np.ndarray, y: np.ndarray | None = None, shared: bool = False) -> np.ndarray:
         """Reduced chi-squared at rows (m, k) of search coordinates; y in the order of ``points``."""
