@@ -106,6 +106,14 @@ def test_exponents_that_turn_are_judged_on_realizations_not_seen():
     assert "256000" in lacking["finding"]
 
 
+@pytest.mark.parametrize("name", ["nu_deformed", "nu_fashion", "nu_dropconnect"])
+def test_without_a_scaling_regime_nu_is_not_called_open(name):
+    slug = study.words.CHOICES[name][0]
+    row = {"claim": slug, "number": np.nan, "low": np.nan, "high": np.nan, "finding": "no scaling regime"}
+    for verdict, words in (("no fit", "There is no scaling regime"), ("undecided", "is open")):
+        assert words in study.sentences(pd.DataFrame([{**row, "verdict": verdict}]))[name]
+
+
 def test_a_crossing_has_as_many_realizations_as_its_larger_size():
     rows = made(p_train=(0.1,), end=64_000)
     rows = rows[(rows["n_train"] < 512_000) | (rows["realization"] < 3)]

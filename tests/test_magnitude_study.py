@@ -231,6 +231,7 @@ def test_a_transition_of_second_order_is_told_from_curves_that_are_shifted():
     assert "cannot be determined" in study.sentences(shifted, claims.judge(shifted))["order"]
     table = study.scaling_table(shifted)
     assert table.loc["density", "drift"] == pytest.approx(-1, abs=0.05)
+    assert "no chain 'base'" in verdict(of_widths(0.0, 0.5).assign(variant="other"), "second-order")["finding"]
     few = verdict(of_widths(0.0, 0.5, (100, 200, 400)), "second-order")
     assert "needs 4 widths" in few["finding"]
     assert study.variables_sentence(table).startswith("In none")

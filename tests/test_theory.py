@@ -338,6 +338,16 @@ def test_a_border_that_gets_sharper_is_told_from_one_that_does_not(growth, verdi
     assert ("not excluded" in study.sentences_of_causes(judged)["sharp"]) == (growth > 0)
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"), [(0, "there are no results with many realizations"), (None, "a line has no border")]
+)
+def test_why_it_is_open_whether_the_border_gets_sharper_is_the_claims_own_reason(rows, reason):
+    reference = sharpening_results(0.0)[:rows]
+    falling = reference.assign(loss=reference["loss"] / reference["n_train"])  # nowhere do more data hurt
+    judged = claims.judge(claims.Evidence(made(), reference=falling))
+    assert study.sentences_of_causes(judged)["sharp"].endswith(f"gets sharper: {reason}.")
+
+
 def test_two_terms_add_up_to_the_exponent_of_a_gaussian_margin():
     rows = made()
     x = rows["n_train"] / 4_000

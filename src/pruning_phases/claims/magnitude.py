@@ -167,6 +167,7 @@ def _sorted(points: CollapseData, width: float) -> tuple[np.ndarray, np.ndarray]
 
 def second_order(rows: pd.DataFrame, control: str = "density") -> Finding:
     """1/ν of `width_collapse` with the interval of a bootstrap over networks."""
+    _chains(rows, "base")
     try:
         points = width_points(rows, control)
         fit, regime = width_collapse(points)

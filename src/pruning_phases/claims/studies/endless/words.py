@@ -104,9 +104,6 @@ _NU = (
     "The exponent ν is that of MNIST within a factor 1.25 (ratio {number:.2f}).",
     "The exponent ν is not that of MNIST: the ratio is {number:.2f} ({low:.2f} to {high:.2f}).",
     "Whether the exponent ν is that of MNIST is open.",
-)
-_NU_OTHER = (
-    *_NU,
     "There is no scaling regime under this protocol, so that there is no ν to compare with that of MNIST.",
 )
 CHOICES = {
@@ -127,7 +124,7 @@ CHOICES = {
         "It is not images per parameter that count: the widths agree best at N / P to the power {number:.1f}.",
         "Whether it is images per parameter that count, these widths cannot say."),
     "nu_deformed": ("deformed-nu", *_NU),
-    "nu_fashion": ("fashion-nu", *_NU_OTHER),
+    "nu_fashion": ("fashion-nu", *_NU),
     "fashion_late": ("fashion-late",
         "Trained on without early stopping, Fashion-MNIST has dementia as well.",
         "Trained on without early stopping, Fashion-MNIST still has no dementia.",
@@ -136,7 +133,7 @@ CHOICES = {
         "Leaving out connections instead of neurons leaves the border where it is, within two steps of the grid ({number:+.3f}).",
         "Leaving out connections instead of neurons moves the border, by {number:+.2f} in p_eval.",
         "Whether leaving out connections instead of neurons moves the border is open."),
-    "nu_dropconnect": ("dropconnect-nu", *(words.replace("MNIST", "dropout") for words in _NU_OTHER)),
+    "nu_dropconnect": ("dropconnect-nu", *(words.replace("MNIST", "dropout") for words in _NU)),
     "moves": ("border-moves-in",
         "Without early stopping the border of dementia moves in, by {size:.3f} in evaluation dropout per factor e in the epoch.",
         "The border of dementia does not move in as networks train.",

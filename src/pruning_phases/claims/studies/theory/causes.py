@@ -147,7 +147,7 @@ def sentences_of_causes(judged: pd.DataFrame) -> dict[str, str]:
             f"The border does not get sharper: {measured}; {out}. At this width it is a crossover.",
             f"The border gets {'sharper' if sharp['number'] > 0 else 'softer'}: {measured}; {out}.",
             f"By our rule it is undecided whether the border gets sharper: {measured}; but {out}.",
-            no_number="By our rule it is undecided whether the border gets sharper: there are no results with many realizations.",
+            no_number="By our rule it is undecided whether the border gets sharper: {finding}.",
         ),
         "stopping": f"Beyond the best epoch logits go on to a factor of {logits:.2f}. " + said(
             judged, "stopping-border",
