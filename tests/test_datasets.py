@@ -346,7 +346,8 @@ def toy_images(root: Path) -> Images:
 
 def test_an_unknown_data_set_is_refused_by_name():
     with pytest.raises(
-        ConfigError, match="dataset = 'mnst' is not possible: choose one of mnist, fashion-mnist, kmnist"
+        ConfigError,
+        match=r"dataset = 'mnst' is not possible: did you mean 'mnist'\? choose one of mnist, fashion-mnist, kmnist",
     ):
         load("mnst")
 

@@ -192,7 +192,7 @@ def test_renewed_outputs_are_the_only_change(scratch):
     [
         (
             {"n_trian": [500]},
-            r"unknown notebook parameter 'n_trian' \(did you mean n_train\?\); allowed: preset: str, n_train",
+            r"unknown notebook parameter 'n_trian': did you mean 'n_train'\? allowed: preset: str, n_train",
         ),
         ({"preset": 3}, "preset = 3 has the wrong type: give str"),
         ({"preset": None}, "preset = None has the wrong type"),
@@ -213,7 +213,7 @@ def test_wrong_parameters_are_refused_before_anything_runs(scratch, monkeypatch,
 
 def test_unknown_notebook_and_impossible_outputs_are_refused(scratch):
     with pytest.raises(
-        ConfigError, match=r"no notebook '01_scrap' \(did you mean 01_scratch\?\); there are: 01_scratch, 02_fails"
+        ConfigError, match=r"no notebook '01_scrap': did you mean '01_scratch'\? there are: 01_scratch, 02_fails"
     ):
         run_notebook("01_scrap")
     with pytest.raises(ConfigError, match=r"ends in .ipynb"):
@@ -449,7 +449,7 @@ def test_papermill_itself_with_right_and_wrong_parameters(scratch):
     output = scratch / "out.ipynb"
     papermill(notebook, output, "-y", "n_train: [500]")
     assert text_outputs(output) == ["([500], 0.5)"]
-    with pytest.raises(PapermillExecutionError, match="did you mean n_train"):
+    with pytest.raises(PapermillExecutionError, match="did you mean 'n_train'"):
         papermill(notebook, output, "-p", "n_trian", "500")
     with pytest.raises(PapermillExecutionError, match="wrong type"):
         papermill(notebook, output, "-p", "n_train", "[500]")  # -p passes lists as text
@@ -469,7 +469,7 @@ def test_command_line(scratch, capsys):
     assert text_outputs(scratch / "out.ipynb") == ["([500, 1000], 0.5)"]
     capsys.readouterr()
     assert main(["notebooks", "01_scratch", "-p", "n_trian=500"]) == 2
-    assert "did you mean n_train" in capsys.readouterr().err
+    assert "did you mean 'n_train'" in capsys.readouterr().err
     assert main(["notebooks", "01_scratch", "--output", str(scratch / "folder")]) == 0
     assert text_outputs(scratch / "folder" / "01_scratch.ipynb") == ["(None, 0.5)"]
     assert main(["notebooks", "02_fails"]) == 1

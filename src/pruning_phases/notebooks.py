@@ -9,7 +9,6 @@ beside the output, so that two runs of a notebook are the same bytes. A run that
 
 import dataclasses
 import datetime
-import difflib
 import glob
 import hashlib
 import importlib.metadata
@@ -24,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from pruning_phases.config import ConfigError
+from pruning_phases.errors import ConfigError, did_you_mean
 from pruning_phases.outputs import write_durably
 from pruning_phases.parameters import Parameter, as_text, check, declared
 from pruning_phases.parameters import check_parameters as check_parameters  # for notebooks
@@ -255,10 +254,9 @@ def renew_outputs(name: str) -> Path:
 def _find(name: str) -> Path:
     known = list_notebooks()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = did_you_mean(name, known, 0.3)
         raise ConfigError(
-            f"there is no notebook {name!r}{hint}; there are: {', '.join(known) or f'none in {NOTEBOOKS}'}"
+            f"there is no notebook {name!r}: {hint}there are: {', '.join(known) or f'none in {NOTEBOOKS}'}"
         )
     return NOTEBOOKS / f"{name}.ipynb"
 

@@ -13,7 +13,6 @@ and ``~``. (PyYAML alone follows YAML 1.1, where the first three are 320, 90 and
 
 import ast
 import contextlib
-import difflib
 import functools
 import itertools
 import json
@@ -25,7 +24,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pruning_phases.config import ConfigError
+from pruning_phases.errors import ConfigError, did_you_mean
 
 _INJECTED = "# Parameters\n"  # papermill puts this at the head of the cell it injects
 _SCALARS = {  # tag → pattern, first characters, and value of plain scalars; everything else is text
@@ -265,10 +264,10 @@ def check(values: Mapping[str, object], known: Mapping[str, Parameter]) -> dict[
     """`values` with each checked against the parameter of its name; ConfigError for an unknown name or a wrong type."""
     for name in values:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
             allowed = ", ".join(f"{p.name}: {p.annotation}" if p.annotation else p.name for p in known.values())
-            raise ConfigError(f"unknown notebook parameter {name!r}{hint}; allowed: {allowed or 'none'}")
+            raise ConfigError(
+                f"unknown notebook parameter {name!r}: {did_you_mean(name, known)}allowed: {allowed or 'none'}"
+            )
     return {name: known[name].checked(value) for name, value in values.items()}
 
 

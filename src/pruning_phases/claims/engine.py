@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pruning_phases.claims.intervals import Estimate, NoFit, Undecidable, combine, stack
-from pruning_phases.config import ConfigError
+from pruning_phases.errors import ConfigError, did_you_mean
 
 VERDICTS = ("reproduced", "not reproduced", "undecided", "no fit")
 DECIDED = VERDICTS[:2]
@@ -140,7 +140,9 @@ def known_claims(slugs: Iterable[str] | None, claims: Iterable[Claim]) -> list[C
     known = {claim.slug: claim for claim in claims}
     chosen = list(known) if slugs is None else list(slugs)
     if unknown := [slug for slug in chosen if slug not in known]:
-        raise ConfigError(f"unknown claim {unknown[0]!r}: known are {', '.join(known)}")
+        raise ConfigError(
+            f"unknown claim {unknown[0]!r}: {did_you_mean(unknown[0], known)}known are {', '.join(known)}"
+        )
     return [known[slug] for slug in chosen]
 
 

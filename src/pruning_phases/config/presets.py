@@ -1,9 +1,7 @@
 """The presets, and the protocols with shipped results."""
 
-import difflib
-
-from pruning_phases.config.checks import ConfigError
 from pruning_phases.config.protocol import Evaluation, Grid, Sweep, Training
+from pruning_phases.errors import ConfigError, did_you_mean
 
 N_SIZES = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000)
 N_HALF_OCTAVES = (5_657, 11_314, 22_627, 45_255)  # between the larger ones, for the collapses
@@ -64,7 +62,5 @@ PRESETS: dict[str, Sweep] = {
 def preset(name: str) -> Sweep:
     """The preset of that name: smoke, laptop, reference, lines or paper. Raises ConfigError for another name."""
     if name not in PRESETS:
-        near = difflib.get_close_matches(str(name), PRESETS, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"unknown preset {name!r}: {hint}known are {', '.join(PRESETS)}")
+        raise ConfigError(f"unknown preset {name!r}: {did_you_mean(name, PRESETS)}known are {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -8,7 +8,6 @@ parameter here, with the paper's value or our choice as its default.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import itertools
 import json
@@ -33,6 +32,7 @@ from pruning_phases.config.checks import (
     word,
 )
 from pruning_phases.datasets import DATASETS, DataSet
+from pruning_phases.errors import did_you_mean
 
 DEPTHS = {"fc4": 2, "cnn5": 4}  # hidden layers of the architectures that leave no choice
 CONTROLS = ("random", "random-layer", "rewired-drawn", "rewired-shuffled")  # of `experiments.magnitude`
@@ -249,9 +249,7 @@ class Sweep:
             owner = next((part for part in parts if name in part.__dataclass_fields__), None)
             if owner is None:
                 known = sorted(field for part in parts for field in part.__dataclass_fields__)
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ConfigError(f"unknown field {name!r}: {hint}known are {', '.join(known)}")
+                raise ConfigError(f"unknown field {name!r}: {did_you_mean(name, known)}known are {', '.join(known)}")
             parts[owner][name] = value
         grids = tuple(dict.fromkeys(dataclasses.replace(grid, **parts[Grid]) for grid in self.grids))
         return Sweep(

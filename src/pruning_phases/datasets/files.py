@@ -29,7 +29,7 @@ from pathlib import Path
 import torch
 
 from pruning_phases.datasets import DATASETS, FILES, DataSet
-from pruning_phases.errors import ConfigError, StoreError
+from pruning_phases.errors import ConfigError, StoreError, did_you_mean
 from pruning_phases.outputs import write_durably
 from pruning_phases.paths import REPOSITORY, expanded
 
@@ -117,7 +117,9 @@ load_mnist = functools.partial(load, "mnist")
 
 def _named(name: str) -> DataSet:
     if name not in DATASETS:
-        raise ConfigError(f"dataset = {name!r} is not possible: choose one of {', '.join(DATASETS)}")
+        raise ConfigError(
+            f"dataset = {name!r} is not possible: {did_you_mean(name, DATASETS)}choose one of {', '.join(DATASETS)}"
+        )
     return DATASETS[name]
 
 

@@ -8,14 +8,14 @@ same for all. A further one is a module and an entry in `EXPERIMENTS`; what it v
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from pruning_phases.config import ConfigError, Network, Sweep, Training
+from pruning_phases.config import Network, Sweep, Training
+from pruning_phases.errors import ConfigError, did_you_mean
 from pruning_phases.terminal import loading
 
 if TYPE_CHECKING:  # who reads results shall not wait for torch
@@ -74,8 +74,7 @@ class Experiment(Protocol):
 def experiment_of(training: Training) -> Experiment:
     """The experiment of a protocol. Raises ConfigError if there is none of that name."""
     if training.experiment not in EXPERIMENTS:
-        near = difflib.get_close_matches(training.experiment, EXPERIMENTS, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(training.experiment, EXPERIMENTS)
         raise ConfigError(
             f"experiment = {training.experiment!r} is not possible: {hint}choose one of {', '.join(EXPERIMENTS)}"
         )

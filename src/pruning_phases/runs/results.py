@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pruning_phases.config import PROTOCOLS, ConfigError, Network, Sweep, Training, preset
+from pruning_phases.errors import did_you_mean
 from pruning_phases.paths import REPOSITORY
 from pruning_phases.runs import store as stores
 from pruning_phases.runs.store import Store, default_store
@@ -52,7 +53,9 @@ def results(
     Raises ConfigError for an unknown field, an impossible value or, with "shipped", networks that the file does not hold.
     """
     if protocol not in PROTOCOLS:
-        raise ConfigError(f"protocol = {protocol!r} is not possible: choose one of {', '.join(PROTOCOLS)}")
+        raise ConfigError(
+            f"protocol = {protocol!r} is not possible: {did_you_mean(protocol, PROTOCOLS)}choose one of {', '.join(PROTOCOLS)}"
+        )
     if preset != "shipped":
         with loading():
             from pruning_phases.runs.sweep import run
