@@ -60,6 +60,8 @@ def _label(ax: Axes) -> Axes:
 def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """The phase diagram: one coloured cell per point, the phase's name written into it, undecided cells hatched.
 
+    A phase at fewer than one cell in a hundred is not named: chance makes as many.
+
     `classified`: table from `observables.classify`, one architecture. Raises ValueError: missing columns, or more than one architecture.
     """
     x, y, grid = _grid(checked(classified, ("phase",), "the table to draw").astype({"phase": object}), "phase")
@@ -73,7 +75,8 @@ def phase_map(classified: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ]
     ax.add_collection(PatchCollection(cells, facecolor="white", edgecolor="#777777", linewidth=0, hatch="////"))
     for code, name in enumerate(PHASES[:3]):
-        _name_region(ax, x, y, codes == code, name)
+        if 100 * (codes == code).sum() >= codes.size:
+            _name_region(ax, x, y, codes == code, name)
     return _label(ax)
 
 
@@ -82,8 +85,6 @@ def _name_region(ax: Axes, x: np.ndarray, y: np.ndarray, inside: np.ndarray, nam
 
     `x` and `y` are the cell edges, `inside` (len(y) - 1, len(x) - 1) marks the phase's cells.
     """
-    if not inside.any():
-        return
     fine = 120  # resolution of a uniform grid laid over the (possibly uneven) cells
     px, py = (edges[0] + (np.arange(fine) + 0.5) / fine * np.ptp(edges) for edges in (x, y))
     mask = inside[np.ix_(np.searchsorted(y, py) - 1, np.searchsorted(x, px) - 1)]

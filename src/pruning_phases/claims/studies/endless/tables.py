@@ -151,10 +151,10 @@ def compared(found: Evidence, variant: str) -> pd.DataFrame:
 
 
 def agreement(both: pd.DataFrame) -> dict[str, int]:
-    """Of a table of `compared`: n_claims, n_same verdicts, n_opposite ones."""
-    decided = both[["here", "MNIST"]].isin(DECIDED).all(axis=1)
-    same = both["here"] == both["MNIST"]
-    return {"n_claims": len(both), "n_same": int(same.sum()), "n_opposite": int((decided & ~same).sum())}
+    """Of a table of `compared`: n_claims; n_decided, those that have a verdict on both; n_same of these with the same one on both."""
+    decided = both[both[["here", "MNIST"]].isin(DECIDED).all(axis=1)]
+    same = decided["here"] == decided["MNIST"]
+    return {"n_claims": len(both), "n_decided": len(decided), "n_same": int(same.sum())}
 
 
 def transition_table(

@@ -89,15 +89,18 @@ def steepest_in_words(ends: pd.DataFrame) -> str:
 
 
 def phases_in_words(plane: pd.DataFrame) -> str:
-    """Which of the three phases a plane has; one at fewer than one point in a hundred with their number, for chance makes as many."""
+    """Which of the three phases a plane has; of one at fewer than one point in a hundred, for chance makes as many, it says that."""
     counts, total = plane["phase"].value_counts(), len(plane)
     here = {name: counts.get(name, 0) for name in observables.PHASES[:3]}
     lacking = [name for name, n in here.items() if not n]
-    there = [name if n >= total / 100 else f"{name} (at {n} of {total} points)" for name, n in here.items() if n]
+    few = [name for name, n in here.items() if 0 < n < total / 100]
+    there = [name for name, n in here.items() if n >= total / 100]
     if not there:
         return "there is none of the three phases for sure"
     rest = f", but no point is {' or '.join(lacking)} for sure" if lacking else ""
-    return f"there is {enumerated(there)}{rest}"
+    return f"there is {enumerated(there)}{rest}" + "".join(
+        f", and {name} at no more points than chance makes" for name in few
+    )
 
 
 _NU = (
