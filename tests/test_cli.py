@@ -82,8 +82,11 @@ print(used.ru_utime + used.ru_stime, *slow)"""
 def test_reading_and_judging_results_does_not_wait_for_torch():
     script = """import sys
 from pruning_phases import claims, collapse, observables, plotting, results
-from pruning_phases.claims.studies import atlas, sensitivity
+from pruning_phases.claims.studies import atlas, endless, magnitude, precision, sensitivity, theory
+from pruning_phases_book import live
 results("shipped", p_train=0.1)
+theory.evidence(), theory.cooling(), magnitude.results(), magnitude.load_closeup(), endless.evidence(), live.load_networks()
+live.mask_figure()
 print(*{"torch", "torchvision", "sympy"} & sys.modules.keys())"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

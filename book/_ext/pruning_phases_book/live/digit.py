@@ -1,20 +1,24 @@
 """The pruned digit: trained networks that the page itself prunes at random, and asks for the class of an image."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from pruning_phases import observables
 from pruning_phases.config import Training
-from pruning_phases.datasets import Images, load_mnist, scaled
-from pruning_phases.engine import predict
 from pruning_phases.observables import LOSS_OF_GUESSING
 from pruning_phases.plotting import digit_answers, panels
 from pruning_phases.plotting.series import size_label
 from pruning_phases_book.live import palette
 from pruning_phases_book.live.figure import LiveFigure, encoded, plain, rendered
 from pruning_phases_book.live.networks import BORDER, PARTS, SIDE, LiveNetworks, load_networks
+
+if TYPE_CHECKING:  # pages with other live figures shall not wait for torch
+    from pruning_phases.datasets import Images
 
 ALT = (
     "How often each of the ten answers is given over many random masks, for the first test image of every digit: nearly always the right "
@@ -84,6 +88,9 @@ def digit_figure(
 
     Arguments and errors are those of `digit_payload`; networks: None loads the shipped ones.
     """
+    from pruning_phases.datasets import load_mnist, scaled
+    from pruning_phases.engine import predict
+
     networks, data = networks or load_networks(), load_mnist()
     payload = digit_payload(results, networks, data, per_digit, depth, width)
     first = [int(np.flatnonzero(data.test_labels.numpy() == digit)[0]) for digit in range(10)]

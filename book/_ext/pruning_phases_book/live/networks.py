@@ -9,21 +9,24 @@ exactly the weights on the page.
 Shapes: K networks, H = 100 neurons in each of two hidden layers, X = 24 · 24 pixels, C = 10 classes, E values of p_eval.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from pruning_phases.config import DIVERGED, Evaluation, Network, Training
-from pruning_phases.datasets import Images, load_mnist
-from pruning_phases.engine import Parameters, evaluate, train
 from pruning_phases.outputs import StoreError, check_place, write_arrays
 from pruning_phases.paths import REPOSITORY
-from pruning_phases.runs.provenance import provenance
+
+if TYPE_CHECKING:  # pages with other live figures shall not wait for torch
+    from pruning_phases.datasets import Images
+    from pruning_phases.engine import Parameters
 
 FILE = REPOSITORY / "data" / "live_networks.npz"
 BORDER = 2  # pixels left out at each side of the 28 x 28 image
@@ -51,6 +54,10 @@ class LiveNetworks:
 
     def parameters(self) -> Parameters:
         """The weights as floating-point numbers on all 784 pixels, as `evaluation` takes them (K realizations of one slot)."""
+        import torch
+
+        from pruning_phases.engine import Parameters
+
         scaled = [q.astype(np.float32) * s[..., None] for q, s in zip(self.weights, self.scales, strict=True)]
         images = scaled[0].reshape(*scaled[0].shape[:2], SIDE, SIDE)
         margin = ((0, 0), (0, 0), (BORDER, BORDER), (BORDER, BORDER))
@@ -83,6 +90,11 @@ def train_networks(
 
     None stands for the default protocol and for MNIST. Raises ValueError where a network diverged.
     """
+    import torch
+
+    from pruning_phases.datasets import load_mnist
+    from pruning_phases.engine import Parameters, evaluate, train
+
     training, data = training or Training(), data or load_mnist()
     names = tuple(Network(DEPTH, WIDTH, n, p, 0) for n, p in chosen)
     trained = {}
@@ -130,6 +142,10 @@ def remake(path: Path = FILE) -> str:
     Raises, before any work is done, ConfigError for another ending than .npz or a place that cannot be written, StoreError for a file that
     is not such networks.
     """
+    import torch
+
+    from pruning_phases.runs.provenance import provenance
+
     check_place(path, ".npz")
     if path.exists():
         try:
