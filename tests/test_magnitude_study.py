@@ -7,7 +7,7 @@ import pytest
 from pruning_phases import plotting
 from pruning_phases.claims import magnitude as claims
 from pruning_phases.claims.studies import magnitude as study
-from pruning_phases.claims.studies.magnitude import closeup, looked_at
+from pruning_phases.claims.studies.magnitude import closeup, measured
 from pruning_phases.claims.studies.magnitude.words import spread
 from pruning_phases.config import ConfigError, Network
 from pruning_phases.observables import magnitude as observables
@@ -192,7 +192,7 @@ def test_shipped_table_agrees_with_its_manifest():
 def test_one_network_seen_closely_is_that_of_the_study(mnist, tmp_path):
     """A small one computed, stored and read; the shipped one has as many connections in its first layer as the steps ask for."""
     training = study.STUDY.smoke[0].sweep.training
-    small = looked_at.compute(training, mnist, Network(2, 10, 250, 0.0, 0), looked_at=(1, 3), epochs=2)
+    small = measured.compute(training, mnist, Network(2, 10, 250, 0.0, 0), looked_at=(1, 3), epochs=2)
     closeup.save(small, tmp_path / "c.npz")
     again = study.load_closeup(tmp_path / "c.npz")
     for name in ("curves", "weights", "losses"):

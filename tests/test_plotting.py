@@ -19,7 +19,7 @@ from tables import SIZES, plane_table
 from pruning_phases import observables as obs
 from pruning_phases import plotting
 from pruning_phases.plotting import sketches
-from pruning_phases.plotting.series import size_looks
+from pruning_phases.plotting.series import named_looks, size_looks
 from pruning_phases_book.drawings import SKETCHES, draw
 
 ASSETS = Path(__file__).parents[1] / "book" / "assets"
@@ -337,3 +337,10 @@ def test_figures_take_matplotlibs_own_font_whatever_the_list_in_the_cache(listed
     plt.close(figure)
     monkeypatch.undo()
     fonts.addfont(own)  # and forgets again
+
+
+def test_more_curves_than_colours_are_all_drawn():
+    looks = named_looks({k: str(k) for k in range(5)}, ["red", "blue"])
+    assert [(look.label, look.color) for look in looks.values()] == list(
+        zip("01234", 2 * ["red", "blue"] + ["red"], strict=True)
+    )

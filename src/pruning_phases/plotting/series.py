@@ -62,9 +62,12 @@ def ordered_looks(values: Iterable[Hashable]) -> dict[Hashable, Look]:
 
 
 def named_looks(labels: Mapping[Hashable, str], colors: Iterable[Color]) -> dict[Hashable, Look]:
-    """A look for every label: the next colour, the next marker."""
-    pairs = enumerate(zip(labels.items(), colors, strict=False))
-    return {value: Look(color, MARKERS[k % len(MARKERS)], label) for k, ((value, label), color) in pairs}
+    """A look for every label: the next colour, the next marker, from the first again when they are used up."""
+    colors = list(colors)
+    return {
+        value: Look(colors[k % len(colors)], MARKERS[k % len(MARKERS)], label)
+        for k, (value, label) in enumerate(labels.items())
+    }
 
 
 def error_curves(

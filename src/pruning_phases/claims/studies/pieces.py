@@ -95,14 +95,14 @@ class Pieces(Shipped):
             from pruning_phases.datasets.files import data_folder, prepare
             from pruning_phases.runs import sweep as sweeps
 
-        chosen = self.smoke if smoke else self.every
+        chosen, there = self.smoke if smoke else self.every, Store(store)
         asked = [piece.sweep for piece in chosen]
-        lacking = [sweep for sweep in asked if not Store(store).done(sweep).issuperset(sweep.networks())]
+        lacking = [sweep for sweep in asked if not there.done(sweep).issuperset(sweep.networks())]
         for dataset in dict.fromkeys(sweep.training.dataset for sweep in lacking):
             prepare(data_folder(), dataset)
         for k, piece in enumerate(chosen, 1):
             report(f"{piece.words}, {len(piece.sweep.networks())} networks ({k} of {len(chosen)})")
-            sweeps.run(piece.sweep, Store(store), "in-process" if smoke else "auto", keep_weights=piece.kept)
+            sweeps.run(piece.sweep, there, "in-process" if smoke else "auto", keep_weights=piece.kept)
 
     def there(self, store: Store, pieces: Iterable[Piece], partial: bool) -> Iterator[tuple[Piece, set[Network]]]:
         """Each piece with its networks that are complete; with `partial` pieces without any are left out. Raises as `collect`."""

@@ -74,7 +74,7 @@ def remake(path: Path = FILE) -> None:
     """Compute and write it."""
     import torch
 
-    from pruning_phases.claims.studies.magnitude.looked_at import (
+    from pruning_phases.claims.studies.magnitude.measured import (
         compute,  # with torch, which readers of the file do not need
     )
     from pruning_phases.datasets import load

@@ -1,7 +1,7 @@
 """The study: which networks are trained and kept, and the tables of what is `measured` of them."""
 
 import os
-from functools import partial
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -42,22 +42,27 @@ _SMALL = (
 """Networks of the study, and small ones. They are part of other sweeps too; what counts is that their weights are kept."""
 
 
-def _rows(store: Store, piece: Piece, rows: pd.DataFrame, of: str) -> pd.DataFrame:
-    from pruning_phases.claims.studies.theory import (
-        measured,  # with torch, which readers of the shipped tables do not need
-    )
+# What measures needs torch, for which readers of the shipped tables shall not wait.
+def _measured(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+    from pruning_phases.claims.studies.theory.measured import measured_rows
 
-    return getattr(measured, of)(store, piece, piece in _SMALL)
+    return measured_rows(store, piece, piece in _SMALL)
 
 
-def _table(name: str, chosen: slice, of: str = "measured_rows") -> Pieces:
+def _cooled(store: Store, piece: Piece, rows: pd.DataFrame) -> pd.DataFrame:
+    from pruning_phases.claims.studies.theory.measured import cooled_rows
+
+    return cooled_rows(store, piece, piece in _SMALL)
+
+
+def _table(name: str, chosen: slice, rows: Callable[[Store, Piece, pd.DataFrame], pd.DataFrame] = _measured) -> Pieces:
     exact = ("p_train", "p_eval", "learning_rate")
-    return Pieces(name, _EVERY[chosen], _SMALL[chosen], partial(_rows, of=of), exact=exact, group="theory")
+    return Pieces(name, _EVERY[chosen], _SMALL[chosen], rows, exact=exact, group="theory")
 
 
 STUDY = _table("theory", slice(2))
 MORE = _table("theory_more", slice(2, 4))  # deeper networks, last weights
-COOLED = _table("theory_temperatures", slice(1), "cooled_rows")
+COOLED = _table("theory_temperatures", slice(1), _cooled)
 
 
 def evidence(preset: str = "shipped", store: str | os.PathLike[str] | None = None) -> Evidence:
