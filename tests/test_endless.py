@@ -242,6 +242,8 @@ def test_tables_figures_and_sentences(at_rest):
     assert set(study.widths_table(found)["width"]) == {50, 100}
     assert (study.width_crossings(found)["images_per_parameter"] > 0).all()
     assert study.sizes_table(rows).loc["deformed"].eq(REALIZATIONS).all()
+    fewer = rows[(rows["realization"] < 2) | (rows["p_train"] == rows["p_train"].min())]
+    assert study.sizes_table(fewer).loc["deformed"].eq(f"2 – {REALIZATIONS}").all()
     ax = plotting.trend_curves(study.width_exponents(found), "images_per_parameter", "width", mark=1)
     assert len(ax.containers) == 2
     assert {name for name, *_ in study.transition_table(found, n_bootstrap=5).index} == {"deformed", "mnist"}

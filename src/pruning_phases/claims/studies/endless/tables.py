@@ -38,8 +38,10 @@ def evidence(preset: str = "shipped", store: str | None = None, n_bootstrap: int
 
 
 def sizes_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Networks of every piece: realizations by N."""
-    count = rows.groupby(["variant", "n_train"])["realization"].nunique()
+    """Networks of every piece: realizations by N, the fewest and the most where rates have different numbers of them."""
+    keys = ["variant", "n_train"]
+    each = rows.groupby([*keys, "p_train"])["realization"].nunique().groupby(keys).agg(["min", "max"])
+    count = each.apply(lambda of: of["max"] if of["min"] == of["max"] else f"{of['min']} – {of['max']}", axis=1)
     return count.unstack(fill_value=0).rename_axis(index=None, columns="N")
 
 
